@@ -1,0 +1,1 @@
+"""Generated from the contracts in `protos/`: see `make protos`."""
