@@ -1,0 +1,1 @@
+"""What every Orris service needs: server, client, auth, config, logging, lifecycle, database."""

@@ -1,0 +1,38 @@
+"""Blocking code beside the event loop: one bounded pool of threads per process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_workers = 16
+
+
+def configure_blocking(workers: int) -> None:
+    """Set the pool's size, before its first use."""
+    global _workers
+    if workers < 1:
+        raise ValueError("a pool needs at least one worker")
+    _workers = workers
+    _pool.cache_clear()
+
+
+async def run_blocking(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a blocking function in the pool, under the caller's context variables.
+
+    A cancelled caller stops waiting; the function itself goes on to its end.
+    """
+    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool(), call)
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_workers, thread_name_prefix="blocking")

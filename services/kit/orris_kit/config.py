@@ -1,0 +1,63 @@
+"""Settings from the environment: each service has one class, with `settings_of("runs")` as its prefix.
+
+class Settings(ServiceSettings):
+    model_config = settings_of("runs")
+    database: str = ""                       # ORRIS_RUNS_DATABASE
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orris.errors import InvalidArgument
+from orris_kit.address import Address
+
+
+def _check_address(text: str) -> str:
+    try:
+        return str(Address.parse(text))
+    except InvalidArgument as error:
+        raise ValueError(error.message) from error
+
+
+Listen = Annotated[str, AfterValidator(_check_address)]
+
+
+def settings_of(noun: str) -> SettingsConfigDict:
+    """Return the configuration of a settings class whose variables begin with `ORRIS_<NOUN>_`."""
+    # An empty variable is no setting: compose files and shells pass on what is not set like that.
+    return SettingsConfigDict(env_prefix=f"ORRIS_{noun.upper()}_", env_ignore_empty=True, populate_by_name=True)
+
+
+def default_home() -> Path:
+    """Return where Orris keeps its things: `$XDG_DATA_HOME/orris`, by default `~/.local/share/orris`."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG Base Directory specification: a relative path there is to be ignored.
+    return (Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share") / "orris"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told. Without a prefix (one variable for all services): home, logs, keys."""
+
+    home: Path = Field(default_factory=default_home, validation_alias="ORRIS_HOME")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", validation_alias="ORRIS_LOG_LEVEL")
+    log_style: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="ORRIS_LOG_STYLE")
+    token_file: Path | None = Field(default=None, validation_alias="ORRIS_TOKEN_FILE")
+    public_key: Path | None = Field(default=None, validation_alias="ORRIS_PUBLIC_KEY")
+    listen: Listen = "127.0.0.1:0"
+    allow_insecure_listen: bool = False
+
+    @property
+    def public_key_path(self) -> Path:
+        """The public half of the key that tokens are signed with: as set, else in the home."""
+        return self.public_key or self.home / "signing.pub"
+
+    @property
+    def token_path(self) -> Path:
+        """The token this service calls others with: as set, else in the home."""
+        return self.token_file or self.home / "service.token"

@@ -1,0 +1,73 @@
+"""What a test may need that is absent on some machines: `@pytest.mark.needs("docker")`.
+
+Absent, the test is skipped with the reason, or fails when ORRIS_TEST_REQUIRE (words, separated by commas) has the word.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+
+def program(*names: str) -> Callable[[], str | None]:
+    """Probe for a program on PATH."""
+    return lambda: None if any(map(shutil.which, names)) else f"no {names[0]} on PATH"
+
+
+def command(*argv: str) -> Callable[[], str | None]:
+    """Probe by running a command: it must exist and succeed."""
+
+    def probe() -> str | None:
+        try:
+            done = subprocess.run(argv, capture_output=True, timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"`{' '.join(argv)}`: {error}"
+        return None if done.returncode == 0 else f"`{' '.join(argv)}` failed"
+
+    return probe
+
+
+def setting(name: str) -> Callable[[], str | None]:
+    """Probe for an address in the environment."""
+    return lambda: None if os.environ.get(name) else f"{name} is not set"
+
+
+PROBES: dict[str, Callable[[], str | None]] = {
+    "docker": command("docker", "version"),
+    "grpcurl": program("grpcurl"),
+    "h2load": program("h2load"),
+    "minio": setting("ORRIS_TEST_S3"),
+    "postgres": setting("ORRIS_TEST_POSTGRES"),
+    "python3.6": command("python3.6", "-c", ""),
+    "registry": setting("ORRIS_TEST_REGISTRY"),
+}
+
+
+@functools.cache
+def missing(word: str) -> str | None:
+    return PROBES[word]()
+
+
+def pytest_configure() -> None:
+    unknown = _required() - PROBES.keys()
+    if unknown:
+        raise pytest.UsageError(f"ORRIS_TEST_REQUIRE names {sorted(unknown)}; known are {sorted(PROBES)}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for word in mark.args:
+            if (reason := missing(word)) is None:
+                continue
+            if word in _required():
+                pytest.fail(f"ORRIS_TEST_REQUIRE names {word}: {reason}", pytrace=False)
+            pytest.skip(f"needs {word}: {reason}")
+
+
+def _required() -> set[str]:
+    return set(filter(None, os.environ.get("ORRIS_TEST_REQUIRE", "").replace(",", " ").split()))
