@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -37,13 +38,21 @@ def setting(name: str) -> Callable[[], str | None]:
     return lambda: None if os.environ.get(name) else f"{name} is not set"
 
 
+@functools.cache
+def find_python36() -> str | None:
+    """Return a Python 3.6 that runs: pyenv's, else the one on PATH."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    known = sorted(map(str, root.glob("versions/3.6*/bin/python3.6")), reverse=True)
+    return next((path for path in (*known, "python3.6") if command(path, "-c", "")() is None), None)
+
+
 PROBES: dict[str, Callable[[], str | None]] = {
     "docker": command("docker", "version"),
     "grpcurl": program("grpcurl"),
     "h2load": program("h2load"),
     "minio": setting("ORRIS_TEST_S3"),
     "postgres": setting("ORRIS_TEST_POSTGRES"),
-    "python3.6": command("python3.6", "-c", ""),
+    "python3.6": lambda: None if find_python36() else "no python3.6 on PATH or in pyenv",
     "registry": setting("ORRIS_TEST_REGISTRY"),
 }
 
@@ -51,6 +60,14 @@ PROBES: dict[str, Callable[[], str | None]] = {
 @functools.cache
 def missing(word: str) -> str | None:
     return PROBES[word]()
+
+
+@pytest.fixture(scope="session")
+def python36() -> str:
+    """The path of a Python 3.6; for tests marked `needs("python3.6")`."""
+    found = find_python36()
+    assert found is not None, "mark the test with needs('python3.6')"
+    return found
 
 
 def pytest_configure() -> None:

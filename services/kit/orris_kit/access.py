@@ -10,6 +10,7 @@ from orris_kit.auth import Role
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _ATTRIBUTE = "orris_admits"
+_BUSY = "orris_busy"
 ANYONE: frozenset[Role] = frozenset()
 
 
@@ -27,6 +28,20 @@ def allow_anyone(handler: Handler) -> Handler:
     """Admit everybody, without a token: the handler authenticates its callers itself, or answers all alike."""
     setattr(handler, _ATTRIBUTE, ANYONE)
     return handler
+
+
+def busy(handler: Handler) -> Handler:
+    """Mark a handler that is called thousands of times a second.
+
+    It bounds its own time, and the access log has only its failures.
+    """
+    setattr(handler, _BUSY, True)
+    return handler
+
+
+def is_busy(handler: Callable[..., Any]) -> bool:
+    """Tell whether a handler is marked so."""
+    return getattr(handler, _BUSY, False)
 
 
 def admitted(handler: Callable[..., Any]) -> frozenset[Role] | None:

@@ -48,13 +48,16 @@ class Guard:
         authenticator: Authenticator,
         draining: asyncio.Event,
         timeout: float | None = None,
+        *,
+        busy: bool = False,
     ) -> None:
         self._method = method
         self._roles = roles
         self._scope = scope
         self._authenticator = authenticator
         self._draining = draining
-        self._timeout = timeout
+        self._timeout = None if busy else timeout
+        self._busy = busy
 
     def unary(self, handler: Callable[..., Any], *, streams_in: bool) -> Callable[..., Any]:
         """Wrap a coroutine function."""
@@ -93,12 +96,14 @@ class Guard:
         remaining = context.time_remaining()
         call = Call(
             self._method,
-            _metadatum(context, REQUEST_ID, _REQUEST_ID) or new_request_id(),
+            # Of a busy handler only failures are told, and `_fail` gives those their id.
+            "" if self._busy else _request_id(context),
             None if remaining is None else begin + remaining,
             draining=self._draining,
         )
         enter_call(call)
-        context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+        if not self._busy:
+            context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         return call
 
     def _admit(self, call: Call, request: Any, context: Context, streams_in: bool) -> Any:
@@ -128,6 +133,7 @@ class Guard:
 
     async def _fail(self, error: BaseException, call: Call, context: Context, begin: float) -> NoReturn:
         """End the call with the error's status. This is the only place that aborts."""
+        call.request_id = call.request_id or _request_id(context)
         if not isinstance(error, Exception):
             self._report(call, "CANCELLED", begin)
             raise error
@@ -143,12 +149,18 @@ class Guard:
         await context.abort(status.code, status.details, trailing)
 
     def _report(self, call: Call, code: str, begin: float, reason: str | None = None) -> None:
+        if self._busy and code == "OK":
+            return
         fields: dict[str, object] = {"method": self._method, "code": code, "ms": (time.monotonic() - begin) * 1000}
         if reason:
             fields["reason"] = reason
         if call.principal:
             fields["principal"] = call.principal.subject
         log.info("call", **fields, request_id=call.request_id)
+
+
+def _request_id(context: Context) -> str:
+    return _metadatum(context, REQUEST_ID, _REQUEST_ID) or new_request_id()
 
 
 def _bearer(context: Context) -> str:

@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
 
 from orris.errors import FailedPrecondition
-from orris_kit.access import admitted
+from orris_kit.access import admitted, is_busy
 from orris_kit.address import Address
 from orris_kit.guard import Authenticator, Guard
 from orris_kit.lifecycle import stop_signals
@@ -127,7 +127,7 @@ class Server:
             raise TypeError(f"{method} must be an {'async generator' if streams_out else 'async'} function")
         scope = Scope(service.methods_by_name[name].input_type)
         timeout = None if streams_in else self._default_timeout
-        guard = Guard(method, roles, scope, self._authenticator, self.draining, timeout)
+        guard = Guard(method, roles, scope, self._authenticator, self.draining, timeout, busy=is_busy(function))
         wrap = guard.stream if streams_out else guard.unary
         make = _MAKERS[streams_in, streams_out]
         return make(wrap(function, streams_in=streams_in), handler.request_deserializer, handler.response_serializer)

@@ -33,15 +33,23 @@ REASON_LIMIT = 2000
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment uv runs in: what reaches an index, pip's index settings translated, nothing else."""
+    """Return the environment uv runs in: what reaches an index, pip's index settings translated, Orris's own cache."""
     passed = {name: value for name, value in environ.items() if _PASSED.fullmatch(name)}
     for theirs, ours in _FROM_PIP.items():
         if theirs in environ and ours not in passed and _IN_PLACE_OF.get(ours) not in passed:
             passed[ours] = environ[theirs]
+    passed.setdefault("UV_CACHE_DIR", str(_cache(environ)))
     found = environ.get("PIP_FIND_LINKS", "")
     if found and "UV_FIND_LINKS" not in passed and all("://" in one or Path(one).is_dir() for one in found.split()):
         passed["UV_FIND_LINKS"] = ",".join(found.split())
     return passed
+
+
+def _cache(environ: Mapping[str, str]) -> Path:
+    """Return the cache that only Orris uses: a run that writes to a hard link of its environment reaches no other."""
+    caches = environ.get("XDG_CACHE_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(caches) if os.path.isabs(caches) else home / ".cache") / "orris" / "uv"
 
 
 def run(

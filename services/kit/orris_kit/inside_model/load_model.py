@@ -1,8 +1,8 @@
 """Load a pickled model inside the environment that made it.
 
-Shipped as text into users' environments: standard library and Python 3.6 syntax only. A pickle names classes and functions by
-module; those of the training script are in `__main__`, which is another program here. So the script's definitions, and nothing
-else of it, are put there when the pickle asks for them.
+Shipped as text into users' environments: standard library and Python 3.6 syntax only. A pickle names classes and
+functions by module; those of the training script are in `__main__`, which is another program here. So the script's
+definitions, and nothing else of it, are put there when the pickle asks for them.
 """
 
 import ast
@@ -78,7 +78,7 @@ def define_main(script):
 
 
 def only_definitions(statements):
-    """Return what defines names without doing anything: imports, functions, classes, constants, and guarded ones of these."""
+    """Return what only defines names: imports, functions, classes, constants, and guarded ones of these."""
     kept = []
     for statement in statements:
         if _is_definition(statement):

@@ -57,8 +57,9 @@ class TreeEntry(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     CHUNKS_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """Path relative to the tree's root: UTF-8, separated by "/", without empty, "." or ".." parts, at most 4,096 bytes.
-    Unique in the tree, also when upper and lower case are not told apart.
+    """Path relative to the tree's root: UTF-8, separated by "/", without empty, "." or ".." parts, backslashes and control
+    characters; at most 4,096 bytes, each part at most 255. Unique in the tree, also when neither upper and lower case
+    nor composed and decomposed characters are told apart; and no file stands where another path needs a folder.
     """
     size: _builtins.int
     """Number of bytes of the file: the sum of its chunks' sizes."""
@@ -68,7 +69,7 @@ class TreeEntry(_message.Message):
     """SHA-256 of the whole file, 64 lower-case hexadecimal digits."""
     @_builtins.property
     def chunks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Chunk]:
-        """The file's bytes in order. Empty for an empty file."""
+        """The file's bytes in order, at most 32,768 chunks. Empty for an empty file."""
 
     def __init__(
         self,

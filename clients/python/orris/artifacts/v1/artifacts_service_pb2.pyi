@@ -155,7 +155,7 @@ class UploadBlobRequest(_message.Message):
     digest: _builtins.str
     """SHA-256 of the bytes, 64 lower-case hexadecimal digits. First message only."""
     size: _builtins.int
-    """Number of bytes to come, at most 16 MiB. First message only."""
+    """Number of bytes to come, 0 to 16 MiB. First message only."""
     data: _builtins.bytes
     """The next bytes, at most 1 MiB."""
     def __init__(
@@ -203,7 +203,7 @@ class BatchReadBlobsRequest(_message.Message):
     """The workspace: `workspaces/{workspace}`."""
     @_builtins.property
     def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Digests of the blobs."""
+        """Digests of the blobs, at most 10,000."""
 
     def __init__(
         self,

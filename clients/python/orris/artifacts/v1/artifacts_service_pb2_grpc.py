@@ -100,6 +100,7 @@ class ArtifactServiceServicer:
 
         Errors:
         - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+        - INVALID_ARGUMENT (TOO_MANY_DIGESTS): over 10,000 digests; send several requests.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +110,7 @@ class ArtifactServiceServicer:
         """Stores several small blobs in one call. All of them are durable when it returns, or none was promised.
 
         Errors:
+        - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; send fewer at a time, or use UploadBlob.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
         """
@@ -117,9 +119,11 @@ class ArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadBlob(self, request_iterator, context):
-        """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order.
+        """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order. To store
+        what is there already is no error, and mends it should it be damaged.
 
         Errors:
+        - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
@@ -157,6 +161,11 @@ class ArtifactServiceServicer:
 
         Errors:
         - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
+        - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
+        - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
+        - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+        - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
+        - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
         - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -174,7 +183,7 @@ class ArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTreeEntries(self, request, context):
-        """Lists a tree's files in the order of their paths.
+        """Lists a tree's files in the order of the bytes of their paths. A page ends early when it fills a message.
 
         Errors:
         - NOT_FOUND (TREE_NOT_FOUND): no such tree.

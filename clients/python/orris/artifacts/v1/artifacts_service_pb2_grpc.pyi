@@ -41,18 +41,22 @@ class ArtifactServiceStub:
 
     Errors:
     - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+    - INVALID_ARGUMENT (TOO_MANY_DIGESTS): over 10,000 digests; send several requests.
     """
     BatchUploadBlobs: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.BatchUploadBlobsRequest, _artifacts_service_pb2.BatchUploadBlobsResponse]
     """Stores several small blobs in one call. All of them are durable when it returns, or none was promised.
 
     Errors:
+    - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; send fewer at a time, or use UploadBlob.
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
     """
     UploadBlob: _grpc.StreamUnaryMultiCallable[_artifacts_service_pb2.UploadBlobRequest, _artifacts_service_pb2.UploadBlobResponse]
-    """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order.
+    """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order. To store
+    what is there already is no error, and mends it should it be damaged.
 
     Errors:
+    - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
@@ -78,6 +82,11 @@ class ArtifactServiceStub:
 
     Errors:
     - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
+    - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
+    - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
+    - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+    - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
+    - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
     - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
     """
     GetTree: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.GetTreeRequest, _artifacts_service_pb2.GetTreeResponse]
@@ -87,7 +96,7 @@ class ArtifactServiceStub:
     - NOT_FOUND (TREE_NOT_FOUND): no such tree.
     """
     ListTreeEntries: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.ListTreeEntriesRequest, _artifacts_service_pb2.ListTreeEntriesResponse]
-    """Lists a tree's files in the order of their paths.
+    """Lists a tree's files in the order of the bytes of their paths. A page ends early when it fills a message.
 
     Errors:
     - NOT_FOUND (TREE_NOT_FOUND): no such tree.
@@ -117,18 +126,22 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
 
     Errors:
     - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+    - INVALID_ARGUMENT (TOO_MANY_DIGESTS): over 10,000 digests; send several requests.
     """
     BatchUploadBlobs: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.BatchUploadBlobsRequest, _artifacts_service_pb2.BatchUploadBlobsResponse]  # type: ignore[assignment]
     """Stores several small blobs in one call. All of them are durable when it returns, or none was promised.
 
     Errors:
+    - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; send fewer at a time, or use UploadBlob.
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
     """
     UploadBlob: _aio.StreamUnaryMultiCallable[_artifacts_service_pb2.UploadBlobRequest, _artifacts_service_pb2.UploadBlobResponse]  # type: ignore[assignment]
-    """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order.
+    """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order. To store
+    what is there already is no error, and mends it should it be damaged.
 
     Errors:
+    - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
@@ -154,6 +167,11 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
 
     Errors:
     - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
+    - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
+    - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
+    - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+    - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
+    - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
     - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
     """
     GetTree: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.GetTreeRequest, _artifacts_service_pb2.GetTreeResponse]  # type: ignore[assignment]
@@ -163,7 +181,7 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - NOT_FOUND (TREE_NOT_FOUND): no such tree.
     """
     ListTreeEntries: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.ListTreeEntriesRequest, _artifacts_service_pb2.ListTreeEntriesResponse]  # type: ignore[assignment]
-    """Lists a tree's files in the order of their paths.
+    """Lists a tree's files in the order of the bytes of their paths. A page ends early when it fills a message.
 
     Errors:
     - NOT_FOUND (TREE_NOT_FOUND): no such tree.
@@ -196,6 +214,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+        - INVALID_ARGUMENT (TOO_MANY_DIGESTS): over 10,000 digests; send several requests.
         """
 
     @_abc_1.abstractmethod
@@ -207,6 +226,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores several small blobs in one call. All of them are durable when it returns, or none was promised.
 
         Errors:
+        - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; send fewer at a time, or use UploadBlob.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
         """
@@ -217,9 +237,11 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_artifacts_service_pb2.UploadBlobRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_artifacts_service_pb2.UploadBlobResponse, _abc.Awaitable[_artifacts_service_pb2.UploadBlobResponse]]:
-        """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order.
+        """Stores one blob of at most 16 MiB: the first message says which, the following carry its bytes in order. To store
+        what is there already is no error, and mends it should it be damaged.
 
         Errors:
+        - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
@@ -263,6 +285,11 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
+        - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
+        - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
+        - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+        - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
+        - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
         - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
         """
 
@@ -284,7 +311,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artifacts_service_pb2.ListTreeEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_artifacts_service_pb2.ListTreeEntriesResponse, _abc.Awaitable[_artifacts_service_pb2.ListTreeEntriesResponse]]:
-        """Lists a tree's files in the order of their paths.
+        """Lists a tree's files in the order of the bytes of their paths. A page ends early when it fills a message.
 
         Errors:
         - NOT_FOUND (TREE_NOT_FOUND): no such tree.

@@ -337,7 +337,9 @@ class WatchLeasesResponse(_message.Message):
     LEASES_FIELD_NUMBER: _builtins.int
     ALL_FIELD_NUMBER: _builtins.int
     all: _builtins.bool
-    """Whether `leases` are all that the agent holds: it ends whatever else it runs. Set on the first message."""
+    """Whether `leases` are all that the agent holds: it ends whatever else it runs. Set on the first message, unless they do
+    not fit into one: then RenewLeases tells which are lost.
+    """
     @_builtins.property
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]:
         """Leases given, or changed because the run is to be canceled."""

@@ -133,6 +133,8 @@ class AgentServiceServicer:
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - FAILED_PRECONDITION (LOG_COMPLETE): the file's end was said before; bytes behind it are dropped.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         - OUT_OF_RANGE (LOG_GAP): the offset lies behind what is stored; the metadata's `size` says where to go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -67,6 +67,8 @@ class AgentServiceStub:
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - FAILED_PRECONDITION (LOG_COMPLETE): the file's end was said before; bytes behind it are dropped.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     - OUT_OF_RANGE (LOG_GAP): the offset lies behind what is stored; the metadata's `size` says where to go on.
     """
     AppendRunEvents: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunEventsRequest, _agents_service_pb2.AppendRunEventsResponse]
@@ -129,6 +131,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - FAILED_PRECONDITION (LOG_COMPLETE): the file's end was said before; bytes behind it are dropped.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     - OUT_OF_RANGE (LOG_GAP): the offset lies behind what is stored; the metadata's `size` says where to go on.
     """
     AppendRunEvents: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunEventsRequest, _agents_service_pb2.AppendRunEventsResponse]  # type: ignore[assignment]
@@ -218,6 +222,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - FAILED_PRECONDITION (LOG_COMPLETE): the file's end was said before; bytes behind it are dropped.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         - OUT_OF_RANGE (LOG_GAP): the offset lies behind what is stored; the metadata's `size` says where to go on.
         """
 

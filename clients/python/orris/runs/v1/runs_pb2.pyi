@@ -241,9 +241,11 @@ class Run(_message.Message):
         STATE_PROVISIONING: Run._State.ValueType  # 3
         """No machine of its pool is there yet. Next: QUEUED, CANCELED."""
         STATE_QUEUED: Run._State.ValueType  # 4
-        """Waits for a place, or an agent fetches what it needs; `state_reason` says which. Next: RUNNING, FAILED, CANCELED."""
+        """Waits for a place, or an agent fetches what it needs; `state_reason` says which. Next: PROVISIONING (the last agent of
+        its pool left), RUNNING, FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED (an agent has it), CANCELED.
+        """
         STATE_RUNNING: Run._State.ValueType  # 5
-        """The program runs. Next: FINALIZING, CANCEL_REQUESTED, NOT_RESPONDING."""
+        """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING."""
         STATE_FINALIZING: Run._State.ValueType  # 6
         """The program has ended, its outputs are being kept. Next: COMPLETED, FAILED, CANCELED."""
         STATE_COMPLETED: Run._State.ValueType  # 7
@@ -251,11 +253,13 @@ class Run(_message.Message):
         STATE_FAILED: Run._State.ValueType  # 8
         """See `error`. Final."""
         STATE_CANCEL_REQUESTED: Run._State.ValueType  # 9
-        """Somebody asked to cancel it; its processes are being ended. Next: CANCELED."""
+        """Somebody asked to cancel it; its processes are being ended. Next: CANCELED, or COMPLETED, FAILED if it ended before."""
         STATE_CANCELED: Run._State.ValueType  # 10
         """It was canceled. Final."""
         STATE_NOT_RESPONDING: Run._State.ValueType  # 11
-        """Its agent has not been heard of for a while. Next: RUNNING when it is back, FAILED when its lease has run out."""
+        """Its agent has not been heard of for a while. Next: RUNNING when it is back, else as after RUNNING; FAILED when its
+        lease has run out.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where a run stands."""
@@ -269,9 +273,11 @@ class Run(_message.Message):
     STATE_PROVISIONING: Run.State.ValueType  # 3
     """No machine of its pool is there yet. Next: QUEUED, CANCELED."""
     STATE_QUEUED: Run.State.ValueType  # 4
-    """Waits for a place, or an agent fetches what it needs; `state_reason` says which. Next: RUNNING, FAILED, CANCELED."""
+    """Waits for a place, or an agent fetches what it needs; `state_reason` says which. Next: PROVISIONING (the last agent of
+    its pool left), RUNNING, FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED (an agent has it), CANCELED.
+    """
     STATE_RUNNING: Run.State.ValueType  # 5
-    """The program runs. Next: FINALIZING, CANCEL_REQUESTED, NOT_RESPONDING."""
+    """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING."""
     STATE_FINALIZING: Run.State.ValueType  # 6
     """The program has ended, its outputs are being kept. Next: COMPLETED, FAILED, CANCELED."""
     STATE_COMPLETED: Run.State.ValueType  # 7
@@ -279,11 +285,13 @@ class Run(_message.Message):
     STATE_FAILED: Run.State.ValueType  # 8
     """See `error`. Final."""
     STATE_CANCEL_REQUESTED: Run.State.ValueType  # 9
-    """Somebody asked to cancel it; its processes are being ended. Next: CANCELED."""
+    """Somebody asked to cancel it; its processes are being ended. Next: CANCELED, or COMPLETED, FAILED if it ended before."""
     STATE_CANCELED: Run.State.ValueType  # 10
     """It was canceled. Final."""
     STATE_NOT_RESPONDING: Run.State.ValueType  # 11
-    """Its agent has not been heard of for a while. Next: RUNNING when it is back, FAILED when its lease has run out."""
+    """Its agent has not been heard of for a while. Next: RUNNING when it is back, else as after RUNNING; FAILED when its
+    lease has run out.
+    """
 
     @_typing.final
     class EnvironmentVariablesEntry(_message.Message):

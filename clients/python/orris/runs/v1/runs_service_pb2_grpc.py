@@ -191,6 +191,7 @@ class RunServiceServicer:
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
         - FAILED_PRECONDITION (PROPERTY_SET): a property has another value already; properties never change, use a tag.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LABELS): a run has at most 100 tags and 100 properties; remove some.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

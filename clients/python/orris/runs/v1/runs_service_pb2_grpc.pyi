@@ -91,6 +91,7 @@ class RunServiceStub:
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
     - FAILED_PRECONDITION (PROPERTY_SET): a property has another value already; properties never change, use a tag.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LABELS): a run has at most 100 tags and 100 properties; remove some.
     """
     ListRunLogs: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunLogsRequest, _runs_service_pb2.ListRunLogsResponse]
     """Lists a run's log files by name.
@@ -177,6 +178,7 @@ class RunServiceAsyncStub(RunServiceStub):
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
     - FAILED_PRECONDITION (PROPERTY_SET): a property has another value already; properties never change, use a tag.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LABELS): a run has at most 100 tags and 100 properties; remove some.
     """
     ListRunLogs: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunLogsRequest, _runs_service_pb2.ListRunLogsResponse]  # type: ignore[assignment]
     """Lists a run's log files by name.
@@ -314,6 +316,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
         - FAILED_PRECONDITION (PROPERTY_SET): a property has another value already; properties never change, use a tag.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LABELS): a run has at most 100 tags and 100 properties; remove some.
         """
 
     @_abc_1.abstractmethod

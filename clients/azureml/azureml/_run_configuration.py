@@ -1,0 +1,73 @@
+"""Where a script runs, and in what environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azureml._environment import Environment
+from azureml._placeholder import Refusing
+from orris.sdk.script_run_config import DEFAULT_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from azureml._conda_dependencies import CondaDependencies
+    from orris.sdk import environment as sdk
+    from orris.sdk.workspace import Workspace
+
+
+@dataclass
+class DockerConfiguration:
+    """How Docker is to be used. It is not: a run is a process in a virtual environment of its own."""
+
+    use_docker: bool = False
+    shm_size: str | None = None
+    arguments: Sequence[str] = ()
+
+
+class RunConfiguration(Refusing):
+    """Target, environment and environment variables of runs."""
+
+    _lacking = """data data_references datacaches delete hdi history load mpi node_count parallel_task pytorch save
+    spark tensorflow"""
+
+    def __init__(
+        self,
+        script: str | None = None,
+        arguments: Sequence[object] | None = None,
+        framework: str | None = None,
+        communicator: str | None = None,
+        conda_dependencies: CondaDependencies | None = None,
+        _history_enabled: Any = None,
+        _path: Any = None,
+        _name: Any = None,
+        command: str | list[object] | None = None,
+    ) -> None:
+        self.script = script
+        self.arguments = arguments or []
+        self.command = command
+        self.framework = framework or "Python"
+        self.communicator = communicator
+        self.target: Any = "local"
+        self.docker = DockerConfiguration()
+        self.environment_variables: dict[str, str] = {}
+        self.environment: Environment | str = Environment(DEFAULT_ENVIRONMENT)
+        self._untouched = self.environment
+        if conda_dependencies is not None:
+            self.environment.python.conda_dependencies = conda_dependencies
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables of the program: the environment's, and those set here."""
+        own = {} if isinstance(self.environment, str) else self.environment.environment_variables
+        return {**own, **self.environment_variables}
+
+    def environment_in(self, workspace: Workspace) -> sdk.Environment | str:
+        """Return the environment as Orris knows it: registered, or by name; a curated one where none was described."""
+        if isinstance(self.environment, str):
+            return self.environment
+        if self.environment is self._untouched:
+            if not self.environment.described:
+                return DEFAULT_ENVIRONMENT
+            self.environment.name = "run-configuration"
+        return self.environment.registered(workspace)

@@ -1,0 +1,161 @@
+"""Deployed models."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from azureml._errors import translated
+from azureml._placeholder import Refusing, refuse, refuse_given
+from azureml._webservice_configuration import (
+    AciServiceDeploymentConfiguration,
+    LocalWebserviceDeploymentConfiguration,
+)
+from azureml.exceptions import UserErrorException, WebserviceException
+from orris.errors import NotFound, OrrisError
+from orris.sdk import deployment
+from orris.sdk import endpoint as sdk
+
+if TYPE_CHECKING:
+    from azureml._model import Model
+    from azureml._workspace import Workspace
+
+
+@translated(not_found=WebserviceException)
+class Webservice(Refusing, sdk.Endpoint):
+    """A deployed service by its name. Raises WebserviceException (`WebserviceNotFound`) when there is none."""
+
+    compute_type = "ACI"
+    _operation = "ACI service creation operation finished, operation"
+    _lacking = """add_properties add_tags check_for_existing_webservice cpu_cores deploy deploy_from_image
+    deploy_from_model get_access_token get_token image image_id location memory_gb remove_tags update"""
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        kind: Any = AciWebservice if cls is Webservice else cls
+        made: Self = object.__new__(kind)
+        return made
+
+    def __init__(self, workspace: Workspace, name: str, **_options: Any) -> None:
+        try:
+            super().__init__(workspace, name)
+        except NotFound as error:
+            raise WebserviceException(f"WebserviceNotFound: {error.message}", inner_exception=error) from error
+
+    @classmethod
+    def adopt(cls, endpoint: sdk.Endpoint) -> Self:
+        """Return an endpoint of Orris's library as one of Azure's kind."""
+        adopted = cls.__new__(cls)
+        adopted.workspace, adopted.message, adopted._key = endpoint.workspace, endpoint.message, None
+        return adopted
+
+    @classmethod
+    def list(  # type: ignore[override]  # Azure's parameters
+        cls, workspace: Workspace, compute_type: str | None = None, **filters: Any
+    ) -> builtins.list[Self]:
+        """Return the workspace's services by name."""
+        refuse_given("Webservice.list", **filters)
+        return [cls.adopt(each) for each in sdk.Endpoint.list(workspace)]
+
+    def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
+        """Wait until it is Healthy; with `show_output` print what happens as it happens.
+
+        Raises WebserviceException with the reason and the service's log when it fails.
+        """
+        if show_output:
+            print("Tips: You can try get_logs() if something unexpected happens.\nRunning", flush=True)
+        try:
+            super().wait_for_deployment(show_output, timeout_sec)
+        except OrrisError as error:
+            if show_output:
+                print(f'Failed\n{self._operation} "Failed"', flush=True)
+            raise WebserviceException(error.message, logs=self._logs_if_any(), inner_exception=error) from error
+        if show_output:
+            print(f'Succeeded\n{self._operation} "Succeeded"', flush=True)
+
+    def _say(self, line: str) -> None:
+        super()._say(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S%z} {line}")
+
+    def _logs_if_any(self) -> str | None:
+        try:
+            return sdk.Endpoint.get_logs(self)
+        except OrrisError:
+            return None
+
+    def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
+        """Return the last lines that it has logged."""
+        return "".join(super().get_logs().splitlines(keepends=True)[-num_lines:])
+
+    def update_deployment_state(self) -> None:
+        """Ask the server how it stands now."""
+        self.refresh()
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(workspace={self.workspace!r}, name={self.name}, compute_type={self.compute_type}, "
+            f"state={self.state})"
+        )
+
+
+class AciWebservice(Webservice):
+    """A service as on ACI: without a key unless one is asked for."""
+
+    @staticmethod
+    def deploy_configuration(
+        cpu_cores: float | None = None,
+        memory_gb: float | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        description: str | None = None,
+        location: str | None = None,
+        auth_enabled: bool | None = None,
+        ssl_enabled: bool | None = None,
+        **options: Any,
+    ) -> AciServiceDeploymentConfiguration:
+        """Return what the deployment should be like."""
+        if ssl_enabled:
+            refuse(
+                "AciWebservice.deploy_configuration(ssl_enabled=True)", "put a proxy with your certificate before it"
+            )
+        return AciServiceDeploymentConfiguration(
+            cpu_cores, memory_gb, tags or {}, properties or {}, description, bool(auth_enabled)
+        )
+
+
+class LocalWebservice(Webservice):
+    """A service on this machine."""
+
+    compute_type = "Local"
+    _operation = "Local webservice is running, operation"
+
+    @property
+    def port(self) -> int | None:
+        """The port it answers at."""
+        return urlsplit(self.scoring_uri).port
+
+    @staticmethod
+    def deploy_configuration(port: int | None = None) -> LocalWebserviceDeploymentConfiguration:
+        """Return what the deployment should be like."""
+        return LocalWebserviceDeploymentConfiguration(port)
+
+
+def deploy(
+    workspace: Workspace,
+    name: str,
+    models: Sequence[Model],
+    inference_config: Any,
+    deployment_config: Any,
+    overwrite: bool,
+) -> Webservice:
+    """Deploy as the configuration's kind, by default as on ACI. Raises UserErrorException for what is no such thing."""
+    config = AciServiceDeploymentConfiguration() if deployment_config is None else deployment_config
+    kinds: dict[type, type[Webservice]] = {
+        AciServiceDeploymentConfiguration: AciWebservice,
+        LocalWebserviceDeploymentConfiguration: LocalWebservice,
+    }
+    kind = kinds.get(type(config))
+    if kind is None:
+        raise UserErrorException("deployment_config: make it with AciWebservice.deploy_configuration(...)")
+    return kind.adopt(deployment.deploy(workspace, name, models, inference_config, config, overwrite))

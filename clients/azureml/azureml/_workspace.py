@@ -1,0 +1,150 @@
+"""Workspaces, under Azure's constructor and names."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azureml._errors import translated
+from azureml._placeholder import Refusing
+from azureml.exceptions import WorkspaceException
+from orris.sdk import workspace as sdk
+from orris.sdk.config_file import read_config, write_workspace_name
+
+if TYPE_CHECKING:
+    from azureml._compute import AmlCompute
+    from azureml._environment import Environment
+    from azureml._experiment import Experiment
+    from azureml._model import Model
+    from azureml._run import Run
+    from azureml._webservice import Webservice
+
+
+@translated(not_found=WorkspaceException)
+class Workspace(Refusing, sdk.Workspace):
+    """An existing workspace. Only its name counts; subscription and resource group are kept for who asks.
+
+    Raises WorkspaceException when there is none of that name.
+    """
+
+    _lacking = """compute_instances datasets datastores delete get_default_datastore get_default_keyvault
+    get_mlflow_tracking_uri images linked_services private_endpoints set_default_datastore setup sync_keys update"""
+    location = "local"
+
+    def __init__(
+        self,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace_name: str = "",
+        auth: Any = None,
+        **_options: Any,
+    ) -> None:
+        super().__init__(workspace_name, connection=sdk.Workspace.get(workspace_name).connection)
+        self.subscription_id = subscription_id or ""
+        self.resource_group = resource_group or ""
+
+    @classmethod
+    def from_config(
+        cls, path: str | Path | None = None, auth: Any = None, _logger: Any = None, _file_name: str | None = None
+    ) -> Workspace:
+        """Return the workspace that the nearest config.json names."""
+        config = read_config(path, _file_name)
+        return cls(config.get("subscription_id"), config.get("resource_group"), config["workspace_name"])
+
+    @classmethod
+    def get(  # type: ignore[override]  # Azure's parameters
+        cls,
+        name: str,
+        auth: Any = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        **_options: Any,
+    ) -> Workspace:
+        """Return the workspace of that name."""
+        return cls(subscription_id, resource_group, name)
+
+    @classmethod
+    def create(  # type: ignore[override]  # Azure's parameters
+        cls,
+        name: str,
+        auth: Any = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        location: str | None = None,
+        exist_ok: bool = False,
+        **_options: Any,
+    ) -> Workspace:
+        """Create a workspace; what Azure would create for it besides does not exist here."""
+        sdk.Workspace.create(name, exist_ok=exist_ok)
+        return cls(subscription_id, resource_group, name)
+
+    @staticmethod
+    def list(  # type: ignore[override]  # Azure's parameters and result
+        subscription_id: str | None = None, auth: Any = None, resource_group: str | None = None
+    ) -> dict[str, builtins.list[Workspace]]:
+        """Return the workspaces by name, each in a list of its own."""
+        found = sdk.Workspace.list()
+        return {each.name: [Workspace(subscription_id, resource_group, each.name)] for each in found}
+
+    def write_config(self, path: str | Path | None = None, file_name: str | None = None) -> Path:
+        """Write `.azureml/config.json` below `path` (default: the working directory) and return its path."""
+        azure = {"subscription_id": self.subscription_id, "resource_group": self.resource_group}
+        return write_workspace_name(self.name, path, file_name, **azure)
+
+    def get_details(self) -> dict[str, Any]:
+        """Return what is known of the workspace, under Azure's keys."""
+        return {"name": self.name, "id": self.resource_name, "location": self.location, "type": "Orris"}
+
+    def get_run(self, run_id: str) -> Run:
+        """Return a run by its id."""
+        from azureml._run import Run
+
+        return Run.get(self, run_id)
+
+    def get_default_compute_target(self, type: str = "CPU") -> AmlCompute:
+        """Return this machine."""
+        from azureml._compute import LOCAL, AmlCompute
+
+        return AmlCompute(self, LOCAL)
+
+    @property
+    def compute_targets(self) -> dict[str, AmlCompute]:
+        """The targets by name: those created by this program, and "local"."""
+        from azureml._compute import AmlCompute
+
+        return {each.name: each for each in AmlCompute.list(self)}
+
+    @property
+    def experiments(self) -> dict[str, Experiment]:  # type: ignore[override]  # the facade's kind
+        """The experiments by name."""
+        from azureml._experiment import Experiment
+
+        return {each.name: each for each in Experiment.list(self)}
+
+    @property
+    def environments(self) -> dict[str, Environment]:  # type: ignore[override]  # the facade's kind
+        """The latest version of each environment by name."""
+        from azureml._environment import Environment
+
+        return Environment.list(self)
+
+    @property
+    def models(self) -> dict[str, Model]:  # type: ignore[override]  # the facade's kind
+        """The latest version of each model by name."""
+        from azureml._model import Model
+
+        return {each.name: each for each in Model.list(self, latest=True)}
+
+    @property
+    def webservices(self) -> dict[str, Webservice]:  # type: ignore[override]  # the facade's kind
+        """The deployed services by name."""
+        from azureml._webservice import Webservice
+
+        return {each.name: each for each in Webservice.list(self)}
+
+    def __repr__(self) -> str:
+        return (
+            f"Workspace.create(name={self.name!r}, subscription_id={self.subscription_id!r}, "
+            f"resource_group={self.resource_group!r})"
+        )

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Models with grpcurl: register what the run of runs.sh kept, and watch its conversion to ONNX.
+source "$(dirname "${BASH_SOURCE[0]}")/connection.sh"
+service=orris.models.v1.ModelService
+
+say "Register"
+version="{\"run\": \"$(field run.name <"$STORY/run.json")\", \"framework\": \"FRAMEWORK_SCIKIT_LEARN\"}"
+call $service/CreateModelVersion "{\"parent\": \"$workspace\", \"model_id\": \"grpcurl-story\", \"run_path\": \"outputs/model.joblib\",
+  \"model_version\": $version}" | tee "$STORY/model.json"
+name=$(field modelVersion.name <"$STORY/model.json")
+
+say "Watch its conversion to the end"
+call $service/WatchModelVersion "{\"name\": \"$name\"}" | grep '"state"'
+
+say "What came out"
+call $service/GetModelVersion "{\"name\": \"$name\"}" | tee "$STORY/model.json"
+
+say "All models"
+call $service/ListModelVersions "{\"parent\": \"$workspace\"}" | grep '"name"'

@@ -1,0 +1,5 @@
+"""`python -m orris.cli` is `orris`."""
+
+from orris.cli.main import main
+
+main()

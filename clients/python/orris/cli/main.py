@@ -1,0 +1,28 @@
+"""The command `orris`."""
+
+from __future__ import annotations
+
+import typer
+
+from orris.cli import agents, endpoints, environments, init, instance, models, predict, runs, submit
+from orris.cli.failures import Commands
+
+app = typer.Typer(
+    cls=Commands,
+    name="orris",
+    help="Train, register and serve scikit-learn models on machines you own.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for group in (runs, environments, models, endpoints, agents):
+    app.add_typer(group.app)
+for commands in (instance, init, submit, endpoints, predict):
+    commands.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; exits with the codes that `orris.cli.failures` lists."""
+    app()

@@ -1,0 +1,121 @@
+"""Submit a script."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orris.cli.failures import say
+from orris.cli.options import (
+    AsJson,
+    CondaFile,
+    InWorkspace,
+    Packages,
+    Python,
+    RequirementsFile,
+    Tags,
+    environment_from,
+    open_workspace,
+    pairs,
+)
+from orris.cli.output import print_json
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    # What follows the script is the script's, options included.
+    app.command(context_settings={"allow_interspersed_args": False})(submit)
+
+
+def submit(
+    script: Annotated[str, typer.Argument(metavar="SCRIPT", help="The Python script.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its arguments, untouched.")
+    ] = None,
+    source_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="What the script gets to work with; by default the working directory."),
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", "-e", metavar="NAME[:VERSION]", help="A registered environment.")
+    ] = None,
+    conda: CondaFile = None,
+    requirements: RequirementsFile = None,
+    package: Packages = None,
+    python: Python = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", "-x", metavar="NAME", help="By default named after the script.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run, for people.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="Environment variable; may be repeated.")
+    ] = None,
+    tag: Tags = None,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", metavar="SECONDS", help="End the run after that long.")
+    ] = None,
+    pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the run's output to its end.")] = True,
+    workspace: InWorkspace = None,
+    json: AsJson = False,
+) -> None:
+    """Submit a script and show its output live. Options of Orris stand before the script, the script's after it."""
+    from orris.cli.live import follow_to_the_end
+    from orris.sdk.experiment import Experiment
+    from orris.sdk.script_run_config import ScriptRunConfig
+
+    folder, inside = place(script, source_dir)
+    group = experiment or _experiment_of(inside)
+    described = environment_from(group, conda, requirements, package, python)
+    if described and environment:
+        raise typer.BadParameter("is registered already: leave out what describes another", param_hint="--environment")
+    config = ScriptRunConfig(
+        source_directory=folder,
+        script=inside,
+        arguments=arguments or [],
+        environment_variables=pairs(env, "--env"),
+        max_run_duration_seconds=time_limit,
+        compute_target=pool,
+        display_name=name,
+    )
+    config.environment = described or environment or config.environment
+    run = Experiment(open_workspace(workspace), group).submit(config, tags=pairs(tag, "--tag"))
+    if not wait:
+        print_json(run.get_details()) if json else typer.echo(run.id)
+        return
+    say(f"Run {run.id}")
+    try:
+        # JSON is for programs: then the script's output goes where people look.
+        follow_to_the_end(run, sys.stderr.buffer if json else None)
+    finally:
+        if json and run.finished:
+            print_json(run.get_details())
+
+
+def place(script: str, source_dir: Path | None) -> tuple[Path, str]:
+    """Return the source folder and the script's path in it: as `python SCRIPT` would find it, from here.
+
+    A home or a whole disk is nobody's source: there, and for a script elsewhere, it is the script's own folder.
+    """
+    if source_dir is not None:
+        inside = source_dir / script
+        return source_dir, script if inside.is_file() or not Path(script).is_file() else _relative(script, source_dir)
+    path, here = Path(script).absolute(), Path.cwd()
+    if path.is_relative_to(here) and ".." not in path.parts and here not in (Path.home(), Path(here.anchor)):
+        return Path("."), path.relative_to(here).as_posix()
+    return path.parent, path.name
+
+
+def _relative(script: str, folder: Path) -> str:
+    """Return the path in the folder of a script that was named from the working directory."""
+    path, root = Path(script).resolve(), folder.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else script
+
+
+def _experiment_of(script: str) -> str:
+    name = re.sub(r"[^\w-]+", "-", Path(script).stem, flags=re.ASCII).strip("-_")
+    return name[:255] or "script"

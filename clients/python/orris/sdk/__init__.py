@@ -1,0 +1,1 @@
+"""The library: submit, watch, register, deploy."""

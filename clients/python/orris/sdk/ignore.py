@@ -1,0 +1,52 @@
+"""Which files of a source folder are left out of its snapshot.
+
+`.amlignore` in the folder decides, else its `.gitignore`; they are not merged, and those of subfolders do not count.
+The patterns are Git's. `data/**` with `!data/kept.csv` keeps one file of a folder.
+
+Left out without being asked, unless a pattern such as `!.git/` brings them back: what is never part of a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pathspec
+
+from orris.errors import InvalidArgument
+
+FILES = (".amlignore", ".gitignore")
+ALWAYS = (".git/", "__pycache__/", ".ipynb_checkpoints/", ".DS_Store")
+
+
+class Ignore:
+    """The patterns of one folder."""
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self._spec = pathspec.GitIgnoreSpec.from_lines([*ALWAYS, *lines])
+        # Below an ignored folder something is kept only if a pattern brings it back: most have none such.
+        self._brings_back = any(pattern.include is False for pattern in self._spec.patterns)
+
+    @classmethod
+    def of(cls, folder: Path) -> Ignore:
+        """Read the patterns of a folder. Raises InvalidArgument for a file that holds none."""
+        for name in FILES:
+            path = folder / name
+            if path.is_file():
+                try:
+                    return cls(_lines(path))
+                except (ValueError, UnicodeDecodeError) as error:
+                    raise InvalidArgument(f"{path}: {error}; correct the pattern", field=name) from error
+        return cls()
+
+    def file(self, path: str) -> bool:
+        """Tell whether to leave out a file, by its path relative to the folder."""
+        return self._spec.match_file(path)
+
+    def folder(self, path: str) -> bool:
+        """Tell whether to leave out a folder with all that is in it."""
+        return not self._brings_back and self._spec.match_file(f"{path}/")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    yield from path.read_text(encoding="utf-8-sig").splitlines()

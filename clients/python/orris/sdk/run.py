@@ -1,0 +1,216 @@
+"""A run: one execution of a script, and all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orris.errors import FailedPrecondition
+from orris.names import ExperimentName, RunName
+from orris.runs.v1 import runs_pb2, runs_service_pb2
+from orris.sdk.spelling import moment, spell
+
+if TYPE_CHECKING:
+    from orris.sdk.experiment import Experiment
+    from orris.sdk.model import Model
+    from orris.sdk.offline import OfflineRun
+    from orris.sdk.workspace import Workspace
+
+FINAL = frozenset({runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.STATE_CANCELED})
+
+
+class Run:
+    """A run as it was last seen: methods with `get_` and `refresh` ask the server, properties do not."""
+
+    def __init__(self, workspace: Workspace, message: runs_pb2.Run) -> None:
+        self.workspace = workspace
+        self.message = message
+
+    @classmethod
+    def get(cls, workspace: Workspace, run_id: str) -> Run:
+        """Return the run of that id. Raises NotFound."""
+        request = runs_service_pb2.GetRunRequest(name=str(RunName(workspace.name, run_id)))
+        return cls(workspace, workspace.connection.runs.GetRun(request).run)
+
+    @staticmethod
+    def get_context(allow_offline: bool = True) -> OfflineRun:
+        """Return a run that prints what is logged: outside of a run there is nothing to record it in.
+
+        Inside of a run, Orris puts its own `orris` first on the path, where this returns the run itself. Raises
+        FailedPrecondition unless `allow_offline`.
+        """
+        from orris.sdk.offline import OfflineRun
+
+        if not allow_offline:
+            raise FailedPrecondition("this program is no run: submit it, or allow an offline run", reason="NO_RUN")
+        return OfflineRun()
+
+    @property
+    def resource_name(self) -> str:
+        return self.message.name
+
+    @property
+    def id(self) -> str:
+        return RunName.parse(self.message.name).run
+
+    @property
+    def name(self) -> str:
+        """The name for people; the id unless one was given."""
+        return self.message.display_name or self.id
+
+    @property
+    def experiment(self) -> Experiment:
+        from orris.sdk.experiment import Experiment
+
+        return Experiment(self.workspace, ExperimentName.parse(self.message.experiment).experiment)
+
+    @property
+    def status(self) -> str:
+        """Where it stood when last seen, in Azure's spelling: "Queued", "Running", "Completed", …"""
+        return spell(runs_pb2.Run.State.DESCRIPTOR, self.message.state)
+
+    @property
+    def status_reason(self) -> str:
+        """What it waits for, or why it is where it is."""
+        return self.message.state_reason
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was in a final state when last seen."""
+        return self.message.state in FINAL
+
+    @property
+    def error(self) -> str:
+        """Why it failed, one sentence; empty if it did not."""
+        return self.message.error.message
+
+    @property
+    def warnings(self) -> list[str]:
+        return list(self.message.warnings)
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was submitted (UTC)."""
+        return moment(self.message.create_time)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return dict(self.message.tags)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return dict(self.message.properties)
+
+    def refresh(self) -> Run:
+        """Ask the server how the run stands now, and return it. Raises NotFound."""
+        request = runs_service_pb2.GetRunRequest(name=self.resource_name)
+        self.message = self.workspace.connection.runs.GetRun(request).run
+        return self
+
+    def get_status(self) -> str:
+        """Return where it stands now, in Azure's spelling."""
+        return self.refresh().status
+
+    def get_details(self) -> dict[str, Any]:
+        """Return all that is known, under Azure's keys: runId, target, status, startTimeUtc, endTimeUtc, …"""
+        from orris.sdk.run_details import details
+
+        return details(self.refresh())
+
+    def get_tags(self) -> dict[str, str]:
+        return self.refresh().tags
+
+    def get_properties(self) -> dict[str, str]:
+        return self.refresh().properties
+
+    def get_metrics(self, name: str | None = None) -> dict[str, Any]:
+        """Return the metrics by name: a number, a list, or for tables a list by column; see `run_metrics`."""
+        from orris.sdk.run_metrics import fetch
+
+        return fetch(self, name)
+
+    def tag(self, key: str, value: object = None) -> None:
+        """Set a tag; one of the same key is replaced."""
+        self._update(set_tags={key: "" if value is None else str(value)})
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Set several tags."""
+        self._update(set_tags={key: "" if value is None else str(value) for key, value in tags.items()})
+
+    def remove_tags(self, tags: str | Iterable[str]) -> None:
+        """Remove the tags of the given keys; those that are not set are passed over."""
+        self._update(remove_tags=[tags] if isinstance(tags, str) else [*tags])
+
+    def add_properties(self, properties: Mapping[str, object]) -> None:
+        """Set properties. Raises FailedPrecondition when one has another value already: they never change."""
+        self._update(set_properties={key: str(value) for key, value in properties.items()})
+
+    def _update(self, **changes: Any) -> None:
+        request = runs_service_pb2.UpdateRunRequest(name=self.resource_name, **changes)
+        self.message = self.workspace.connection.runs.UpdateRun(request).run
+
+    def cancel(self, reason: str = "") -> None:
+        """Ask for it to be canceled; returns before its processes have ended. One that has ended stays as it is."""
+        request = runs_service_pb2.CancelRunRequest(name=self.resource_name, reason=reason)
+        self.message = self.workspace.connection.runs.CancelRun(request).run
+
+    def wait_for_completion(self, show_output: bool = False, raise_on_error: bool = True) -> dict[str, Any]:
+        """Wait for a final state and return `get_details()`; with `show_output` print its logs as they grow.
+
+        Raises RunFailed when it Failed (not when it was Canceled), unless `raise_on_error` is False; StillRunning on
+        Ctrl-C: the run goes on.
+        """
+        from orris.sdk.waiting import wait
+
+        return wait(self, show_output=show_output, raise_on_error=raise_on_error)
+
+    def get_file_names(self) -> list[str]:
+        """Return the paths of what was kept and of the logs. Outputs appear when the run has ended."""
+        from orris.sdk import run_files
+
+        return run_files.names(self.refresh())
+
+    def download_file(self, name: str, output_file_path: str | Path | None = None) -> str:
+        """Save a kept file or a log, by default in the working directory; return the path. Raises NotFound."""
+        from orris.sdk import run_files
+
+        return str(run_files.save(self.refresh(), name, output_file_path))
+
+    def download_files(
+        self, prefix: str | None = None, output_directory: str | Path = ".", append_prefix: bool = True
+    ) -> list[str]:
+        """Save the files below `prefix` (default: all) into a folder; return their paths there.
+
+        Without `append_prefix` the prefix is left out of them.
+        """
+        from orris.sdk import run_files
+
+        return [str(path) for path in run_files.save_all(self.refresh(), prefix or "", output_directory, append_prefix)]
+
+    def get_logs(self, file: str | None = None) -> str:
+        """Return what the program has printed so far, or another log file. Raises NotFound."""
+        return b"".join(self.follow_log(file, follow=False)).decode(errors="replace")
+
+    def follow_log(self, file: str | None = None, *, offset: int = 0, follow: bool = True) -> Iterator[bytes]:
+        """Yield a log's bytes from `offset` as they are written, to its end; without `follow`, those there are.
+
+        Nothing is lost or doubled when the connection breaks. Raises NotFound when the run ended without such a log.
+        """
+        from orris.sdk import run_files
+
+        return run_files.read(self, file, offset=offset, follow=follow)
+
+    def register_model(self, model_name: str, model_path: str | None = None, **options: Any) -> Model:
+        """Register a file or folder that the run kept (by default the one called `model_name`) as a model.
+
+        The options are those of `Model.register`, without files and environment: both are the run's. Raises
+        FailedPrecondition when the run has not ended, or did not keep such a file.
+        """
+        from orris.sdk.registration import register_from_run
+
+        return register_from_run(self, model_name, model_path, **options)
+
+    def __repr__(self) -> str:
+        return f"Run(id={self.id!r}, status={self.status!r})"

@@ -1,0 +1,69 @@
+"""What is known of a run, under the keys that Azure's get_details has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orris.names import parse_environment
+from orris.runs.v1 import runs_pb2
+from orris.sdk import run_files
+from orris.sdk.spelling import utc_text
+
+if TYPE_CHECKING:
+    from orris.sdk.run import Run
+
+
+def details(run: Run) -> dict[str, Any]:
+    """Return the details of a run as last seen. Keys without a value (endTimeUtc of a running run) are left out."""
+    message = run.message
+    found = {
+        "runId": run.id,
+        "target": message.pool or "local",
+        "status": run.status,
+        "statusReason": message.state_reason,
+        "startTimeUtc": utc_text(message.start_time),
+        "endTimeUtc": utc_text(message.end_time),
+        "submittedBy": message.submitted_by,
+        "error": error(message),
+        "warnings": [{"source": "Orris", "message": text} for text in message.warnings] or None,
+        "properties": {"ContentSnapshotId": message.snapshot.rpartition("/")[2], **run.properties},
+        "inputDatasets": [],
+        "outputDatasets": [],
+        "runDefinition": definition(message),
+        "logFiles": {name: f"{message.name}/logs/{name}" for name in run_files.log_names(run)},
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def definition(message: runs_pb2.Run) -> dict[str, Any]:
+    """Return what was asked for."""
+    return {
+        "script": message.script,
+        "command": list(message.command),
+        "arguments": list(message.arguments),
+        "target": message.pool or "local",
+        "maxRunDurationSeconds": message.time_limit.seconds if message.HasField("time_limit") else None,
+        "environmentVariables": dict(message.environment_variables),
+        "environment": environment(message.environment),
+    }
+
+
+def environment(name: str) -> dict[str, str | None]:
+    """Return name and version of an environment."""
+    if not name:
+        return {"name": None, "version": None}
+    parsed = parse_environment(name)
+    return {"name": parsed.environment, "version": getattr(parsed, "version", None)}
+
+
+def error(message: runs_pb2.Run) -> dict[str, Any] | None:
+    """Return why a run failed, in Azure's nesting; None if it did not."""
+    if not message.HasField("error"):
+        return None
+    user = message.error.code == runs_pb2.RunError.CODE_USER_PROGRAM
+    own = {
+        "code": "UserError" if user else "ServiceError",
+        "message": message.error.message,
+        "details": [{"code": runs_pb2.RunError.Code.Name(message.error.code), "message": message.error.details}],
+    }
+    return {"error": own}

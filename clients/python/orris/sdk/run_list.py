@@ -1,0 +1,60 @@
+"""Lists of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orris.errors import InvalidArgument
+from orris.runs.v1 import runs_pb2, runs_service_pb2
+from orris.sdk.paging import pages
+from orris.sdk.spelling import spell
+
+if TYPE_CHECKING:
+    from orris.sdk.run import Run
+    from orris.sdk.workspace import Workspace
+
+PAGE = 100
+
+
+def list_runs(
+    workspace: Workspace,
+    parent: str,
+    *,
+    tags: Mapping[str, str] | str | None = None,
+    properties: Mapping[str, str] | str | None = None,
+    status: str | None = None,
+    limit: int | None = None,
+) -> Iterator[Run]:
+    """Yield the training runs of a workspace or experiment, newest first, `limit` at most.
+
+    `tags` and `properties` are what a run must have; a text alone means a key with any value. `status` is Azure's
+    spelling. Raises InvalidArgument when there is no such status.
+    """
+    from orris.sdk.run import Run
+
+    request = runs_service_pb2.ListRunsRequest(
+        parent=parent,
+        tags=_wanted(tags),
+        properties=_wanted(properties),
+        states=[_state(status)] if status else [],
+        page_size=min(limit or PAGE, PAGE),
+    )
+    found = pages(workspace.connection.runs.ListRuns, request, lambda page: page.runs)
+    for count, each in enumerate(found, 1):
+        yield Run(workspace, each)
+        if count == limit:
+            return
+
+
+def _wanted(pairs: Mapping[str, str] | str | None) -> dict[str, str]:
+    return {pairs: ""} if isinstance(pairs, str) else {key: value or "" for key, value in (pairs or {}).items()}
+
+
+def _state(status: str) -> Any:
+    enum = runs_pb2.Run.State.DESCRIPTOR
+    known = {spell(enum, value.number).lower(): value.number for value in enum.values if value.number}
+    if status.lower() not in known:
+        names = ", ".join(spell(enum, number) for number in known.values())
+        raise InvalidArgument(f"status: {status!r} is none of {names}", field="status")
+    return known[status.lower()]

@@ -1,0 +1,83 @@
+"""What to run, with what, and for how long."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orris.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from orris.sdk.environment import Environment
+
+# Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.
+DEFAULT_ENVIRONMENT = "orris-sklearn"
+
+
+@dataclass
+class ScriptRunConfig:
+    """A script or command, the folder it is in, and the environment it needs.
+
+    `script` is a path in `source_directory`; `command` is a program with its arguments, as a list or as one text, which
+    is split as a shell would (but no shell runs it). `arguments` are passed in order, as text. `environment` is an
+    `Environment`, or the name of one, as `NAME` or `NAME:VERSION`. `compute_target` is a pool's name.
+    `snapshot_limit_bytes` is how large the folder may be, by default ORRIS_SNAPSHOT_LIMIT_BYTES, else 300 MB.
+    """
+
+    source_directory: str | Path = "."
+    script: str | None = None
+    arguments: Iterable[object] = ()
+    command: str | list[object] | None = None
+    environment: Environment | str = DEFAULT_ENVIRONMENT
+    environment_variables: Mapping[str, object] = field(default_factory=dict)
+    max_run_duration_seconds: float | None = None
+    compute_target: Any = None
+    display_name: str | None = None
+    snapshot_limit_bytes: int | None = None
+
+    @property
+    def pool(self) -> str:
+        """The pool's name; empty means the default."""
+        target = getattr(self.compute_target, "name", self.compute_target)
+        return str(target) if target else ""
+
+    @property
+    def argument_texts(self) -> list[str]:
+        """The arguments as text, in order. Raises InvalidArgument when one text was given instead of a list."""
+        if isinstance(self.arguments, str | bytes):
+            raise InvalidArgument(
+                "arguments: give a list, one item an argument, for example ['--kernel', 'linear']", field="arguments"
+            )
+        return [str(each) for each in self.arguments or ()]
+
+    @property
+    def command_texts(self) -> list[str]:
+        """The command's words. Raises InvalidArgument when the text cannot be split."""
+        if isinstance(self.command, str):
+            try:
+                return shlex.split(self.command)
+            except ValueError as error:
+                raise InvalidArgument(f"command: {error} in {self.command!r}", field="command") from error
+        return [str(each) for each in self.command or ()]
+
+    def check(self) -> None:
+        """Find what is wrong before anything is uploaded. Raises InvalidArgument that names the field."""
+        folder = Path(self.source_directory)
+        if bool(self.script) == bool(self.command):
+            raise InvalidArgument("script: give either `script` or `command`", field="script")
+        if not folder.is_dir():
+            raise InvalidArgument(f"source_directory: {folder} is no folder", field="source_directory")
+        if self.script and not (folder / self.script).is_file():
+            raise InvalidArgument(f"script: {self.script} is no file in {folder.resolve()}", field="script")
+        if self.script and not (folder / self.script).resolve().is_relative_to(folder.resolve()):
+            raise InvalidArgument(
+                f"script: {self.script} lies outside of {folder.resolve()}; set source_directory", field="script"
+            )
+        if self.max_run_duration_seconds is not None and self.max_run_duration_seconds <= 0:
+            raise InvalidArgument(
+                "max_run_duration_seconds: give seconds, more than 0", field="max_run_duration_seconds"
+            )
+        _ = self.argument_texts, self.command_texts

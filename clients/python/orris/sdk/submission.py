@@ -1,0 +1,73 @@
+"""From a ScriptRunConfig to a run that is recorded."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from google.protobuf.duration_pb2 import Duration
+
+from orris.runs.v1 import runs_pb2, runs_service_pb2
+from orris.sdk.git import git_properties
+from orris.sdk.progress import bytes_shown
+
+if TYPE_CHECKING:
+    from orris.sdk.experiment import Experiment
+    from orris.sdk.run import Run
+    from orris.sdk.script_run_config import ScriptRunConfig
+    from orris.sdk.workspace import Workspace
+
+
+def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str]) -> Run:
+    """Upload, register, create. Raises InvalidArgument and NotFound before anything is created."""
+    from orris.sdk.run import Run
+
+    config.check()
+    workspace = experiment.workspace
+    run = runs_pb2.Run(
+        experiment=experiment.resource_name,
+        display_name=config.display_name or "",
+        kind=runs_pb2.RUN_KIND_TRAINING,
+        script=PurePath(config.script).as_posix() if config.script else "",
+        arguments=config.argument_texts,
+        command=config.command_texts,
+        environment=environment_name(workspace, config),
+        environment_variables={key: str(value) for key, value in config.environment_variables.items()},
+        pool=config.pool,
+        tags={key: str(value) for key, value in tags.items()},
+        properties=git_properties(Path(config.source_directory)),
+        time_limit=_time_limit(config.max_run_duration_seconds),
+    )
+    run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
+    request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)
+    return Run(workspace, workspace.connection.runs.CreateRun(request).run)
+
+
+def upload_folder(workspace: Workspace, folder: Path, limit: int | None = None) -> str:
+    """Upload what is in a folder but for what its ignore file names; return the tree's resource name.
+
+    Raises ResourceExhausted when that is more than `limit` bytes.
+    """
+    from orris.sdk.snapshot import snapshot
+
+    with bytes_shown("Uploading the source") as progress:
+        return workspace.transfer.upload(snapshot(folder, limit=limit), progress).name
+
+
+def environment_name(workspace: Workspace, config: ScriptRunConfig) -> str:
+    """Return the environment's resource name; one that is no name but a definition is registered."""
+    from orris.sdk.environment import Environment
+
+    if isinstance(config.environment, Environment):
+        return config.environment.ensure_registered(workspace).resource_name
+    return Environment.reference(workspace, config.environment)
+
+
+def _time_limit(seconds: float | None) -> Duration | None:
+    if seconds is None:
+        return None
+    limit = Duration()
+    limit.FromNanoseconds(int(seconds * 1e9))
+    return limit

@@ -1,0 +1,1 @@
+"""Orris agent: the program on every machine that executes runs."""

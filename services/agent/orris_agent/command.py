@@ -1,0 +1,66 @@
+"""What a run's program is started with: its argument list and its environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from orris.names import ExperimentName, RunName
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.folder import RunFolder
+
+INSIDE = Path(__file__).parent / "inside"
+
+# What the agent's own Python was told must not reach another Python, and its settings are nobody else's business.
+_NOT_INHERITED = {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+
+
+def argument_list(run: runs.Run, python: Path) -> list[str]:
+    """Return what to execute: the script with the environment's interpreter, or the command as it is."""
+    if run.script:
+        return [str(python), run.script, *run.arguments]
+    return list(run.command)
+
+
+def variables(lease: agents.Lease, folder: RunFolder, python: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the program's environment variables.
+
+    In rising order of precedence: the agent's own, Orris's names for the run, the environment's, the run's, its
+    secrets. The environment's programs come first on PATH, and `orris_agent/inside` first on PYTHONPATH.
+    """
+    run = lease.run
+    result = {name: value for name, value in inherited.items() if not _is_private(name)}
+    result["PATH"] = f"{python.parent}:{inherited.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
+    if (python.parent.parent / "pyvenv.cfg").exists():
+        result["VIRTUAL_ENV"] = str(python.parent.parent)
+    result["PYTHONUNBUFFERED"] = "1"  # a log is followed while it is written
+    result.update(_names_of(run, lease, folder))
+    result.update(lease.environment_variables)
+    result.update(run.environment_variables)
+    result.update(run.secret_environment_variables)
+    result["PYTHONPATH"] = ":".join(filter(None, [str(INSIDE), result.get("PYTHONPATH", "")]))
+    return result
+
+
+def _is_private(name: str) -> bool:
+    return name in _NOT_INHERITED or name.startswith("ORRIS_")
+
+
+def _names_of(run: runs.Run, lease: agents.Lease, folder: RunFolder) -> dict[str, str]:
+    name = RunName.parse(run.name)
+    experiment = ExperimentName.parse(run.experiment).experiment
+    return {
+        "ORRIS_RUN_ID": name.run,
+        "ORRIS_WORKSPACE": name.workspace,
+        "ORRIS_EXPERIMENT": experiment,
+        "ORRIS_RUN_FOLDER": str(folder.root),
+        "AZUREML_RUN_ID": name.run,
+        "AZUREML_ARM_SUBSCRIPTION": "orris",
+        "AZUREML_ARM_RESOURCEGROUP": "orris",
+        "AZUREML_ARM_WORKSPACE_NAME": name.workspace,
+        "AZUREML_ARM_PROJECT_NAME": experiment,
+        "AZUREML_EXPERIMENT_ID": experiment,
+        "AZUREML_SERVICE_ENDPOINT": f"unix:{folder.socket}",
+        "AZUREML_RUN_TOKEN": lease.run_token,
+    }

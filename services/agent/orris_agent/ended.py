@@ -1,0 +1,47 @@
+"""Wait for the end of a run's supervisor, which need not be a child of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from orris_agent import process
+from orris_kit.blocking import run_blocking
+
+_POLL = 0.2  # seconds, where the system has no file descriptors for processes
+
+
+async def wait_for_exit(folder: Path) -> process.Exit | None:
+    """Return how the run in `folder` ended; None where its supervisor vanished without a word.
+
+    What a vanished supervisor left running is ended first.
+    """
+    while process.is_alive(folder):
+        await _until_gone(folder)
+    ended = process.read_exit(folder)
+    if ended is None:
+        await run_blocking(process.kill_leftovers, folder)
+    return ended
+
+
+async def end(folder: Path) -> None:
+    """End the run in `folder` and all its processes."""
+    process.cancel(folder)
+    await wait_for_exit(folder)
+
+
+async def _until_gone(folder: Path) -> None:
+    """Return when the supervisor may have gone: the caller looks again."""
+    handle = process.open_handle(folder)
+    if handle is None:
+        await asyncio.sleep(_POLL)
+        return
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+    try:
+        loop.add_reader(handle, gone.set)
+        await gone.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)

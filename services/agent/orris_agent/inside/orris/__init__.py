@@ -1,0 +1,9 @@
+"""Orris inside a run: `Run.get_context()` is the run that this program is.
+
+Standard library only, Python 3.6 and later.
+"""
+
+from . import errors
+from ._run import Run
+
+__all__ = ["Run", "errors"]

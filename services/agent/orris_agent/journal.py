@@ -1,0 +1,98 @@
+"""The journal that a run writes: lines of JSON become events of the contract. Every line is hostile input."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+
+_TYPES = {
+    "scalar": runs.MetricPoint.TYPE_SCALAR,
+    "list": runs.MetricPoint.TYPE_LIST,
+    "row": runs.MetricPoint.TYPE_ROW,
+    "table": runs.MetricPoint.TYPE_TABLE,
+    "artifact": runs.MetricPoint.TYPE_ARTIFACT,
+}
+_INT64 = range(-(2**63), 2**63)
+_LONGEST_EXCERPT = 200
+
+
+def parse(line: bytes) -> agents.RunEvent:
+    """Return the event of one line; of a line that cannot be read, an `unreadable` event that says why."""
+    try:
+        fields = json.loads(line)
+        return _BUILDERS[fields["event"]](fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        excerpt = line[:_LONGEST_EXCERPT].decode("utf-8", "replace")
+        return agents.RunEvent(unreadable=f"{type(error).__name__}: {excerpt}")
+
+
+def _metric(fields: dict[str, Any]) -> agents.RunEvent:
+    point = runs.MetricPoint(metric=_text(fields["name"]), type=_TYPES[fields["type"]], time=_time(fields["time"]))
+    if fields.get("step") is not None:
+        point.step = _whole(fields["step"])
+    if "cells" in fields:
+        for column, value in fields["cells"].items():
+            point.cells[_text(column)].CopyFrom(_value(value))
+    else:
+        point.value.CopyFrom(_value(fields["value"]))
+    return agents.RunEvent(metric=point)
+
+
+def _tag(fields: dict[str, Any]) -> agents.RunEvent:
+    value = fields["value"]
+    change = agents.RunEvent.TagChange(key=_text(fields["key"]), value="" if value is None else _text(value))
+    return agents.RunEvent(tag=change)
+
+
+def _untag(fields: dict[str, Any]) -> agents.RunEvent:
+    return agents.RunEvent(tag=agents.RunEvent.TagChange(key=_text(fields["key"]), remove=True))
+
+
+def _property(fields: dict[str, Any]) -> agents.RunEvent:
+    change = agents.RunEvent.PropertyChange(key=_text(fields["key"]), value=_text(fields["value"]))
+    return agents.RunEvent(property=change)
+
+
+def _address(fields: dict[str, Any]) -> agents.RunEvent:
+    return agents.RunEvent(address=_text(fields["value"]))
+
+
+_BUILDERS = {"metric": _metric, "tag": _tag, "untag": _untag, "property": _property, "address": _address}
+
+
+def _value(value: object) -> runs.MetricValue:
+    if value is None:
+        return runs.MetricValue()
+    if isinstance(value, bool):
+        return runs.MetricValue(boolean=value)
+    if isinstance(value, int):
+        return runs.MetricValue(integer=value) if value in _INT64 else runs.MetricValue(number=float(value))
+    if isinstance(value, float):
+        return runs.MetricValue(number=value)
+    return runs.MetricValue(text=_text(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text expected, not {type(value).__name__}")
+    value.encode("utf-8")  # lone surrogates cannot travel
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or value not in _INT64:
+        raise TypeError("whole number expected")
+    return int(value)
+
+
+def _time(value: object) -> Timestamp:
+    seconds = float(value)  # type: ignore[arg-type]  # what is no number raises, as it should
+    if not math.isfinite(seconds) or not 0 <= seconds < 253402300800:  # year 10000: where Timestamp ends
+        raise ValueError("time out of range")
+    return Timestamp(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))

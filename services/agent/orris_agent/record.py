@@ -1,0 +1,31 @@
+"""What a run may know of itself while it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orris.names import RunName
+from orris.runs.v1 import runs_service_pb2 as runs_service
+from orris_agent.requests import RunRequest
+
+if TYPE_CHECKING:
+    from orris.runs.v1.runs_service_pb2_grpc import RunServiceAsyncStub
+
+
+class Record:
+    """Answers `get_run`."""
+
+    def __init__(self, runs: RunServiceAsyncStub) -> None:
+        self._runs = runs
+
+    async def get_run(self, request: RunRequest) -> dict[str, Any]:
+        """Return the run's record: id, names, tags, properties, and when its program started."""
+        wanted = runs_service.GetRunRequest(name=request.lease.run.name)
+        run = (await self._runs.GetRun(wanted, metadata=request.authorization)).run
+        return {
+            "id": RunName.parse(run.name).run,
+            "display_name": run.display_name,
+            "tags": dict(run.tags),
+            "properties": dict(run.properties),
+            "start_time": run.start_time.ToJsonString() if run.HasField("start_time") else None,
+        }

@@ -1,0 +1,78 @@
+"""What an agent reports of one leased run, sent until it is heard or the lease is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from orris import errors
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+
+if TYPE_CHECKING:
+    from orris.runs.v1.agents_service_pb2_grpc import AgentServiceAsyncStub
+
+_PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Conflict)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts, doubling
+
+_Answer = TypeVar("_Answer")
+
+
+class LeaseLostError(Exception):
+    """The server has given the run up or to another agent: its processes must end, its reports are refused."""
+
+
+class Reports:
+    """The reports of one lease. Every method raises LeaseLostError once the lease is gone."""
+
+    def __init__(self, stub: AgentServiceAsyncStub, lease_id: str) -> None:
+        self._stub = stub
+        self._lease_id = lease_id
+
+    async def state(self, state: runs.Run.State.ValueType, reason: str = "", warnings: Sequence[str] = ()) -> bool:
+        """Report where the run stands now; return whether it is to be canceled."""
+        now = Timestamp()
+        now.GetCurrentTime()
+        request = agents.ReportRunRequest(
+            lease_id=self._lease_id, state=state, reason=reason, time=now, warnings=warnings
+        )
+        return (await _heard(lambda: self._stub.ReportRun(request))).cancel
+
+    async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
+        """Append to a log file; return the number of bytes stored, which is where to go on."""
+        request = agents.AppendRunLogRequest(lease_id=self._lease_id, file=file, offset=offset, data=data, end=end)
+        try:
+            return (await _heard(lambda: self._stub.AppendRunLog(request))).size
+        except errors.OutOfRange as gap:
+            return int(gap.metadata["size"])
+
+    async def events(self, first_sequence: int, events: Sequence[agents.RunEvent]) -> int:
+        """Append events; return the sequence of the next one expected."""
+        request = agents.AppendRunEventsRequest(lease_id=self._lease_id, first_sequence=first_sequence, events=events)
+        try:
+            return (await _heard(lambda: self._stub.AppendRunEvents(request))).next_sequence
+        except errors.OutOfRange as gap:
+            return int(gap.metadata["next_sequence"])
+
+    async def finish(self, outcome: agents.FinishRunRequest) -> None:
+        """End the run and give the lease back."""
+        outcome.lease_id = self._lease_id
+        await _heard(lambda: self._stub.FinishRun(outcome))
+
+
+async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Call until the server answers. There is no limit here: the lease is one."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return await call()
+        except errors.FailedPrecondition as refusal:
+            if refusal.reason == "LEASE_LOST":
+                raise LeaseLostError from refusal
+            raise
+        except _PASSING:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,0 +1,144 @@
+"""Send what a run writes while it writes it: log files by byte offset, its journal by line.
+
+Both go on where the server's copy ends, so a restarted agent sends nothing twice and leaves nothing out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from orris_agent import journal
+from orris_agent.folder import RunFolder
+from orris_agent.reports import Reports
+
+STD_LOG = "user_logs/std_log.txt"
+
+_CHUNK = 512 * 1024
+_MOST_EVENTS = 1000
+_LONGEST_LINE = 1024 * 1024  # of a journal: a longer one is no event of ours
+_MOST_LOG_FILES = 1000
+_LOOK_FOR_LOGS = 0.5  # seconds between looks for new files in logs/
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25  # seconds between looks for new bytes, growing while there are none
+
+
+class LogFile:
+    """One growing file and its log on the server."""
+
+    def __init__(self, reports: Reports, name: str, path: Path) -> None:
+        self._reports = reports
+        self._name = name
+        self._path = path
+        self._stored: int | None = None
+
+    async def step(self) -> bool:
+        """Send the next bytes; return whether there were any."""
+        if self._stored is None:
+            self._stored = await self._reports.log(self._name, 0, b"")
+        data = _read(self._path, self._stored, _CHUNK)
+        if data:
+            self._stored = await self._reports.log(self._name, self._stored, data)
+        return bool(data)
+
+    async def close(self) -> None:
+        """Send what is left, and that nothing follows."""
+        while await self.step():
+            pass
+        await self._reports.log(self._name, self._stored or 0, b"", end=True)
+
+
+class Journal:
+    """A run's journal and its events on the server."""
+
+    def __init__(self, reports: Reports, path: Path) -> None:
+        self._reports = reports
+        self._path = path
+        self._offset = 0
+        self._sequence = 0
+        self._expected: int | None = None
+
+    async def step(self, last: bool = False) -> bool:
+        """Send the next complete lines, with `last` also one left incomplete; return whether there were any."""
+        if self._expected is None:
+            self._expected = await self._reports.events(0, ())
+        lines = self._lines(last)
+        if not lines:
+            return False
+        first, self._sequence = self._sequence, self._sequence + len(lines)
+        skipped = max(0, self._expected - first)
+        if skipped < len(lines):
+            events = [journal.parse(line) for line in lines[skipped:]]
+            self._expected = await self._reports.events(first + skipped, events)
+        return True
+
+    def _lines(self, last: bool) -> list[bytes]:
+        data = _read(self._path, self._offset, _LONGEST_LINE)
+        end = data.rfind(b"\n") + 1
+        if not end and (len(data) == _LONGEST_LINE or (last and data)):
+            self._offset += len(data)
+            return [data]
+        lines = data[:end].splitlines(keepends=True)[:_MOST_EVENTS]
+        self._offset += sum(map(len, lines))
+        return lines
+
+
+class Shipping:
+    """Everything that one run writes."""
+
+    def __init__(self, reports: Reports, folder: RunFolder) -> None:
+        self._reports = reports
+        self._logs_folder = folder.work / "logs"
+        self._files = {STD_LOG: LogFile(reports, STD_LOG, folder.std_log)}
+        self._journal = Journal(reports, folder.journal)
+        self._next_look = 0.0
+
+    async def until(self, ended: asyncio.Event) -> None:
+        """Send what comes until the program has `ended`, then what is left and the logs' end marks."""
+        pause = _SHORTEST_PAUSE
+        while not ended.is_set():
+            moved = await self._step()
+            pause = _SHORTEST_PAUSE if moved else min(1.5 * pause, _LONGEST_PAUSE)
+            if not moved:
+                await _wait(ended, pause)
+        await self._finish()
+
+    async def _step(self) -> bool:
+        if time.monotonic() >= self._next_look:
+            self._look()
+        moved = [await file.step() for file in tuple(self._files.values())]
+        return any([*moved, await self._journal.step()])
+
+    async def _finish(self) -> None:
+        while await self._journal.step(last=True):
+            pass
+        self._look()
+        for file in self._files.values():
+            await file.close()
+
+    def _look(self) -> None:
+        """Take up files that are new in logs/."""
+        self._next_look = time.monotonic() + _LOOK_FOR_LOGS
+        if not self._logs_folder.is_dir():
+            return
+        for path in sorted(self._logs_folder.rglob("*")):
+            name = f"logs/{path.relative_to(self._logs_folder).as_posix()}"
+            if len(self._files) < _MOST_LOG_FILES and name not in self._files and path.is_file():
+                self._files[name] = LogFile(self._reports, name, path)
+
+
+def _read(path: Path, offset: int, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+    except OSError:  # not there yet, or removed by the program
+        return b""
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,28 @@
+"""Run the artifacts service: `python -m orris_artifacts`."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from orris_artifacts.config import Settings
+from orris_artifacts.service import open_service
+from orris_kit import logging
+from orris_kit.auth import TokenVerifier
+from orris_kit.lifecycle import main
+from orris_kit.server import Server, serve
+
+
+async def run() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = Settings()
+    logging.setup(settings.log_level, settings.log_style)
+    verifier = TokenVerifier(settings.public_key_path)
+    server = Server(settings.listen, authenticator=verifier, allow_insecure=settings.allow_insecure_listen)
+    async with AsyncExitStack() as stack:
+        for add, servicer in await open_service(settings, stack):
+            server.add(add, servicer)
+        await serve(server)
+
+
+if __name__ == "__main__":
+    main(run)

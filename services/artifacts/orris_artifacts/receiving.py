@@ -1,0 +1,69 @@
+"""Take what a client streams in: bounded in bytes and in time, because streams have no deadline of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from orris.artifacts.v1 import artifacts_service_pb2 as pb
+from orris.errors import DeadlineExceeded, InvalidArgument
+from orris.names import WorkspaceName
+from orris_artifacts.blobs import check_upload
+from orris_artifacts.draft import Draft
+from orris_artifacts.translation import entry_from
+from orris_artifacts.trees import Trees
+from orris_kit.blocking import run_blocking
+
+# 16 MiB in five minutes are 56 kB/s: a slower line would not do anyway.
+UPLOAD_SECONDS = 300.0
+TREE_SECONDS = 600.0
+
+
+async def receive_blob(requests: AsyncIterator[pb.UploadBlobRequest]) -> tuple[str, str, bytearray]:
+    """Return workspace, digest and bytes. Raises InvalidArgument (SIZE_MISMATCH), DeadlineExceeded."""
+    async with _in_time(UPLOAD_SECONDS):
+        first = await anext(requests, pb.UploadBlobRequest())
+        workspace = WorkspaceName.parse(first.parent, field="parent").workspace
+        check_upload(first.digest, first.size)
+        data = bytearray(first.data)
+        async for request in requests:
+            data += request.data
+            if len(data) > first.size:
+                break
+    if len(data) != first.size:
+        found = f"{len(data)}" if len(data) < first.size else "more"
+        message = f"{first.size} bytes were announced, {found} came; send exactly as many as `size` says"
+        raise InvalidArgument(message, field="size", reason="SIZE_MISMATCH")
+    return workspace, first.digest, data
+
+
+@asynccontextmanager
+async def receive_draft(requests: AsyncIterator[pb.CreateTreeRequest], trees: Trees) -> AsyncIterator[Draft]:
+    """Give the draft of a tree whose entries are streamed. Raises InvalidArgument, DeadlineExceeded."""
+    async with _in_time(TREE_SECONDS):
+        request = await anext(requests, pb.CreateTreeRequest())
+        draft = trees.draft(WorkspaceName.parse(request.parent, field="parent").workspace)
+    try:
+        async with _in_time(TREE_SECONDS):
+            await run_blocking(_add, draft, request)
+            async for request in requests:
+                await run_blocking(_add, draft, request)
+        yield draft
+    finally:
+        draft.close()
+
+
+def _add(draft: Draft, request: pb.CreateTreeRequest) -> None:
+    draft.add(map(entry_from, request.entries))
+
+
+@asynccontextmanager
+async def _in_time(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError as error:
+        if limit.expired():
+            raise DeadlineExceeded(f"the stream had not ended after {seconds:g} s; send faster") from error
+        raise

@@ -1,0 +1,85 @@
+"""Who needs which trees and blobs: what somebody needs is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+
+import sqlalchemy as sa
+
+from orris.errors import FailedPrecondition, InvalidArgument
+from orris.names import BlobName, TreeName
+from orris_artifacts import schema
+from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_TARGETS
+from orris_artifacts.store.port import Store
+from orris_artifacts.trees import Trees
+from orris_kit.database import write
+
+
+class References:
+    """The references in a database, to trees and to blobs in a store."""
+
+    def __init__(self, engine: sa.Engine, store: Store, trees: Trees) -> None:
+        self._engine = engine
+        self._store = store
+        self._trees = trees
+
+    def set(self, workspace: str, owner: str, trees: Sequence[str], blobs: Sequence[str]) -> None:
+        """Set what an owner needs (resource names), instead of what it needed before.
+
+        Raises InvalidArgument, FailedPrecondition (TARGET_MISSING).
+        """
+        _check_owner(workspace, owner)
+        wanted = {
+            "tree": _digests(workspace, [TreeName.parse(name, field="reference.trees") for name in trees]),
+            "blob": _digests(workspace, [BlobName.parse(name, field="reference.blobs") for name in blobs]),
+        }
+        with write(self._engine) as connection:
+            existing = self._trees.existing(connection, workspace, wanted["tree"])
+            _check_there("trees", workspace, wanted["tree"], existing)
+            _check_there("blobs", workspace, wanted["blob"], self._store.sizes(workspace, wanted["blob"]))
+            _drop(connection, workspace, owner)
+            rows = [
+                {"workspace": workspace, "owner": owner, "kind": kind, "digest": digest}
+                for kind, digests in wanted.items()
+                for digest in digests
+            ]
+            if rows:
+                connection.execute(schema.references.insert(), rows)
+
+    def delete(self, workspace: str, owner: str) -> None:
+        """Drop what an owner needed, if anything. Raises InvalidArgument."""
+        _check_owner(workspace, owner)
+        with write(self._engine) as connection:
+            _drop(connection, workspace, owner)
+
+
+def _drop(connection: sa.Connection, workspace: str, owner: str) -> None:
+    table = schema.references
+    connection.execute(table.delete().where(table.c.workspace == workspace, table.c.owner == owner))
+
+
+def _check_owner(workspace: str, owner: str) -> None:
+    prefix = re.escape(f"workspaces/{workspace}/")
+    if len(owner) > MAX_OWNER_CHARACTERS or not re.fullmatch(rf"{prefix}[^\x00-\x1f\x7f]+", owner):
+        message = f"owner must be the resource name of something in workspaces/{workspace}, not {owner[:100]!r}"
+        raise InvalidArgument(message, field="owner")
+
+
+def _digests(workspace: str, names: Sequence[TreeName] | Sequence[BlobName]) -> list[str]:
+    """Return the digests, each once."""
+    if len(names) > MAX_TARGETS:
+        message = f"{len(names)} targets are too many for one owner; at most {MAX_TARGETS}"
+        raise InvalidArgument(message, field="reference", reason="TOO_MANY_TARGETS")
+    for name in names:
+        if name.workspace != workspace:
+            message = f"{name} is of another workspace than its owner"
+            raise InvalidArgument(message, field="reference", reason="OTHER_WORKSPACE")
+    return list(dict.fromkeys(name.sha256 for name in names))
+
+
+def _check_there(kind: str, workspace: str, wanted: Sequence[str], stored: Container[str]) -> None:
+    for digest in wanted:
+        if digest not in stored:
+            message = f"workspaces/{workspace}/{kind}/{digest} is not stored; create it before referring to it"
+            raise FailedPrecondition(message, reason="TARGET_MISSING", metadata={"digest": digest})

@@ -1,0 +1,111 @@
+"""The contract's handlers: translate, say who may call, leave the rules to the core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from orris.artifacts.v1 import artifacts_service_pb2 as pb
+from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceServicer
+from orris.names import BlobName, TreeName, WorkspaceName
+from orris_artifacts.core import Artifacts
+from orris_artifacts.limits import MESSAGE_BYTES
+from orris_artifacts.receiving import receive_blob, receive_draft
+from orris_artifacts.translation import entry_message, tree_message
+from orris_kit.access import allow
+from orris_kit.auth import Role
+from orris_kit.blocking import run_blocking
+from orris_kit.paging import MAX_PAGE_SIZE, after_key, page_size, page_token
+
+# Blobs in memory at one time, in each direction: 16 MiB each.
+MAX_TRANSFERS = 16
+
+writers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.RUN)
+readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.RUN, Role.READER)
+
+
+class ArtifactServicer(ArtifactServiceServicer):
+    """Blobs, trees and references over gRPC."""
+
+    def __init__(self, core: Artifacts) -> None:
+        self._blobs, self._trees, self._references = core.blobs, core.trees, core.references
+        self._uploads = asyncio.Semaphore(MAX_TRANSFERS)
+        self._downloads = asyncio.Semaphore(MAX_TRANSFERS)
+
+    @readers
+    async def FindMissingBlobs(self, request: pb.FindMissingBlobsRequest, context: Any) -> pb.FindMissingBlobsResponse:
+        missing = await run_blocking(self._blobs.missing, _workspace(request.parent), request.digests)
+        return pb.FindMissingBlobsResponse(missing_digests=missing)
+
+    @writers
+    async def BatchUploadBlobs(self, request: pb.BatchUploadBlobsRequest, context: Any) -> pb.BatchUploadBlobsResponse:
+        items = [(item.digest, item.data) for item in request.items]
+        await run_blocking(self._blobs.put_many, _workspace(request.parent), items)
+        return pb.BatchUploadBlobsResponse()
+
+    @writers
+    async def UploadBlob(
+        self, request_iterator: AsyncIterator[pb.UploadBlobRequest], context: Any
+    ) -> pb.UploadBlobResponse:
+        async with self._uploads:
+            await run_blocking(self._blobs.put, *await receive_blob(request_iterator))
+        return pb.UploadBlobResponse()
+
+    @readers
+    async def BatchReadBlobs(self, request: pb.BatchReadBlobsRequest, context: Any) -> pb.BatchReadBlobsResponse:
+        data = await run_blocking(self._blobs.read_many, _workspace(request.parent), request.digests)
+        return pb.BatchReadBlobsResponse(data=data)
+
+    @readers
+    async def DownloadBlob(
+        self, request: pb.DownloadBlobRequest, context: Any
+    ) -> AsyncIterator[pb.DownloadBlobResponse]:
+        name = BlobName.parse(request.name)
+        async with self._downloads:
+            data = await run_blocking(self._blobs.read, name.workspace, name.sha256, request.offset, request.length)
+            for begin in range(0, len(data), MESSAGE_BYTES):
+                yield pb.DownloadBlobResponse(data=bytes(data[begin : begin + MESSAGE_BYTES]))
+
+    @writers
+    async def CreateTree(
+        self, request_iterator: AsyncIterator[pb.CreateTreeRequest], context: Any
+    ) -> pb.CreateTreeResponse:
+        async with receive_draft(request_iterator, self._trees) as draft:
+            tree = await run_blocking(self._trees.create, draft)
+        return pb.CreateTreeResponse(tree=tree_message(tree))
+
+    @readers
+    async def GetTree(self, request: pb.GetTreeRequest, context: Any) -> pb.GetTreeResponse:
+        name = TreeName.parse(request.name)
+        tree = await run_blocking(self._trees.get, name.workspace, name.sha256)
+        return pb.GetTreeResponse(tree=tree_message(tree))
+
+    @readers
+    async def ListTreeEntries(self, request: pb.ListTreeEntriesRequest, context: Any) -> pb.ListTreeEntriesResponse:
+        return await run_blocking(self._list, request)
+
+    @allow(Role.SERVICE)
+    async def SetReference(self, request: pb.SetReferenceRequest, context: Any) -> pb.SetReferenceResponse:
+        workspace, wanted = _workspace(request.parent), request.reference
+        await run_blocking(self._references.set, workspace, wanted.owner, wanted.trees, wanted.blobs)
+        return pb.SetReferenceResponse()
+
+    @allow(Role.SERVICE)
+    async def DeleteReference(self, request: pb.DeleteReferenceRequest, context: Any) -> pb.DeleteReferenceResponse:
+        await run_blocking(self._references.delete, _workspace(request.parent), request.owner)
+        return pb.DeleteReferenceResponse()
+
+    def _list(self, request: pb.ListTreeEntriesRequest) -> pb.ListTreeEntriesResponse:
+        name = TreeName.parse(request.parent, field="parent")
+        query = {"tree": str(name), "path": request.path}
+        (after,) = after_key(request.page_token, query, str) or ("",)
+        limit = page_size(request.page_size, default=MAX_PAGE_SIZE)
+        tree = self._trees.get(name.workspace, name.sha256)
+        entries, more = self._trees.entries(tree, request.path, str(after), limit)
+        token = page_token([entries[-1].path], query) if more else ""
+        return pb.ListTreeEntriesResponse(entries=map(entry_message, entries), next_page_token=token)
+
+
+def _workspace(parent: str) -> str:
+    return WorkspaceName.parse(parent, field="parent").workspace

@@ -1,0 +1,1 @@
+"""Where blobs lie: the port, and an adapter for each kind of place."""

@@ -1,0 +1,1 @@
+"""Orris images: environments, their locks, and what makes them runnable."""

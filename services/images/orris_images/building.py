@@ -1,0 +1,200 @@
+"""The making of images: lock, then install, in threads of the service; what was begun is taken up again at a start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import sqlalchemy as sa
+
+from orris.errors import Cancelled, OrrisError
+from orris_images import build_rows, schema
+from orris_images.build.port import Builder
+from orris_images.build_log import Key, LogWriter
+from orris_images.images import keep_image, keep_lock, kept_lock
+from orris_images.interpreters import Interpreters
+from orris_images.lock import Lock
+from orris_images.locking import lock_spec
+from orris_images.records import Build, State
+from orris_images.resolve.port import Resolver
+from orris_kit.database import read, write
+from orris_kit.logging import get_logger
+
+WAIT_SECONDS = 0.05
+log = get_logger(__name__)
+
+
+@dataclass
+class _Job:
+    """A build at work: `log` is where it tells, `cancel` ends it, `done` says that nothing works for it any more."""
+
+    build: Build
+    log: LogWriter
+    cancel: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Building:
+    """The builders of this process. `notify` is told the key of every build whose state or log has changed."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        interpreters: Interpreters,
+        resolver: Resolver,
+        builder: Builder,
+        clock: Callable[[], datetime],
+        notify: Callable[[Key], None],
+        workers: int,
+    ) -> None:
+        self._engine, self._interpreters, self._resolver, self._builder = engine, interpreters, resolver, builder
+        self._clock, self._notify = clock, notify
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="build")
+        self._writers = ThreadPoolExecutor(1, thread_name_prefix="build-log")
+        self._jobs: dict[Key, _Job] = {}
+        self._locking: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._changing = threading.Lock()
+        self._stopping = False
+
+    def resume(self) -> None:
+        """Take up what was queued or at work when the service ended."""
+        with read(self._engine) as connection:
+            unfinished = build_rows.unfinished(connection)
+        for build in unfinished:
+            begun = build.state is not State.QUEUED
+            self.submit(build, "taken up again: the service was restarted" if begun else None)
+
+    def submit(self, build: Build, line: str | None = None) -> None:
+        """Let a free builder make it; its log goes on with `line`."""
+        job = _Job(build, LogWriter(self._engine, build.key, self._notify, self._writers))
+        if line is not None:
+            job.log.line(line)
+        self._jobs[build.key] = job
+        self._workers.submit(self._run, job)
+
+    def cancel(self, key: Key) -> None:
+        """Cancel a build, whatever it is doing; one that is finished stays as it is."""
+        job = self._jobs.get(key)
+        if job is not None:
+            job.log.line("canceled")
+            job.log.flush()
+        self._finish(key, State.CANCELED)
+        if job is not None:
+            job.cancel.set()
+
+    def stop(self) -> None:
+        """End what is at work, to be taken up at the next start."""
+        self._stopping = True
+        for job in list(self._jobs.values()):
+            job.cancel.set()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._writers.shutdown(wait=True)
+
+    def _run(self, job: _Job) -> None:
+        key = job.build.key
+        try:
+            self._make(job)
+        except Cancelled:
+            if not self._stopping:
+                self._finish(key, State.CANCELED)
+        except OrrisError as error:
+            self._fail(job, error.message)
+        except Exception:
+            log.exception("a build failed for a reason of ours", build=key[1])
+            self._fail(job, f"internal error; the log of the images service says more (build {key[1]})")
+        finally:
+            job.log.flush()
+            self._jobs.pop(key, None)
+            job.done.set()
+
+    def _make(self, job: _Job) -> None:
+        build = job.build
+        self._advance(job, State.RESOLVING)
+        job.log.line(f"environment {build.environment}" if build.environment else "an image with more packages")
+        lock, python = self._locked(job)
+        self._advance(job, State.BUILDING, lock.warnings)
+        job.log.line(f"installing {len(lock.packages)} packages: image {lock.image_id}")
+        self._builder.build(lock, python, job.log.line, job.cancel)
+        job.log.flush()
+        self._succeed(job, lock)
+        self._measure(build.workspace, lock.image_id)
+
+    def _locked(self, job: _Job) -> tuple[Lock, Path]:
+        """Return the lock of the build's spec, resolved only where there is none yet, and the Python for it."""
+        build = job.build
+        owner = build.workspace, build.spec.digest
+        with self._alone("/".join(owner), job.cancel):
+            with read(self._engine) as connection:
+                kept = None if build.refresh else kept_lock(connection, *owner)
+            if kept is not None:
+                return kept, self._python_of(kept, job)
+            lock, found = lock_spec(build.spec, self._interpreters, self._resolver, job.log.line, job.cancel)
+            if not build.refresh:  # a refresh replaces a lock that works, so it has to work itself first
+                with write(self._engine) as connection:
+                    keep_lock(connection, *owner, lock)
+            return lock, found.path
+
+    def _python_of(self, lock: Lock, job: _Job) -> Path:
+        job.log.line("its versions were chosen before: the lock is kept until a refresh is asked for")
+        found = self._interpreters.find(lock.python_version, strict=True)
+        for line in (f"Python {found.version} at {found.path}", *lock.warnings):
+            job.log.line(line)
+        return found.path
+
+    @contextmanager
+    def _alone(self, name: str, cancel: threading.Event) -> Iterator[None]:
+        """Let one at a time resolve a specification: the others find its lock. Raises Cancelled."""
+        with self._changing:
+            lock = self._locking.setdefault(name, threading.Lock())
+        while not lock.acquire(timeout=WAIT_SECONDS):
+            if cancel.is_set():
+                raise Cancelled("the build was canceled")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _advance(self, job: _Job, state: State, warnings: tuple[str, ...] | None = None) -> None:
+        if job.cancel.is_set():
+            raise Cancelled("the build was canceled")
+        with write(self._engine) as connection:
+            going = build_rows.advance(connection, job.build.key, state, now=self._clock(), warnings=warnings)
+        if not going:
+            raise Cancelled("the build was canceled")
+        self._notify(job.build.key)
+
+    def _succeed(self, job: _Job, lock: Lock) -> None:
+        build, now = job.build, self._clock()
+        with write(self._engine) as connection:
+            state, image = State.SUCCEEDED, lock.image_id
+            if build_rows.advance(connection, build.key, state, now=now, image=image, warnings=lock.warnings):
+                keep_lock(connection, build.workspace, build.spec.digest, lock)
+                keep_image(connection, build.workspace, lock, now)
+        self._notify(build.key)
+
+    def _fail(self, job: _Job, reason: str) -> None:
+        job.log.line(f"ERROR: {reason}")
+        job.log.flush()
+        self._finish(job.build.key, State.FAILED, reason)
+
+    def _finish(self, key: Key, state: State, error: str = "") -> None:
+        with write(self._engine) as connection:
+            build_rows.advance(connection, key, state, now=self._clock(), error=error)
+        self._notify(key)
+
+    def _measure(self, workspace: str, image: str) -> None:
+        """Note the image's size: after the build has ended, nobody waits for it."""
+        table = schema.images
+        try:
+            size = self._builder.size(image)
+        except OSError:
+            return
+        with write(self._engine) as connection:
+            is_image = (table.c.workspace == workspace, table.c.image == image)
+            connection.execute(table.update().where(*is_image).values(size=size))

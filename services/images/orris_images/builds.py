@@ -1,0 +1,139 @@
+"""Asking for images: a finished build where the image is there, the running one, else a new one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orris.errors import NotFound
+from orris_images import build_rows, schema
+from orris_images.build.port import Builder
+from orris_images.build_log import append, read_log
+from orris_images.building import Building
+from orris_images.images import image_of, keep_image, keep_lock
+from orris_images.interpreters import Interpreters
+from orris_images.locking import lock_user_managed
+from orris_images.records import UNFINISHED, Build, State
+from orris_images.spec import Spec
+from orris_kit.database import read, write
+
+
+class Builds:
+    """The builds in a database. One process at a time uses it: the lock that makes one build of requests is here."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        building: Building,
+        builder: Builder,
+        interpreters: Interpreters,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._engine, self._building, self._builder, self._interpreters = engine, building, builder, interpreters
+        self._clock, self._new_id = clock, new_id
+        self._creating = threading.Lock()
+
+    def create(
+        self,
+        workspace: str,
+        target: str,
+        spec: Spec,
+        *,
+        refresh: bool = False,
+        request_id: str = "",
+        payload: bytes = b"",
+    ) -> Build:
+        """Return the build that makes, or has made, the image of a target.
+
+        Raises FailedPrecondition (INTERPRETER_NOT_FOUND) for a strict spec whose Python is absent.
+        """
+        request = ("CreateBuild", workspace, request_id, payload)
+        if known := self._known(request, workspace, target, spec, refresh):
+            return known
+        if spec.strict and spec.interpreter is None and spec.base is None:
+            self._interpreters.find(spec.python, strict=True)
+        with self._creating:
+            if known := self._known(request, workspace, target, spec, refresh):
+                return known
+            with write(self._engine) as connection:
+                build = self._running(connection, workspace, target, refresh)
+                joined = build is not None
+                if build is None:
+                    build = self._new(connection, workspace, target, spec, refresh)
+                schema.requests.remember(connection, *request, build.build)
+            if not joined and not build.finished:
+                self._building.submit(build)
+        return build
+
+    def get(self, workspace: str, build: str) -> Build:
+        """Return a build. Raises NotFound (BUILD_NOT_FOUND)."""
+        with read(self._engine) as connection:
+            found = build_rows.get(connection, (workspace, build))
+        if found is None:
+            raise NotFound(f"there is no build {build!r} in the workspace {workspace!r}", reason="BUILD_NOT_FOUND")
+        return found
+
+    def list(self, workspace: str, after: tuple[datetime, str] | None, limit: int) -> tuple[list[Build], bool]:
+        """Return up to `limit` builds, newest first, behind `after` (create time, id); and whether there are more."""
+        with read(self._engine) as connection:
+            found = build_rows.page(connection, workspace, after, limit + 1)
+        return found[:limit], len(found) > limit
+
+    def cancel(self, workspace: str, build: str) -> Build:
+        """Cancel a build unless it is finished; return it as it stands now. Raises NotFound (BUILD_NOT_FOUND)."""
+        found = self.get(workspace, build)
+        if found.finished:
+            return found
+        self._building.cancel(found.key)
+        return self.get(workspace, build)
+
+    def read_log(self, workspace: str, build: str, offset: int) -> tuple[bytes, bool]:
+        """Return the log's next bytes from `offset`, and whether it ends behind them. Raises NotFound, OutOfRange."""
+        return read_log(self._engine, (workspace, build), offset)
+
+    def _known(
+        self, request: tuple[str, str, str, bytes], workspace: str, target: str, spec: Spec, refresh: bool
+    ) -> Build | None:
+        """Return the build that this request made before, or one whose image is there: the way of almost all runs."""
+        with read(self._engine) as connection:
+            if made := schema.requests.recall(connection, *request):
+                return build_rows.get(connection, (workspace, made))
+            if refresh:
+                return None
+            image = image_of(connection, workspace, spec.digest)
+            if not image or not self._is_ready(image, spec):
+                return None
+            build = build_rows.newest(connection, workspace, target, (State.SUCCEEDED,))
+        return replace(build, cached=True) if build is not None and build.image == image else None
+
+    def _is_ready(self, image: str, spec: Spec) -> bool:
+        return spec.interpreter is not None or self._builder.is_ready(image)
+
+    def _running(self, connection: sa.Connection, workspace: str, target: str, refresh: bool) -> Build | None:
+        build = build_rows.newest(connection, workspace, target, UNFINISHED)
+        return build if build is not None and (build.refresh or not refresh) else None
+
+    def _new(self, connection: sa.Connection, workspace: str, target: str, spec: Spec, refresh: bool) -> Build:
+        """Make a build: finished at once where nothing has to be resolved or installed."""
+        now = self._clock()
+        build = Build(workspace, self._new_id(), target, spec, refresh, State.QUEUED, now)
+        image = image_of(connection, workspace, spec.digest)
+        told = ""
+        if spec.interpreter is not None:
+            lock = lock_user_managed(spec.interpreter)
+            keep_lock(connection, workspace, spec.digest, lock)
+            keep_image(connection, workspace, lock, now)
+            image, told = lock.image_id, f"nothing to install: {spec.interpreter} is looked after by its user"
+        elif image and not refresh and self._is_ready(image, spec):
+            build, told = replace(build, cached=True), f"image {image} is there: another environment asks for the same"
+        if told:
+            build = replace(build, state=State.SUCCEEDED, image=image, start_time=now, end_time=now)
+        build_rows.insert(connection, build)
+        if told:
+            append(connection, build.key, 0, f"{target}\n{told}\n".encode())
+        return build

@@ -1,0 +1,104 @@
+"""Images, and the locks that specifications have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orris.errors import FailedPrecondition, NotFound
+from orris_images import schema
+from orris_images.lock import Lock
+from orris_images.records import Image
+from orris_images.spec import Base, Spec
+from orris_kit.database import read
+
+
+class Images:
+    """The images in a database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def get(self, workspace: str, image: str) -> Image:
+        """Return an image. Raises NotFound (IMAGE_NOT_FOUND)."""
+        table = schema.images.c
+        query = sa.select(schema.images).where(table.workspace == workspace, table.image == image)
+        with read(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            message = f"there is no image {image!r} in the workspace {workspace!r}; build its environment first"
+            raise NotFound(message, reason="IMAGE_NOT_FOUND")
+        return _image(row)
+
+    def list(self, workspace: str, after: tuple[datetime, str] | None, limit: int) -> tuple[list[Image], bool]:
+        """Return up to `limit` images, newest first, behind `after` (create time, id); and whether there are more."""
+        table = schema.images.c
+        query = sa.select(schema.images).where(table.workspace == workspace)
+        if after is not None:
+            query = query.where(sa.tuple_(table.create_time, table.image) < sa.tuple_(*_typed(table, after)))
+        query = query.order_by(table.create_time.desc(), table.image.desc()).limit(limit + 1)
+        with read(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [_image(row) for row in rows[:limit]], len(rows) > limit
+
+    def overlay(self, workspace: str, image: str, packages: Sequence[str]) -> Spec:
+        """Return the spec of an image with more packages. Raises NotFound, FailedPrecondition, InvalidArgument."""
+        lock = self.get(workspace, image).lock
+        if lock.interpreter is not None:
+            message = f"nothing can be added to {lock.interpreter}: its packages are looked after by its user"
+            raise FailedPrecondition(message, reason="USER_MANAGED_IMAGE")
+        base = Base(lock.python_version, lock.pins)
+        return Spec(
+            packages=tuple(packages), base=base, index_url=lock.index_url, extra_index_urls=lock.extra_index_urls
+        )
+
+
+def kept_lock(connection: sa.Connection, workspace: str, digest: str) -> Lock | None:
+    """Return the lock that a specification has, None before its first."""
+    table = schema.locks.c
+    query = sa.select(table.lock).where(table.workspace == workspace, table.digest == digest)
+    text = connection.execute(query).scalar_one_or_none()
+    return None if text is None else Lock.from_json(text)
+
+
+def keep_lock(connection: sa.Connection, workspace: str, digest: str, lock: Lock) -> None:
+    """Make `lock` the one that a specification has."""
+    table = schema.locks
+    connection.execute(table.delete().where(table.c.workspace == workspace, table.c.digest == digest))
+    row = {"workspace": workspace, "digest": digest, "image": lock.image_id, "lock": lock.to_json()}
+    connection.execute(table.insert().values(row))
+
+
+def keep_image(connection: sa.Connection, workspace: str, lock: Lock, now: datetime) -> None:
+    """Make `lock` an image, unless it is one."""
+    table = schema.images
+    known = sa.select(table.c.image).where(table.c.workspace == workspace, table.c.image == lock.image_id)
+    if connection.execute(known).first() is None:
+        row = {"workspace": workspace, "image": lock.image_id, "lock": lock.to_json(), "size": 0, "create_time": now}
+        connection.execute(table.insert().values(row))
+
+
+def image_of(connection: sa.Connection, workspace: str, digest: str) -> str:
+    """Return the id of the image that a specification has, empty where it has none yet."""
+    return images_of(connection, workspace, [digest]).get(digest, "")
+
+
+def images_of(connection: sa.Connection, workspace: str, digests: Sequence[str]) -> dict[str, str]:
+    """Return the ids of the images that specifications have, by their digests."""
+    locks, made = schema.locks.c, schema.images.c
+    is_made = sa.and_(made.workspace == locks.workspace, made.image == locks.image)
+    query = sa.select(locks.digest, locks.image).join_from(schema.locks, schema.images, is_made)
+    rows = connection.execute(query.where(locks.workspace == workspace, locks.digest.in_(digests)))
+    return {row.digest: row.image for row in rows}
+
+
+def _typed(
+    table: sa.sql.base.ReadOnlyColumnCollection[str, sa.Column[object]], after: tuple[datetime, str]
+) -> list[sa.ColumnElement[object]]:
+    return [sa.literal(after[0], table.create_time.type), sa.literal(after[1])]
+
+
+def _image(row: sa.Row[tuple[object, ...]]) -> Image:
+    return Image(row.workspace, row.image, Lock.from_json(row.lock), row.size, row.create_time)

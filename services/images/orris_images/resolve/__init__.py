@@ -1,0 +1,1 @@
+"""Resolvers: from a spec and a Python to a lock."""

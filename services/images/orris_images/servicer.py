@@ -1,0 +1,207 @@
+"""The contract's handlers: translate, say who may call, leave the rules to the core."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from orris.errors import InvalidArgument, PermissionDenied
+from orris.images.v1 import images_service_pb2 as pb
+from orris.images.v1.images_service_pb2_grpc import ImageServiceServicer
+from orris.names import (
+    BuildName,
+    EnvironmentName,
+    EnvironmentVersionName,
+    ImageName,
+    WorkspaceName,
+    check_id,
+    parse_environment,
+)
+from orris_images.core import Core
+from orris_images.records import Build, overlay_target
+from orris_images.spec import Spec
+from orris_images.translation import (
+    build_message,
+    environment_message,
+    image_message,
+    overlay_packages,
+    spec_from,
+)
+from orris_kit.access import allow
+from orris_kit.auth import Role
+from orris_kit.blocking import run_blocking
+from orris_kit.changes import Changes
+from orris_kit.context import current_principal
+from orris_kit.draining import until_draining
+from orris_kit.paging import after_key, page_size, page_token
+
+PAGE_SIZE = 100
+LOOK_AGAIN_SECONDS = 30.0
+
+writers = allow(Role.USER, Role.SERVICE)
+readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.READER)
+
+
+class ImageServicer(ImageServiceServicer):
+    """Environments, builds and images over gRPC."""
+
+    def __init__(self, core: Core, changes: Changes) -> None:
+        self._environments, self._builds, self._images = core.environments, core.builds, core.images
+        self._changes = changes
+
+    @writers
+    async def CreateEnvironment(
+        self, request: pb.CreateEnvironmentRequest, context: Any
+    ) -> pb.CreateEnvironmentResponse:
+        return await run_blocking(self._create_environment, request)
+
+    @readers
+    async def GetEnvironment(self, request: pb.GetEnvironmentRequest, context: Any) -> pb.GetEnvironmentResponse:
+        found = await run_blocking(self._environments.get, *_environment(parse_environment(request.name)))
+        return pb.GetEnvironmentResponse(environment=environment_message(found))
+
+    @readers
+    async def ListEnvironments(self, request: pb.ListEnvironmentsRequest, context: Any) -> pb.ListEnvironmentsResponse:
+        versions = request.parent.count("/") > 1
+        return await run_blocking(self._list_versions if versions else self._list_environments, request)
+
+    @writers
+    async def CreateBuild(self, request: pb.CreateBuildRequest, context: Any) -> pb.CreateBuildResponse:
+        if request.HasField("overlay") and current_principal().role is not Role.SERVICE:
+            message = "only services ask for an overlay; register an environment with it and build that"
+            raise PermissionDenied(message, reason="ROLE_NOT_ADMITTED")
+        return pb.CreateBuildResponse(build=build_message(await run_blocking(self._create_build, request)))
+
+    @readers
+    async def GetBuild(self, request: pb.GetBuildRequest, context: Any) -> pb.GetBuildResponse:
+        name = BuildName.parse(request.name)
+        return pb.GetBuildResponse(
+            build=build_message(await run_blocking(self._builds.get, name.workspace, name.build))
+        )
+
+    @readers
+    async def ListBuilds(self, request: pb.ListBuildsRequest, context: Any) -> pb.ListBuildsResponse:
+        workspace, after, limit = _page(request)
+        found, more = await run_blocking(self._builds.list, workspace, after, limit)
+        token = _token(request, found[-1].create_time, found[-1].build) if more else ""
+        return pb.ListBuildsResponse(builds=map(build_message, found), next_page_token=token)
+
+    @writers
+    async def CancelBuild(self, request: pb.CancelBuildRequest, context: Any) -> pb.CancelBuildResponse:
+        name = BuildName.parse(request.name)
+        build = await run_blocking(self._builds.cancel, name.workspace, name.build)
+        return pb.CancelBuildResponse(build=build_message(build))
+
+    @readers
+    async def ReadBuildLog(
+        self, request: pb.ReadBuildLogRequest, context: Any
+    ) -> AsyncIterator[pb.ReadBuildLogResponse]:
+        async for message in until_draining(self._log(BuildName.parse(request.name), request.offset, request.follow)):
+            yield message
+
+    @readers
+    async def GetImage(self, request: pb.GetImageRequest, context: Any) -> pb.GetImageResponse:
+        name = ImageName.parse(request.name)
+        return pb.GetImageResponse(
+            image=image_message(await run_blocking(self._images.get, name.workspace, name.image))
+        )
+
+    @readers
+    async def ListImages(self, request: pb.ListImagesRequest, context: Any) -> pb.ListImagesResponse:
+        workspace, after, limit = _page(request)
+        found, more = await run_blocking(self._images.list, workspace, after, limit)
+        token = _token(request, found[-1].create_time, found[-1].image) if more else ""
+        return pb.ListImagesResponse(images=map(image_message, found), next_page_token=token)
+
+    def _create_environment(self, request: pb.CreateEnvironmentRequest) -> pb.CreateEnvironmentResponse:
+        workspace, payload = _workspace(request.parent), request.SerializeToString(deterministic=True)
+        name = check_id("environment", request.environment_id, field="environment_id")
+        spec = spec_from(request.spec, lambda image, packages: self._overlay(workspace, image, packages))
+        message = request.spec.SerializeToString(deterministic=True)
+        made = self._environments.create(workspace, name, spec, message, request.request_id, payload)
+        return pb.CreateEnvironmentResponse(environment=environment_message(made))
+
+    def _list_environments(self, request: pb.ListEnvironmentsRequest) -> pb.ListEnvironmentsResponse:
+        (after,) = after_key(request.page_token, _query(request), str) or ("",)
+        limit = page_size(request.page_size, default=PAGE_SIZE)
+        found, more = self._environments.latest(_workspace(request.parent), str(after), limit)
+        token = page_token([found[-1].environment], _query(request)) if more else ""
+        return pb.ListEnvironmentsResponse(environments=map(environment_message, found), next_page_token=token)
+
+    def _list_versions(self, request: pb.ListEnvironmentsRequest) -> pb.ListEnvironmentsResponse:
+        name = EnvironmentName.parse(request.parent, field="parent")
+        (before,) = after_key(request.page_token, _query(request), int) or (None,)
+        limit = page_size(request.page_size, default=PAGE_SIZE)
+        below = None if before is None else int(before)
+        found, more = self._environments.versions(name.workspace, name.environment, below, limit)
+        token = page_token([int(found[-1].version)], _query(request)) if more else ""
+        return pb.ListEnvironmentsResponse(environments=map(environment_message, found), next_page_token=token)
+
+    def _create_build(self, request: pb.CreateBuildRequest) -> Build:
+        workspace = _workspace(request.parent)
+        target, spec = self._target(workspace, request)
+        payload = request.SerializeToString(deterministic=True)
+        return self._builds.create(
+            workspace, target, spec, refresh=request.refresh, request_id=request.request_id, payload=payload
+        )
+
+    def _target(self, workspace: str, request: pb.CreateBuildRequest) -> tuple[str, Spec]:
+        if request.HasField("overlay") == bool(request.environment):
+            raise InvalidArgument("set either environment or overlay", field="environment")
+        if request.HasField("overlay"):
+            spec = self._overlay(workspace, request.overlay.image, overlay_packages(request.overlay))
+            return overlay_target(spec), spec
+        name = parse_environment(request.environment, field="environment")
+        _same_workspace(workspace, name.workspace, "environment")
+        found = self._environments.get(*_environment(name))
+        return found.target, found.spec
+
+    def _overlay(self, workspace: str, image: str, packages: Sequence[str]) -> Spec:
+        name = ImageName.parse(image, field="overlay.image")
+        _same_workspace(workspace, name.workspace, "overlay.image")
+        return self._images.overlay(workspace, name.image, packages)
+
+    async def _log(self, name: BuildName, offset: int, follow: bool) -> AsyncIterator[pb.ReadBuildLogResponse]:
+        async with self._changes.watch((name.workspace, name.build)) as waiter:
+            while True:
+                data, end = await run_blocking(self._builds.read_log, name.workspace, name.build, offset)
+                if data or end:
+                    yield pb.ReadBuildLogResponse(offset=offset, data=data, end=end)
+                offset += len(data)
+                if end or not (data or follow):
+                    return
+                if not data:
+                    await waiter.wait(LOOK_AGAIN_SECONDS)
+
+
+def _workspace(parent: str) -> str:
+    return WorkspaceName.parse(parent, field="parent").workspace
+
+
+def _environment(name: EnvironmentName | EnvironmentVersionName) -> tuple[str, str, str | None]:
+    version = name.version if isinstance(name, EnvironmentVersionName) else None
+    return name.workspace, name.environment, version
+
+
+def _same_workspace(workspace: str, other: str, field: str) -> None:
+    if workspace != other:
+        message = f"{field} is of the workspace {other!r}, not of the parent's {workspace!r}"
+        raise InvalidArgument(message, field=field, reason="OTHER_WORKSPACE")
+
+
+Listing = pb.ListBuildsRequest | pb.ListImagesRequest
+
+
+def _page(request: Listing) -> tuple[str, tuple[datetime, str] | None, int]:
+    key = after_key(request.page_token, _query(request), str, str)
+    after = None if key is None else (datetime.fromisoformat(str(key[0])), str(key[1]))
+    return _workspace(request.parent), after, page_size(request.page_size, default=PAGE_SIZE)
+
+
+def _query(request: Listing | pb.ListEnvironmentsRequest) -> dict[str, object]:
+    return {"list": type(request).__name__, "parent": request.parent}
+
+
+def _token(request: Listing, last: datetime, name: str) -> str:
+    return page_token([last.isoformat(), name], _query(request))

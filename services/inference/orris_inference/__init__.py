@@ -1,0 +1,1 @@
+"""Orris inference: endpoints, deployments and predictions."""

@@ -1,0 +1,1 @@
+"""What answers: a graph in this process, or a replica."""

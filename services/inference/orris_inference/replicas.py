@@ -1,0 +1,122 @@
+"""Replicas: ordered, followed, met."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from orris.errors import Conflict, DeadlineExceeded, FailedPrecondition, InvalidArgument, OrrisError, Unavailable
+from orris_inference.model import Deployment
+from orris_inference.outside.artifacts import Artifacts
+from orris_inference.outside.models import ModelVersion
+from orris_inference.outside.runs import Order, Replica, Runs, Stage
+from orris_inference.shipping import worker_files
+from orris_kit.address import Address
+from orris_kit.blocking import run_blocking
+
+if TYPE_CHECKING:
+    from orris_inference.backends.replica import ReplicaBackend
+
+EXPERIMENT = "endpoints"
+SECRET = "ORRIS_REPLICA_SECRET"  # noqa: S105 - the variable's name
+MEET_ATTEMPTS = 20
+MEET_SECONDS = 0.25
+
+
+class Replicas:
+    """Brings up replicas in `pool` (empty: the default one)."""
+
+    def __init__(self, artifacts: Artifacts, runs: Runs, pool: str) -> None:
+        self.runs = runs
+        self._artifacts = artifacts
+        self._pool = pool
+
+    async def start(self, deployment: Deployment, version: ModelVersion) -> str:
+        """Order the replica of the deployment's present attempt; return its run. A retry returns the same run.
+
+        Raises FailedPrecondition for a model without an environment; Conflict where the attempt was ordered otherwise.
+        """
+        if not version.image:
+            message = (
+                "it is not known in which environment the model was made: register it from a run, or with an image"
+            )
+            raise FailedPrecondition(message, reason="NO_IMAGE")
+        folders = {"model": version.tree}
+        arguments = ["--model", f"model/{version.file}" if version.file else "model"]
+        if version.snapshot:
+            folders["source"] = version.snapshot
+            arguments += ["--source", "source", *(("--script", version.script) if version.script else ())]
+        files = await run_blocking(worker_files)
+        snapshot = await self._artifacts.compose(deployment.workspace, folders, files)
+        order = Order(
+            workspace=deployment.workspace,
+            experiment=version.experiment or f"workspaces/{deployment.workspace}/experiments/{EXPERIMENT}",
+            image=version.image,
+            snapshot=snapshot,
+            arguments=tuple(arguments),
+            variables={},
+            secrets={SECRET: deployment.secret},
+            label=f"{deployment.endpoint} (replica)",
+            properties={"endpoint": deployment.endpoint_name, "model_version": deployment.model_version},
+            request_id=f"{deployment.uid}-{deployment.attempt}",
+            pool=self._pool,
+        )
+        try:
+            return await self.runs.start(order)
+        except InvalidArgument as error:
+            if error.reason == "REQUEST_ID_REUSED":  # an older version of Orris had ordered it with other files
+                raise Conflict("the attempt was ordered differently before") from error
+            raise
+
+    async def follow(
+        self, run: str, patience: float, impatient: Callable[[Replica], Awaitable[None]]
+    ) -> AsyncGenerator[Replica]:
+        """Give the replica at each change until its end; tell `impatient` when it waits for a place too long.
+
+        `patience` is in seconds."""
+        async with aclosing(self.runs.watch(run)) as changes:
+            following: asyncio.Future[Replica] = asyncio.ensure_future(anext(changes))
+            replica: Replica | None = None
+            try:
+                while True:
+                    waiting = replica is not None and replica.stage is Stage.WAITING and bool(replica.reason)
+                    done, _ = await asyncio.wait((following,), timeout=patience if waiting else None)
+                    if not done:
+                        assert replica is not None
+                        await impatient(replica)
+                        await asyncio.wait((following,))
+                    replica = following.result()
+                    yield replica
+                    if replica.stage is Stage.ENDED:
+                        return
+                    following = asyncio.ensure_future(anext(changes))
+            finally:
+                following.cancel()
+                await asyncio.wait((following,))
+
+    async def meet(self, address: str, deployment: Deployment, version: ModelVersion) -> ReplicaBackend:
+        """Return the backend of a replica that has announced its address.
+
+        Raises FailedPrecondition when it serves nothing, or does not answer where it says.
+        """
+        where = Address.parse(address, field="run.address")
+        if where.port is None:
+            raise FailedPrecondition(f"the replica announced {address[:100]!r}, which is no host:port")
+        from orris_inference.backends.replica import ReplicaBackend
+
+        backend = ReplicaBackend(str(where), deployment.secret, version.signature)
+        for attempt in range(MEET_ATTEMPTS):
+            try:
+                await backend.meet(examined=version.signature is not None)
+                return backend
+            except (Unavailable, DeadlineExceeded):
+                if attempt == MEET_ATTEMPTS - 1:
+                    await backend.close()
+                    raise
+                await asyncio.sleep(MEET_SECONDS)
+            except OrrisError:
+                await backend.close()
+                raise
+        raise AssertionError("unreachable")

@@ -1,0 +1,109 @@
+"""Which endpoint is answered by what, and who may ask: looked up for each prediction, in memory."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orris.errors import NotFound, OrrisError, PermissionDenied, Unauthenticated, Unavailable
+from orris_inference.model import Endpoint
+from orris_kit.auth import Role
+from orris_kit.guard import Authenticator
+
+if TYPE_CHECKING:
+    from orris_inference.backends.port import Backend
+
+RETRY_SECONDS = 1.0
+_NO_KEY = "a key is needed: send `Authorization: Bearer <key>`"
+
+
+@dataclass(slots=True)
+class Route:
+    """One endpoint: its keys, and what answers at present (`generation` and `version` are that one's)."""
+
+    workspace: str
+    uid: str
+    keys: tuple[bytes, ...]
+    open: bool
+    backend: Backend | None = None
+    generation: int = 0
+    version: str = ""
+
+    def ready(self) -> Backend:
+        """Return what answers. Raises Unavailable while nothing does."""
+        if self.backend is None:
+            message = "the endpoint does not answer at present; its state and log say why"
+            raise Unavailable(message, reason="NOT_READY", retry_after=RETRY_SECONDS)
+        return self.backend
+
+
+class Routes:
+    """All endpoints by id. `allow_open`: whether endpoints without keys answer callers on other machines."""
+
+    def __init__(self, authenticator: Authenticator, *, allow_open: bool) -> None:
+        self._authenticator = authenticator
+        self._allow_open = allow_open
+        self._routes: dict[str, Route] = {}
+
+    def find(self, endpoint_id: str) -> Route:
+        """Return an endpoint's route. Raises NotFound."""
+        route = self._routes.get(endpoint_id)
+        if route is None:
+            raise NotFound(f"no endpoint {endpoint_id[:64]!r}", reason="ENDPOINT_NOT_FOUND")
+        return route
+
+    def set(self, endpoint: Endpoint) -> Route:
+        """Take over an endpoint's keys and settings; what answers stays."""
+        keys = (endpoint.primary_key.encode(), endpoint.secondary_key.encode())
+        known = self._routes.get(endpoint.id)
+        fresh = Route(endpoint.workspace, endpoint.uid, keys, endpoint.auth_enabled is False)
+        if known is not None and known.uid == endpoint.uid:
+            fresh.backend, fresh.generation, fresh.version = known.backend, known.generation, known.version
+        self._routes[endpoint.id] = fresh
+        return fresh
+
+    def serve(self, endpoint_id: str, uid: str, generation: int, version: str, backend: Backend | None) -> None:
+        """Let `backend` answer from now on (None: nothing), unless a newer deployment does already."""
+        route = self._routes.get(endpoint_id)
+        if route is not None and route.uid == uid and generation >= route.generation:
+            if backend is not None:
+                route.backend, route.generation, route.version = backend, generation, version
+            elif generation == route.generation:
+                route.backend = None
+
+    def remove(self, endpoint_id: str, uid: str) -> None:
+        """Forget an endpoint."""
+        route = self._routes.get(endpoint_id)
+        if route is not None and route.uid == uid:
+            del self._routes[endpoint_id]
+
+    def admit(self, route: Route, authorization: str | None, *, here: bool) -> None:
+        """Let in who has a key of the endpoint or a person's token of its workspace; `here`: is on this machine.
+
+        Raises Unauthenticated without a valid key or token, PermissionDenied for a token of somebody else.
+        """
+        scheme, _, given = (authorization or "").partition(" ")
+        if given and scheme.lower() == "bearer":
+            self._admit_bearer(route, given.strip(), here)
+        elif not self._is_open(route, here):
+            message = _NO_KEY
+            if route.open:
+                message = "an endpoint without keys answers callers on its own machine only; " + _NO_KEY
+            raise Unauthenticated(message, reason="KEY_MISSING")
+
+    def _admit_bearer(self, route: Route, given: str, here: bool) -> None:
+        candidate = given.encode("utf-8", "surrogateescape")
+        # Both are compared, so that the time tells nothing.
+        matches = [hmac.compare_digest(candidate, key) for key in route.keys]
+        if any(matches) or self._is_open(route, here):
+            return
+        try:
+            principal = self._authenticator.authenticate(given)
+        except OrrisError as error:
+            raise Unauthenticated("the key is not valid for this endpoint", reason="KEY_INVALID") from error
+        if principal.role not in (Role.USER, Role.SERVICE) or not principal.may_enter(route.workspace):
+            raise PermissionDenied("the token is not one of the endpoint's workspace", reason="OTHER_WORKSPACE")
+
+    def _is_open(self, route: Route, here: bool) -> bool:
+        return route.open and (here or self._allow_open)

@@ -1,0 +1,56 @@
+"""Endpoints as the contract has them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from orris.inference.v1 import inference_pb2 as pb
+from orris_inference.model import Endpoint, State, Wish
+
+_STATES = {
+    State.TRANSITIONING: pb.Endpoint.STATE_TRANSITIONING,
+    State.HEALTHY: pb.Endpoint.STATE_HEALTHY,
+    State.UNHEALTHY: pb.Endpoint.STATE_UNHEALTHY,
+    State.FAILED: pb.Endpoint.STATE_FAILED,
+    State.UNSCHEDULABLE: pb.Endpoint.STATE_UNSCHEDULABLE,
+}
+_BACKENDS = {"onnx": pb.Endpoint.BACKEND_ONNX, "replica": pb.Endpoint.BACKEND_REPLICA}
+
+
+def endpoint_message(endpoint: Endpoint, base_url: str) -> pb.Endpoint:
+    """Return the message; its URLs begin with `base_url`."""
+    service = f"{base_url}/api/v1/service/{endpoint.id}"
+    message = pb.Endpoint(
+        name=endpoint.name,
+        model_version=endpoint.model_version,
+        state=_STATES[endpoint.state],
+        error=endpoint.error,
+        backend=_BACKENDS.get(endpoint.backend, pb.Endpoint.BACKEND_UNSPECIFIED),
+        scoring_uri=f"{service}/score",
+        swagger_uri=f"{service}/swagger.json",
+        v2_model_name=endpoint.id,
+        methods=endpoint.methods,
+        replica=endpoint.replica,
+        description=endpoint.description,
+        tags=endpoint.tags,
+        created_by=endpoint.created_by,
+        create_time=_timestamp(endpoint.create_time),
+        update_time=_timestamp(endpoint.update_time),
+    )
+    if endpoint.auth_enabled is not None:
+        message.auth_enabled = endpoint.auth_enabled
+    return message
+
+
+def wish_of(message: pb.Endpoint) -> Wish:
+    """Return what a deployer asks for."""
+    auth_enabled = message.auth_enabled if message.HasField("auth_enabled") else None
+    return Wish(message.model_version, auth_enabled, message.description, dict(message.tags))
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

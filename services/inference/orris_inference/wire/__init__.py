@@ -1,0 +1,1 @@
+"""The Open Inference Protocol's two forms: protobuf and JSON. Only these know them."""

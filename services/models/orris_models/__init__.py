@@ -1,0 +1,1 @@
+"""Orris models: registered models, versions, conversions and their parity."""

@@ -1,0 +1,94 @@
+"""The conversions under way: each has a task, also after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+
+from orris.errors import NotFound, OrrisError, Retryable
+from orris_kit.blocking import run_blocking
+from orris_kit.logging import get_logger
+from orris_models.converting import Converter
+from orris_models.core import Models
+from orris_models.model import Version
+from orris_models.registration import Registration
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+# Timeouts and stopping neighbours: the same step succeeds later.
+TRANSIENT = ("CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "UNAUTHENTICATED", "ABORTED", "UNKNOWN")
+
+log = get_logger(__name__)
+
+
+class Follower:
+    """Follows conversions to their ends, some at a time."""
+
+    def __init__(self, models: Models, converter: Converter, registration: Registration, at_a_time: int) -> None:
+        self._models = models
+        self._converter = converter
+        self._registration = registration
+        self._places = asyncio.Semaphore(at_a_time)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._followed: set[str] = set()
+
+    async def start(self) -> None:
+        """Go on where the service stopped: conversions that have no verdict, references that have no version."""
+        loose = await run_blocking(self._models.loose_references)
+        if loose:
+            self._spawn(self._drop(loose))
+        for version in await run_blocking(self._models.unfinished):
+            self.follow(version)
+
+    def follow(self, version: Version) -> None:
+        """Bring a version's conversion to its end in the background, once."""
+        if version.conversion.state.final or version.name in self._followed:
+            return
+        self._followed.add(version.name)
+        self._spawn(self._follow(version))
+
+    async def stop(self) -> None:
+        """Stop following; what is under way is followed again after the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _follow(self, version: Version) -> None:
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                try:
+                    async with self._places:
+                        # As it stands now: an earlier attempt may have recorded its run.
+                        known = await run_blocking(self._models.get, version.workspace, version.model, version.number)
+                        if not known.conversion.state.final:
+                            await self._converter.convert(known)
+                    return
+                except OrrisError as error:
+                    if not (isinstance(error, Retryable) or error.code in TRANSIENT):
+                        await self._end(version, error.message)
+                        return
+                    log.info("a conversion waits", version=version.name, reason=error.message)
+                except Exception:
+                    log.exception("a conversion failed", version=version.name)
+                    await self._end(version, "an internal error; the log of the models service has more")
+                    return
+                await asyncio.sleep(pause * random.uniform(0.5, 1))
+                pause = min(2 * pause, LONGEST_PAUSE)
+        finally:
+            self._followed.discard(version.name)
+
+    async def _end(self, version: Version, reason: str) -> None:
+        with suppress(NotFound):  # deleted meanwhile
+            known = await run_blocking(self._models.get, version.workspace, version.model, version.number)
+            await self._converter.give_up(known, reason)
+
+    async def _drop(self, loose: list[tuple[str, str, int]]) -> None:
+        for workspace, model, number in loose:
+            await self._registration.drop_reference(workspace, model, number)
+
+    def _spawn(self, coroutine: object) -> None:
+        task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,1 @@
+"""Orris runs: experiments, runs, the queue, agents, logs and metrics."""

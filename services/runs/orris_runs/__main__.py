@@ -1,0 +1,26 @@
+"""Run the runs service: `python -m orris_runs`."""
+
+from contextlib import AsyncExitStack
+
+from orris_kit import logging
+from orris_kit.auth import TokenVerifier
+from orris_kit.lifecycle import main
+from orris_kit.server import Server, serve
+from orris_runs.config import Settings
+from orris_runs.service import open_service
+
+
+async def run() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = Settings()
+    logging.setup(settings.log_level, settings.log_style)
+    verifier = TokenVerifier(settings.public_key_path)
+    server = Server(settings.listen, authenticator=verifier, allow_insecure=settings.allow_insecure_listen)
+    async with AsyncExitStack() as stack:
+        for add, servicer in await open_service(settings, stack):
+            server.add(add, servicer)
+        await serve(server)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,132 @@
+"""Handlers of AgentService."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from orris.errors import InvalidArgument
+from orris.names import AgentName
+from orris.runs.v1 import agents_service_pb2 as pb
+from orris.runs.v1.agents_service_pb2_grpc import AgentServiceServicer
+from orris_kit.access import allow
+from orris_kit.auth import Role
+from orris_kit.blocking import run_blocking
+from orris_kit.draining import until_draining
+from orris_kit.paging import page_size
+from orris_runs.builds import Images
+from orris_runs.core import Core
+from orris_runs.event_translation import event
+from orris_runs.handing_out import HandingOut
+from orris_runs.leases import Outcome
+from orris_runs.limits import EVENTS
+from orris_runs.model import Agent
+from orris_runs.states import State
+from orris_runs.submitting import Submitting
+from orris_runs.tokens import Tokens
+from orris_runs.translation import duration, fitting, moment, run_error, states, timestamp
+
+agents = allow(Role.AGENT)
+
+
+class AgentServicer(AgentServiceServicer):
+    """Agents, their leases and what they report, over gRPC."""
+
+    def __init__(self, core: Core, submitting: Submitting, images: Images, tokens: Tokens) -> None:
+        self._core = core
+        self._submitting = submitting
+        self._handing_out = HandingOut(core, images, tokens)
+
+    @agents
+    async def RegisterAgent(self, request: pb.RegisterAgentRequest, context: Any) -> pb.RegisterAgentResponse:
+        agent = await run_blocking(self._core.agents.register, _agent(request.agent))
+        length = duration(self._core.deadlines.duration)
+        return pb.RegisterAgentResponse(agent=_agent_message(agent), lease_duration=length)
+
+    @agents
+    async def WatchLeases(self, request: pb.WatchLeasesRequest, context: Any) -> AsyncIterator[pb.WatchLeasesResponse]:
+        agent = AgentName.parse(request.agent, field="agent").agent
+        async for message in until_draining(self._handing_out.watch(agent)):
+            yield message
+
+    @agents
+    async def RenewLeases(self, request: pb.RenewLeasesRequest, context: Any) -> pb.RenewLeasesResponse:
+        agent = AgentName.parse(request.agent, field="agent").agent
+        lost = await run_blocking(self._core.leases.renew, agent, list(request.lease_ids))
+        return pb.RenewLeasesResponse(lost_lease_ids=lost, duration=duration(self._core.deadlines.duration))
+
+    @agents
+    async def ReportRun(self, request: pb.ReportRunRequest, context: Any) -> pb.ReportRunResponse:
+        cancel = await run_blocking(
+            self._core.leases.report,
+            request.lease_id,
+            _state(request.state),
+            request.reason,
+            moment(request, "time"),
+            list(request.warnings),
+        )
+        return pb.ReportRunResponse(cancel=cancel)
+
+    @agents
+    async def AppendRunLog(self, request: pb.AppendRunLogRequest, context: Any) -> pb.AppendRunLogResponse:
+        size = await run_blocking(
+            self._core.logs.append, request.lease_id, request.file, request.offset, request.data, request.end
+        )
+        return pb.AppendRunLogResponse(size=size)
+
+    @agents
+    async def AppendRunEvents(self, request: pb.AppendRunEventsRequest, context: Any) -> pb.AppendRunEventsResponse:
+        if len(request.events) > EVENTS:
+            raise InvalidArgument(f"events: at most {EVENTS} at a time", field="events")
+        events = [event(each) for each in request.events]
+        append = self._core.events.append
+        following = await run_blocking(append, request.lease_id, request.first_sequence, events)
+        return pb.AppendRunEventsResponse(next_sequence=following)
+
+    @agents
+    async def FinishRun(self, request: pb.FinishRunRequest, context: Any) -> pb.FinishRunResponse:
+        await self._submitting.finish(request.lease_id, _outcome(request))
+        return pb.FinishRunResponse()
+
+    @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
+    async def ListAgents(self, request: pb.ListAgentsRequest, context: Any) -> pb.ListAgentsResponse:
+        size = page_size(request.page_size, default=100)
+        found, token = await run_blocking(self._core.agents.list, size, request.page_token)
+        return pb.ListAgentsResponse(agents=fitting(map(_agent_message, found)), next_page_token=token)
+
+
+def _agent(message: pb.Agent) -> Agent:
+    return Agent(
+        id=message.name.removeprefix("agents/"),
+        pool=message.pool,
+        slots=message.slots,
+        replica_slots=message.replica_slots,
+        platform=message.platform,
+        hostname=message.hostname,
+    )
+
+
+def _agent_message(agent: Agent) -> pb.Agent:
+    return pb.Agent(
+        name=str(AgentName(agent.id)),
+        pool=agent.pool,
+        slots=agent.slots,
+        replica_slots=agent.replica_slots,
+        platform=agent.platform,
+        hostname=agent.hostname,
+        connected=agent.connected,
+        last_seen_time=timestamp(agent.last_seen_time),
+        runs=agent.runs,
+    )
+
+
+def _outcome(request: pb.FinishRunRequest) -> Outcome:
+    return Outcome(
+        state=_state(request.state),
+        error=run_error(request.error) if request.HasField("error") else None,
+        outputs=request.outputs,
+        end_time=moment(request, "end_time"),
+        left_behind=list(request.left_behind),
+    )
+
+
+def _state(number: int) -> State:
+    return states([number])[0]

@@ -1,0 +1,82 @@
+"""The rules of runs, gathered: one object per subject, over one store."""
+
+from dataclasses import dataclass
+
+from orris_runs.agents import Agents
+from orris_runs.archive import Archive
+from orris_runs.cancellation import Cancellation
+from orris_runs.deadlines import Deadlines
+from orris_runs.events import Events
+from orris_runs.experiments import Experiments
+from orris_runs.labels import Labels
+from orris_runs.leases import Leases
+from orris_runs.logs import Logs
+from orris_runs.moves import Moves
+from orris_runs.preparation import Preparation
+from orris_runs.queue import Queue
+from orris_runs.reading import Reading
+from orris_runs.store import Store
+from orris_runs.submission import Submission
+from orris_runs.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What can be done with runs."""
+
+    store: Store
+    workspaces: Workspaces
+    experiments: Experiments
+    submission: Submission
+    reading: Reading
+    cancellation: Cancellation
+    labels: Labels
+    queue: Queue
+    agents: Agents
+    deadlines: Deadlines
+    leases: Leases
+    logs: Logs
+    events: Events
+    preparation: Preparation
+    archive: Archive
+
+    def start(self) -> None:
+        """Make what everybody has from the start, and take up the leases that were held before."""
+        self.workspaces.ensure_default()
+        self.leases.take_up()
+
+    def stop_all(self, reason: str) -> int:
+        """Ask for every run to be canceled; return how many are still with agents, which end them now."""
+        return self.cancellation.stop_all(reason)
+
+
+def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float = 10) -> Core:
+    """Put the rules together.
+
+    A lease holds for `lease_duration` seconds unless it is renewed; what its agent ran is taken for ended
+    `lease_margin` seconds later.
+    """
+    agents = Agents(store, patience=lease_duration / 2)
+    deadlines = Deadlines(store.clock, lease_duration, lease_margin)
+    queue = Queue(store, agents, deadlines)
+    moves = Moves(store, queue, deadlines)
+    workspaces = Workspaces(store)
+    experiments = Experiments(store, workspaces)
+    reading = Reading(store, workspaces, experiments, queue)
+    return Core(
+        store=store,
+        workspaces=workspaces,
+        experiments=experiments,
+        submission=Submission(store, experiments, queue),
+        reading=reading,
+        cancellation=Cancellation(store, reading, moves),
+        labels=Labels(store, reading),
+        queue=queue,
+        agents=agents,
+        deadlines=deadlines,
+        leases=Leases(store, agents, deadlines, queue, moves),
+        logs=Logs(store, reading),
+        events=Events(store, reading, moves),
+        preparation=Preparation(store, moves),
+        archive=Archive(store),
+    )

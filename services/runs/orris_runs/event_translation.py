@@ -1,0 +1,80 @@
+"""Between the contract's messages and the domain: events and metrics."""
+
+from datetime import UTC, datetime
+
+from orris.errors import InvalidArgument
+from orris.runs.v1 import agents_service_pb2, runs_pb2
+from orris_runs.model import (
+    CELLS,
+    Address,
+    Event,
+    MetricPoint,
+    MetricType,
+    PropertyChange,
+    Scalar,
+    TagChange,
+    Unreadable,
+)
+from orris_runs.translation import moment, timestamp
+
+
+def event(message: agents_service_pb2.RunEvent) -> Event:
+    """Return an event as a run reported it. What it cannot be made of is unreadable, with the reason."""
+    match message.WhichOneof("event"):
+        case "metric":
+            return _point(message.metric)
+        case "tag":
+            return TagChange(message.tag.key, None if message.tag.remove else message.tag.value)
+        case "property":
+            return PropertyChange(message.property.key, message.property.value)
+        case "address":
+            return Address(message.address)
+        case "unreadable":
+            return Unreadable(message.unreadable)
+        case _:
+            return Unreadable("it is of a kind that this server does not know")
+
+
+def point_message(point: MetricPoint) -> runs_pb2.MetricPoint:
+    """Return a metric point's message."""
+    cells = point.type in CELLS
+    return runs_pb2.MetricPoint(
+        metric=point.metric,
+        type=point.type.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        step=point.step,
+        time=timestamp(point.time),
+        value=None if cells else _value_message(point.value),
+        cells={column: _value_message(value) for column, value in point.cells.items()},
+        sequence=point.sequence,
+    )
+
+
+def _point(message: runs_pb2.MetricPoint) -> Event:
+    try:
+        kind = MetricType(message.type)
+        time = moment(message, "time") or datetime.now(UTC)
+    except (ValueError, InvalidArgument):
+        return Unreadable(f"metric {message.metric[:100]!r} has no valid type or time")
+    cells = {column: _value(value) for column, value in message.cells.items()} if kind in CELLS else {}
+    step = message.step if message.HasField("step") else None
+    return MetricPoint(message.metric, kind, time, step, None if kind in CELLS else _value(message.value), cells)
+
+
+def _value(message: runs_pb2.MetricValue) -> Scalar:
+    kind = message.WhichOneof("kind")
+    value: Scalar = getattr(message, kind) if kind else None
+    return value
+
+
+def _value_message(value: Scalar) -> runs_pb2.MetricValue:
+    match value:
+        case bool():
+            return runs_pb2.MetricValue(boolean=value)
+        case int():
+            return runs_pb2.MetricValue(integer=value)
+        case float():
+            return runs_pb2.MetricValue(number=value)
+        case str():
+            return runs_pb2.MetricValue(text=value)
+        case None:
+            return runs_pb2.MetricValue()

@@ -1,0 +1,84 @@
+"""Experiments: groups of runs with one purpose, made when first named."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orris.errors import NotFound
+from orris.names import check_id
+from orris_kit.paging import after_key, page_token
+from orris_runs.schema import experiments
+from orris_runs.store import Change, Store
+from orris_runs.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment of a workspace."""
+
+    workspace: str
+    id: str
+    create_time: datetime
+
+
+class Experiments:
+    """The experiments of all workspaces. None is ever removed."""
+
+    def __init__(self, store: Store, workspaces: Workspaces) -> None:
+        self._store = store
+        self._workspaces = workspaces
+        self._known: set[tuple[str, str]] = set()
+
+    def create(self, workspace: str, experiment: str) -> Experiment:
+        """Return the experiment of that name, made if need be."""
+        check_id("experiment", experiment, field="experiment_id")
+        with self._store.change() as change:
+            self.ensure(change, workspace, experiment)
+            return self._require(change.connection, workspace, experiment)
+
+    def ensure(self, change: Change, workspace: str, experiment: str) -> None:
+        """Make an experiment, in the transaction of what needs it, unless it exists."""
+        self._workspaces.check_exists(change.connection, workspace)
+        if (workspace, experiment) in self._known:
+            return
+        if self._find(change.connection, workspace, experiment) is None:
+            change.connection.execute(
+                experiments.insert().values(workspace=workspace, id=experiment, create_time=self._store.clock.now())
+            )
+        change.then(lambda: self._known.add((workspace, experiment)))
+
+    def get(self, workspace: str, experiment: str) -> Experiment:
+        """Return one. Raises NotFound (EXPERIMENT_NOT_FOUND)."""
+        with self._store.look() as connection:
+            return self._require(connection, workspace, experiment)
+
+    def list(self, workspace: str, size: int, token: str) -> tuple[list[Experiment], str]:
+        """Return a page by name, and the token of the next."""
+        query = {"list": "experiments", "workspace": workspace}
+        after = after_key(token, query, str)
+        chosen = sa.select(experiments).where(experiments.c.workspace == workspace)
+        if after:
+            chosen = chosen.where(experiments.c.id > after[0])
+        with self._store.look() as connection:
+            self._workspaces.check_exists(connection, workspace)
+            found = [Experiment(*row) for row in connection.execute(chosen.order_by(experiments.c.id).limit(size + 1))]
+        more = len(found) > size
+        return found[:size], page_token((found[size - 1].id,), query) if more else ""
+
+    def check_exists(self, connection: sa.Connection, workspace: str, experiment: str) -> None:
+        """Raise NotFound unless it exists."""
+        if (workspace, experiment) not in self._known:
+            self._require(connection, workspace, experiment)
+
+    def _require(self, connection: sa.Connection, workspace: str, experiment: str) -> Experiment:
+        self._workspaces.check_exists(connection, workspace)
+        if (found := self._find(connection, workspace, experiment)) is None:
+            message = f"there is no experiment {experiment[:100]!r} in the workspace {workspace!r}"
+            raise NotFound(message, reason="EXPERIMENT_NOT_FOUND")
+        return found
+
+    def _find(self, connection: sa.Connection, workspace: str, experiment: str) -> Experiment | None:
+        chosen = sa.select(experiments).where(experiments.c.workspace == workspace, experiments.c.id == experiment)
+        row = connection.execute(chosen).one_or_none()
+        return Experiment(*row) if row else None

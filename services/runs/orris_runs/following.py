@@ -1,0 +1,112 @@
+"""What goes on beside the calls: builds are followed, finished logs archived, silent agents noticed."""
+
+import asyncio
+
+from orris.errors import NotFound, OrrisError
+from orris_kit.blocking import run_blocking
+from orris_kit.logging import get_logger
+from orris_runs.archive import FinishedLog, StoredPart
+from orris_runs.artifacts_client import BLOB_BYTES, Artifacts
+from orris_runs.builds import Images
+from orris_runs.core import Core
+from orris_runs.store import ARCHIVE_CHANGED, PREPARING_CHANGED
+from orris_runs.submitting import References
+
+log = get_logger(__name__)
+RETRY_SECONDS = 1.0
+
+
+class BuildFollower:
+    """Follows each build that runs wait for; after a start, those that they waited for before."""
+
+    def __init__(self, core: Core, images: Images, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._core = core
+        self._images = images
+        self._retry_seconds = retry_seconds
+
+    async def run(self) -> None:
+        """Go on until canceled."""
+        following: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group, self._core.store.changes.watch(PREPARING_CHANGED) as waiter:
+            while True:
+                following = {build: task for build, task in following.items() if not task.done()}
+                for build in await run_blocking(self._core.preparation.builds):
+                    if build not in following:
+                        following[build] = group.create_task(self._follow(build))
+                # A run may have begun to wait for a build just as its follower finished.
+                await waiter.wait(timeout=self._retry_seconds if following else None)
+
+    async def _follow(self, build: str) -> None:
+        while not await self._follow_once(build):  # noqa: ASYNC110  # the pause before another service is asked again
+            await asyncio.sleep(self._retry_seconds)
+
+    async def _follow_once(self, build: str) -> bool:
+        """Return whether the build has ended and the runs know."""
+        preparation = self._core.preparation
+        try:
+            offset = await run_blocking(preparation.log_size, build)
+            async for at, data in self._images.read_log(build, offset):
+                if data:
+                    await run_blocking(preparation.append_log, build, at, data)
+            result = await self._images.result(build)
+        except NotFound:
+            await run_blocking(preparation.failed, build, "its build is not known any more; submit the run again")
+            return True
+        except OrrisError as error:
+            log.warning("a build cannot be followed now", build=build, code=error.code)
+            return False
+        if result is None:
+            return False
+        if result.image:
+            await run_blocking(preparation.succeeded, build, result.image, result.warnings)
+        else:
+            await run_blocking(preparation.failed, build, result.error)
+        return True
+
+
+class Archivist:
+    """Moves finished logs to the artifacts."""
+
+    def __init__(
+        self, core: Core, artifacts: Artifacts, references: References, retry_seconds: float = RETRY_SECONDS
+    ) -> None:
+        self._core = core
+        self._artifacts = artifacts
+        self._references = references
+        self._retry_seconds = retry_seconds
+
+    async def run(self) -> None:
+        """Go on until canceled."""
+        async with self._core.store.changes.watch(ARCHIVE_CHANGED) as waiter:
+            while True:
+                finished = await run_blocking(self._core.archive.next)
+                if finished is None:
+                    await waiter.wait()
+                    continue
+                try:
+                    await self._move(finished)
+                except OrrisError as error:
+                    log.warning("a log cannot be archived now", run=str(finished.run), code=error.code)
+                    await asyncio.sleep(self._retry_seconds)
+
+    async def _move(self, finished: FinishedLog) -> None:
+        parts = [await self._store(finished, offset) for offset in range(0, finished.size, BLOB_BYTES)]
+        digests = tuple(f"workspaces/{finished.run.workspace}/blobs/{part.digest}" for part in parts)
+        await self._references.add(finished.run, blobs=digests)
+        await run_blocking(self._core.archive.moved, finished, parts)
+
+    async def _store(self, finished: FinishedLog, offset: int) -> StoredPart:
+        size = min(BLOB_BYTES, finished.size - offset)
+        data = await run_blocking(self._core.archive.read, finished, offset, size)
+        return StoredPart(offset, size, await self._artifacts.store(finished.run.workspace, data))
+
+
+async def look_after_leases(core: Core, every: float) -> None:
+    """Notice silent agents and ended leases every so many seconds, until canceled."""
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await run_blocking(core.leases.look_after)
+        except Exception:
+            # Tried again: without this task no lost agent would ever be noticed.
+            log.exception("leases could not be looked after")

@@ -1,0 +1,102 @@
+"""Images, by the contract of the service that makes them. What was learnt of an image or a version is remembered."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from time import monotonic
+
+import grpc
+
+from orris.errors import Unavailable
+from orris.images.v1 import images_pb2
+from orris.images.v1 import images_service_pb2 as service
+from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
+from orris.names import WorkspaceName
+from orris_runs.bounded import Bounded
+from orris_runs.builds import BuildResult
+from orris_runs.checks import is_version
+from orris_runs.model import Prepared
+
+CONTRACT = service.DESCRIPTOR.services_by_name["ImageService"]
+REMEMBERED = 1000
+# A version gets another image when somebody has its packages chosen anew: that is noticed after so many seconds.
+FRESH_SECONDS = 10.0
+
+_Build = images_pb2.Build
+
+
+class ImagesClient:
+    """The adapter."""
+
+    def __init__(self, channel: grpc.aio.Channel, clock: Callable[[], float] = monotonic) -> None:
+        self._stub = ImageServiceStub(channel)
+        self._clock = clock
+        self._images: Bounded[str, images_pb2.Image] = Bounded(REMEMBERED)
+        self._variables: Bounded[str, Mapping[str, str]] = Bounded(REMEMBERED)
+        self._ready: Bounded[str, tuple[float, Prepared]] = Bounded(REMEMBERED)
+
+    async def prepare(self, workspace: str, environment: str, image: str) -> Prepared:
+        """Return the image to run in, or the build that makes it."""
+        if image:
+            return await self._given(environment, image)
+        known = self._ready.get(environment)
+        if known is not None and self._clock() - known[0] < FRESH_SECONDS:
+            return known[1]
+        try:
+            return await self._built(workspace, environment)
+        except Unavailable:
+            if known is None:
+                raise
+            return known[1]
+
+    async def image(self, name: str) -> images_pb2.Image:
+        """Return an image, with its lock."""
+        if (known := self._images.get(name)) is not None:
+            return known
+        answer = await self._stub.GetImage(service.GetImageRequest(name=name))
+        self._images.put(name, answer.image)
+        return answer.image
+
+    async def read_log(self, build: str, offset: int) -> AsyncIterator[tuple[int, bytes]]:
+        """Give a build's log from an offset (offset and bytes), as it grows, until the build has ended."""
+        async for message in self._stub.ReadBuildLog(
+            service.ReadBuildLogRequest(name=build, offset=offset, follow=True)
+        ):
+            yield message.offset, message.data
+
+    async def result(self, build: str) -> BuildResult | None:
+        """Return how a build ended; None while it goes on."""
+        found = (await self._stub.GetBuild(service.GetBuildRequest(name=build))).build
+        if found.state == _Build.STATE_SUCCEEDED:
+            return BuildResult(found.image, warnings=list(found.warnings))
+        if found.state == _Build.STATE_CANCELED:
+            return BuildResult("", "its build was canceled")
+        if found.state == _Build.STATE_FAILED:
+            return BuildResult("", found.error or "its build gave no reason", list(found.warnings))
+        return None
+
+    async def _given(self, environment: str, image: str) -> Prepared:
+        await self.image(image)
+        if not environment:
+            return Prepared(image=image)
+        answer = await self._stub.GetEnvironment(service.GetEnvironmentRequest(name=environment))
+        variables = dict(answer.environment.spec.environment_variables)
+        return Prepared(answer.environment.name, image, variables=variables)
+
+    async def _built(self, workspace: str, environment: str) -> Prepared:
+        request = service.CreateBuildRequest(parent=str(WorkspaceName(workspace)), environment=environment)
+        build = (await self._stub.CreateBuild(request)).build
+        prepared = Prepared(build.environment, variables=await self._variables_of(build.environment))
+        if build.state != _Build.STATE_SUCCEEDED:
+            return replace(prepared, build=build.name)
+        prepared = replace(prepared, image=build.image, warnings=list(build.warnings))
+        if is_version(environment):
+            self._ready.put(environment, (self._clock(), prepared))
+        return prepared
+
+    async def _variables_of(self, version: str) -> Mapping[str, str]:
+        if (known := self._variables.get(version)) is not None:
+            return known
+        answer = await self._stub.GetEnvironment(service.GetEnvironmentRequest(name=version))
+        variables = dict(answer.environment.spec.environment_variables)
+        self._variables.put(version, variables)
+        return variables

@@ -1,0 +1,226 @@
+"""Leases: the right of one agent to execute a run for a time.
+
+Whatever an agent reports is accepted under a lease that is held, and under no other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris.errors import FailedPrecondition, InvalidArgument
+from orris.names import RunName, TreeName
+from orris_kit.logging import get_logger
+from orris_runs import limits
+from orris_runs.agents import Agents
+from orris_runs.deadlines import Deadlines
+from orris_runs.model import ErrorCode, Lease, RunError
+from orris_runs.moves import Moves
+from orris_runs.queue import Queue, slot_of
+from orris_runs.rows import to_json, to_runs
+from orris_runs.schema import leases, logs, runs
+from orris_runs.states import FINAL, State, may_follow
+from orris_runs.store import Change, Store
+
+log = get_logger(__name__)
+
+REPORTED = frozenset({State.QUEUED, State.RUNNING, State.FINALIZING})
+NOT_HEARD = "its agent {agent} has not been heard of lately"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, as its agent says."""
+
+    state: State
+    error: RunError | None = None
+    outputs: str = ""
+    end_time: datetime | None = None
+    left_behind: Sequence[str] = ()
+
+
+class Leases:
+    """The leases, and what agents report under them."""
+
+    def __init__(self, store: Store, agents: Agents, deadlines: Deadlines, queue: Queue, moves: Moves) -> None:
+        self._store = store
+        self._agents = agents
+        self._deadlines = deadlines
+        self._queue = queue
+        self._moves = moves
+
+    def take_up(self) -> int:
+        """After a start, give each lease its whole duration again; return how many there are."""
+        with self._store.look() as connection:
+            held = connection.execute(_with_lease(leases.c.id, leases.c.agent, runs.c.state)).all()
+        for lease, agent, state in held:
+            self._deadlines.begin(lease, agent, late=state is State.NOT_RESPONDING)
+        return len(held)
+
+    def of_agent(self, agent: str) -> list[Lease]:
+        """Return every lease that an agent holds, in the order of submission."""
+        with self._store.look() as connection:
+            chosen = _with_lease(runs, leases.c.id.label("held"), leases.c.cancel)
+            rows = connection.execute(chosen.where(leases.c.agent == agent).order_by(runs.c.key)).all()
+            found = to_runs(connection, rows)
+        return [
+            Lease(row.held, agent, run, json.loads(row.secrets or "{}"), row.cancel)
+            for row, run in zip(rows, found, strict=True)
+        ]
+
+    def renew(self, agent: str, ids: Sequence[str]) -> list[str]:
+        """Keep leases, and the agent, alive; return the ids of those that are no longer held."""
+        if len(ids) > limits.LEASES_RENEWED:
+            raise InvalidArgument(f"lease_ids: at most {limits.LEASES_RENEWED}", field="lease_ids")
+        pool = self._agents.heard(agent)
+        lost, back = self._deadlines.renew(agent, ids)
+        if back:
+            self._back(back)
+        if pool is not None:
+            self._queue.dispatch(pool)
+        return lost
+
+    def report(
+        self, lease: str, state: State, reason: str, time: datetime | None, warnings: Iterable[str] = ()
+    ) -> bool:
+        """Note where a run stands; return whether it is to be canceled. A report that comes late changes nothing."""
+        if state not in REPORTED:
+            raise InvalidArgument("state must be QUEUED, RUNNING or FINALIZING", field="state")
+        with self._store.change() as change:
+            row = held_run(change.connection, lease)
+            columns: dict[str, Any] = {}
+            if state is not State.QUEUED and row.start_time is None:
+                columns["start_time"] = self._moves.happened_at(row, time)
+            if may_follow(row.state, state):
+                self._moves.move(change, row, state, reason, **columns)
+            elif columns:
+                change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
+            if warnings:
+                self._moves.warn(change, row, warnings)
+            return bool(row.cancel)
+
+    def finish(self, lease: str, outcome: Outcome) -> None:
+        """End a run and give its lease back. The same again changes nothing."""
+        if outcome.state not in FINAL:
+            raise InvalidArgument("state must be COMPLETED, FAILED or CANCELED", field="state")
+        with self._store.change() as change:
+            if self._is_finished(change.connection, lease, outcome.state):
+                return
+            row = held_run(change.connection, lease)
+            failed = outcome.state is State.FAILED
+            self._moves.end(
+                change,
+                row,
+                outcome.state,
+                reason=row.state_reason if row.state is State.CANCEL_REQUESTED else "",
+                error=_cut(outcome.error or _UNEXPLAINED) if failed else None,
+                outputs=outcome.outputs,
+                end_time=self._moves.happened_at(row, outcome.end_time),
+                left_behind=to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
+            )
+
+    def begin_finish(self, lease: str, state: State, outputs: str) -> RunName | None:
+        """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""
+        with self._store.look() as connection:
+            if self._is_finished(connection, lease, state):
+                return None
+            row = held_run(connection, lease)
+        if outputs and TreeName.parse(outputs, field="outputs").workspace != row.workspace:
+            raise InvalidArgument("outputs must be of the run's workspace", field="outputs")
+        return RunName(row.workspace, row.id)
+
+    def refuse(self, lease: str, error: RunError) -> None:
+        """Fail a leased run that cannot be handed to its agent."""
+        with self._store.change() as change:
+            row = _find(change.connection, lease)
+            if row is not None:
+                self._moves.end(change, row, State.FAILED, error=_cut(error))
+
+    def look_after(self) -> None:
+        """Say which runs' agents are silent, and end the leases that have run out."""
+        if late := self._deadlines.take_late():
+            with self._store.change() as change:
+                for row in _all(change.connection, late):
+                    log.warning("an agent is silent", agent=row.agent, run=row.id)
+                    if row.state is State.RUNNING:
+                        self._moves.move(change, row, State.NOT_RESPONDING, NOT_HEARD.format(agent=row.agent))
+        if ended := self._deadlines.take_ended():
+            self._lose(ended)
+
+    def _back(self, ids: list[str]) -> None:
+        with self._store.change() as change:
+            for row in _all(change.connection, ids):
+                if row.state is State.NOT_RESPONDING:
+                    self._moves.move(change, row, State.RUNNING)
+
+    def _lose(self, ids: list[str]) -> None:
+        try:
+            with self._store.change() as change:
+                for row in _all(change.connection, ids):
+                    self._lose_one(change, row)
+        except BaseException:
+            # Held in the database still: give them another duration rather than forget them.
+            for lease in ids:
+                self._deadlines.begin(lease, "", late=True)
+            raise
+
+    def _lose_one(self, change: Change, row: Any) -> None:
+        log.warning("a lease has run out", agent=row.agent, run=row.id)
+        if row.state is State.CANCEL_REQUESTED or row.cancel:
+            self._moves.end(change, row, State.CANCELED, row.state_reason, lease="")
+        elif _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
+            self._moves.drop_lease(change, row)
+            self._moves.enqueue(change, row, slot_of(row.kind).value)
+        else:
+            message = f"agent {row.agent} was lost while it had the run; submit the run again"
+            self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.AGENT_LOST, message), lease="")
+
+    def _is_finished(self, connection: sa.Connection, lease: str, state: State) -> bool:
+        if not lease:
+            return False
+        found = connection.execute(sa.select(runs.c.state).where(runs.c.lease == lease)).scalar_one_or_none()
+        return found is not None and found in FINAL and found is state
+
+
+_UNEXPLAINED = RunError(ErrorCode.SYSTEM, "the agent gave no reason; its own log has more")
+
+
+def held_run(connection: sa.Connection, lease: str) -> Any:
+    """Return the run of a lease, with `cancel`. Raises FailedPrecondition (LEASE_LOST) unless the lease is held."""
+    row = _find(connection, lease)
+    if row is None:
+        raise FailedPrecondition("the lease is no longer held; end the run's processes", reason="LEASE_LOST")
+    return row
+
+
+def _with_lease(*columns: Any) -> sa.Select[Any]:
+    return sa.select(*columns).join_from(leases, runs, leases.c.run_key == runs.c.key)
+
+
+_ONE = _with_lease(runs, leases.c.cancel).where(leases.c.id == sa.bindparam("id"))
+
+
+def _find(connection: sa.Connection, lease: str) -> Any:
+    return connection.execute(_ONE, {"id": lease}).one_or_none()
+
+
+def _all(connection: sa.Connection, ids: Sequence[str]) -> Sequence[Any]:
+    return connection.execute(_with_lease(runs, leases.c.cancel).where(leases.c.id.in_(ids))).all()
+
+
+def _never_began(connection: sa.Connection, row: Any) -> bool:
+    """Tell whether nothing at all was heard of the program: only then may another agent execute it."""
+    if row.start_time is not None or row.next_sequence or row.state is not State.QUEUED:
+        return False
+    return connection.execute(sa.select(logs.c.key).where(logs.c.run_key == row.key).limit(1)).first() is None
+
+
+def _cut(error: RunError) -> RunError:
+    return replace(
+        error,
+        message=error.message[: limits.MESSAGE_CHARACTERS],
+        details=error.details[-limits.DETAILS_CHARACTERS :],
+    )

@@ -1,0 +1,43 @@
+"""How much of everything is accepted. Generous for people, finite for programs gone wrong."""
+
+# Azure's limits (50 tags, 50 properties, 1,000 characters, 250 rows a batch) are all below these.
+TAGS = 100
+LABEL_KEY = 255
+LABEL_VALUE = 4096
+DISPLAY_NAME = 255
+
+ARGUMENTS = 4096
+# What a kernel passes to a program is 2 MiB, and a single argument is at most 128 KiB on Linux.
+ARGUMENT_BYTES = 128 * 1024
+ARGUMENTS_BYTES = 512 * 1024
+VARIABLES = 512
+VARIABLE_NAME = 255
+VARIABLES_BYTES = 128 * 1024
+PATH_BYTES = 4096
+TIME_LIMIT_SECONDS = 366 * 24 * 3600
+DEFAULT_TIME_LIMIT_SECONDS = 30 * 24 * 3600
+
+WARNINGS = 50
+WARNING_CHARACTERS = 1000
+REASON_CHARACTERS = 1000
+MESSAGE_CHARACTERS = 3000
+DETAILS_CHARACTERS = 8 * 1024
+LEFT_BEHIND = 100
+
+LOG_FILES = 1000
+LOG_APPEND_BYTES = 1024 * 1024
+LOG_READ_BYTES = 1024 * 1024
+# Appends are gathered in rows of about this size.
+LOG_ROW_BYTES = 64 * 1024
+# A finished log larger than this moves to the artifacts.
+LOG_ROWS_KEPT_BYTES = 64 * 1024
+
+EVENTS = 1000
+METRIC_NAME = 255
+METRIC_TEXT = 8 * 1024
+COLUMNS = 100
+
+SLOTS = 4096
+LEASES_RENEWED = 10_000
+# A run whose agents are lost again and again before it started may be what loses them.
+ATTEMPTS = 3

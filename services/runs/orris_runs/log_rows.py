@@ -1,0 +1,37 @@
+"""The bytes of logs: rows that small appends are gathered in, until a finished log moves to the artifacts."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris_runs import limits
+from orris_runs.schema import log_rows, logs
+
+_LAST = sa.select(log_rows).where(log_rows.c.log_key == sa.bindparam("log")).order_by(log_rows.c.offset.desc()).limit(1)
+
+
+def append_row(connection: sa.Connection, log: Any, data: bytes) -> None:
+    """Append bytes to a log (a row of `logs`), to its last row where there is room."""
+    last = connection.execute(_LAST, {"log": log.key}).one_or_none() if log.size else None
+    if last is not None and len(last.data) + len(data) <= limits.LOG_ROW_BYTES:
+        is_last = (log_rows.c.log_key == log.key, log_rows.c.offset == last.offset)
+        connection.execute(log_rows.update().where(*is_last).values(data=last.data + data))
+    elif data:
+        connection.execute(log_rows.insert().values(log_key=log.key, offset=log.size, data=data))
+    connection.execute(logs.update().where(logs.c.key == log.key).values(size=log.size + len(data)))
+
+
+def read_rows(connection: sa.Connection, log_key: int, offset: int, most: int) -> bytes:
+    """Return up to `most` bytes of a log from an offset."""
+    first = (
+        sa.select(sa.func.max(log_rows.c.offset))
+        .where(log_rows.c.log_key == log_key, log_rows.c.offset <= offset)
+        .scalar_subquery()
+    )
+    chosen = (
+        sa.select(log_rows.c.offset, log_rows.c.data)
+        .where(log_rows.c.log_key == log_key, log_rows.c.offset >= first, log_rows.c.offset < offset + most)
+        .order_by(log_rows.c.offset)
+    )
+    pieces = [row.data[max(0, offset - row.offset) :] for row in connection.execute(chosen)]
+    return b"".join(pieces)[:most]

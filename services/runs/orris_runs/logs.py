@@ -1,0 +1,178 @@
+"""Logs: addressed by offset, complete when their end was said or their run is over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange, ResourceExhausted
+from orris.names import check_id
+from orris_runs import limits
+from orris_runs.leases import held_run
+from orris_runs.log_rows import append_row, read_rows
+from orris_runs.model import RunLog
+from orris_runs.reading import Reading
+from orris_runs.schema import log_blobs, logs
+from orris_runs.states import FINAL
+from orris_runs.store import Change, Store, logs_changed
+
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
+STD_LOG = "user_logs/std_log.txt"
+# Azure's older name of the same log; scripts and notebooks know both. It is stored once.
+DRIVER_LOG = "azureml-logs/70_driver_log.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRange:
+    """Some bytes of a blob."""
+
+    digest: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next bytes of a log: `data`, or where they are. `end`: the log ends behind them, for good."""
+
+    run_key: int
+    offset: int
+    data: bytes = b""
+    blob: BlobRange | None = None
+    end: bool = False
+    exists: bool = True
+
+    @property
+    def next_offset(self) -> int:
+        """Where the following bytes begin."""
+        return self.offset + (self.blob.size if self.blob else len(self.data))
+
+
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    key: int
+    file: str
+    size: int
+    complete: bool
+
+
+class Logs:
+    """The logs of runs."""
+
+    def __init__(self, store: Store, reading: Reading) -> None:
+        self._store = store
+        self._reading = reading
+
+    def append(self, lease: str, file: str, offset: int, data: bytes, end: bool) -> int:
+        """Append bytes under a lease; return the log's size. What is stored already is passed over.
+
+        Raises OutOfRange (LOG_GAP, with `size`), FailedPrecondition (LEASE_LOST, LOG_COMPLETE), ResourceExhausted.
+        """
+        check_id("file", file, field="file")
+        if offset < 0 or len(data) > limits.LOG_APPEND_BYTES:
+            raise InvalidArgument("send at most 1 MiB, from an offset of 0 or more", field="data")
+        with self._store.change() as change:
+            row = held_run(change.connection, lease)
+            log = self._own(change, row, STD_LOG if file == DRIVER_LOG else file)
+            size = _append(change.connection, log, offset, data)
+            if end and offset + len(data) == size:
+                change.connection.execute(logs.update().where(logs.c.key == log.key).values(complete=True))
+            change.wake(logs_changed(row.key))
+            return size
+
+    def list(self, workspace: str, run: str) -> list[RunLog]:
+        """Return a run's logs by name. Raises NotFound (RUN_NOT_FOUND)."""
+        with self._store.look() as connection:
+            row = self._reading.require_row(connection, workspace, run)
+            visible = _visible(connection, row)
+        found = [RunLog(log.file, log.size, log.complete) for log in visible]
+        found += [RunLog(DRIVER_LOG, log.size, log.complete) for log in visible if log.file == STD_LOG]
+        return sorted(found, key=lambda log: log.file)
+
+    def read(self, workspace: str, run: str, file: str, offset: int) -> Piece:
+        """Return the bytes at an offset, none where there are none yet.
+
+        Raises NotFound (RUN_NOT_FOUND), OutOfRange (OFFSET_TOO_LARGE).
+        """
+        if offset < 0:
+            raise InvalidArgument("offset: 0 or more", field="offset")
+        with self._store.look() as connection:
+            row = self._reading.require_row(connection, workspace, run)
+            wanted = STD_LOG if file == DRIVER_LOG else file
+            log = next((each for each in _visible(connection, row) if each.file == wanted), None)
+            size = log.size if log else 0
+            if offset > size:
+                message = f"offset {offset} lies behind the log's end, {size}"
+                raise OutOfRange(message, reason="OFFSET_TOO_LARGE", metadata={"size": str(size)})
+            if log is None:
+                return Piece(row.key, 0, end=row.state in FINAL, exists=False)
+            return _read(connection, row.key, log, offset)
+
+    def require(self, piece: Piece, file: str) -> None:
+        """Raise NotFound (LOG_NOT_FOUND) for a log that does not exist and never will."""
+        if piece.end and not piece.exists:
+            raise NotFound(f"the run has ended without writing a log {file[:200]!r}", reason="LOG_NOT_FOUND")
+
+    def _own(self, change: Change, row: Any, file: str) -> Any:
+        """Return a run's log, made if need be."""
+        connection = change.connection
+        chosen = sa.select(logs).where(logs.c.run_key == row.key)
+        log = connection.execute(chosen.where(logs.c.file == file)).one_or_none()
+        if log is not None:
+            return log
+        if file == BUILD_LOG:
+            raise InvalidArgument(f"{file} is the log of the environment's build", field="file")
+        counted = sa.select(sa.func.count()).select_from(logs).where(logs.c.run_key == row.key)
+        if connection.execute(counted).scalar_one() >= limits.LOG_FILES:
+            raise ResourceExhausted(f"a run has at most {limits.LOG_FILES} logs", reason="TOO_MANY_LOGS")
+        connection.execute(logs.insert().values(run_key=row.key, file=file, size=0, complete=False, to_archive=False))
+        return connection.execute(chosen.where(logs.c.file == file)).one()
+
+
+def _append(connection: sa.Connection, log: Any, offset: int, data: bytes) -> int:
+    size: int = log.size
+    if offset > size:
+        message = f"the log {log.file} has {size} bytes so far; go on there"
+        raise OutOfRange(message, reason="LOG_GAP", metadata={"size": str(size)})
+    new = data[size - offset :]
+    if not new:
+        return size
+    if log.complete:
+        raise FailedPrecondition(f"the end of {log.file} was said before, at {size}", reason="LOG_COMPLETE")
+    append_row(connection, log, new)
+    return size + len(new)
+
+
+def _visible(connection: sa.Connection, row: Any) -> Sequence[_Visible]:
+    """Return a run's own logs, and that of the build that it waited for."""
+    over = row.state in FINAL
+    own = connection.execute(sa.select(logs).where(logs.c.run_key == row.key))
+    found = [_Visible(log.key, log.file, log.size, log.complete or over) for log in own]
+    if row.build:
+        log = connection.execute(sa.select(logs).where(logs.c.build == row.build)).one()
+        # A run that did not wait to the end keeps what there was then: an end once said stays the end.
+        cut = row.build_log_size is not None
+        found.append(_Visible(log.key, BUILD_LOG, row.build_log_size if cut else log.size, log.complete or over))
+    return found
+
+
+def _read(connection: sa.Connection, run_key: int, log: _Visible, offset: int) -> Piece:
+    most = min(limits.LOG_READ_BYTES, log.size - offset)
+    data = read_rows(connection, log.key, offset, most) if most else b""
+    if most and not data:
+        blob = _blob(connection, log.key, offset, most)
+        return Piece(run_key, offset, blob=blob, end=log.complete and offset + blob.size == log.size)
+    return Piece(run_key, offset, data, end=log.complete and offset + len(data) == log.size)
+
+
+def _blob(connection: sa.Connection, log_key: int, offset: int, most: int) -> BlobRange:
+    chosen = (
+        sa.select(log_blobs)
+        .where(log_blobs.c.log_key == log_key, log_blobs.c.offset <= offset)
+        .order_by(log_blobs.c.offset.desc())
+        .limit(1)
+    )
+    row = connection.execute(chosen).one()
+    begin = offset - row.offset
+    return BlobRange(row.digest, begin, min(most, row.size - begin))

@@ -1,0 +1,240 @@
+"""What runs are made of, as the rules see it. The numbers of the enumerations are the contract's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from orris.names import RunName
+from orris_runs.states import FINAL, State
+
+Scalar = float | int | bool | str | None
+
+DEFAULT_POOL = "local"
+
+
+class Kind(IntEnum):
+    """What a run is for."""
+
+    TRAINING = 1
+    CONVERSION = 2
+    REPLICA = 3
+
+
+class Slot(StrEnum):
+    """What a run occupies on an agent: work comes to an end, a replica does not."""
+
+    WORK = "work"
+    REPLICA = "replica"
+
+
+class ErrorCode(IntEnum):
+    """Why a run failed, for programs."""
+
+    USER_PROGRAM = 1
+    ENVIRONMENT = 2
+    TIME_LIMIT = 3
+    AGENT_LOST = 4
+    SYSTEM = 5
+
+
+class MetricType(IntEnum):
+    """How a metric was logged."""
+
+    SCALAR = 1
+    LIST = 2
+    ROW = 3
+    TABLE = 4
+    ARTIFACT = 5
+
+
+CELLS = frozenset({MetricType.ROW, MetricType.TABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run ended otherwise than well. `details` are the last lines of the program's output."""
+
+    code: ErrorCode
+    message: str
+    exit_code: int | None = None
+    signal: int = 0
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a run executes, fixed when it is submitted. `time_limit` is in seconds; None: no limit.
+
+    `defaults` are the variables that the environment sets; `variables`, the run's own, win.
+    """
+
+    script: str = ""
+    arguments: Sequence[str] = ()
+    command: Sequence[str] = ()
+    snapshot: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run as it is asked for. References are resource names as given; `experiment` is an id."""
+
+    workspace: str
+    experiment: str
+    program: Program
+    kind: Kind = Kind.TRAINING
+    display_name: str = ""
+    parent_run: str = ""
+    environment: str = ""
+    image: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pool: str = DEFAULT_POOL
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    submitted_by: str = ""
+
+    @property
+    def slot(self) -> Slot:
+        """What it will occupy on an agent."""
+        return Slot.REPLICA if self.kind is Kind.REPLICA else Slot.WORK
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of the environment that a run named: its image, or the build that will make it."""
+
+    environment: str = ""
+    image: str = ""
+    build: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it stands. `key` is its place in the order of submission, known inside this service only."""
+
+    key: int
+    workspace: str
+    id: str
+    display_name: str
+    experiment: str
+    kind: Kind
+    parent_run: str
+    state: State
+    state_reason: str
+    program: Program
+    environment: str
+    image: str
+    build: str
+    pool: str
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+    submitted_by: str
+    create_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    error: RunError | None
+    warnings: Sequence[str]
+    outputs: str
+    agent: str
+    address: str
+    left_behind: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return str(RunName(self.workspace, self.id))
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing about it will happen any more."""
+        return self.state in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """A log file of a run: its size in bytes, and whether nothing more will come."""
+
+    file: str
+    size: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One logged value; `cells` (by column) for ROW and TABLE, `value` for all others."""
+
+    metric: str
+    type: MetricType
+    time: datetime
+    step: int | None = None
+    value: Scalar = None
+    cells: Mapping[str, Scalar] = field(default_factory=dict)
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TagChange:
+    """A tag set, or removed (`value` is None)."""
+
+    key: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyChange:
+    """A property set."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a replica answers, `host:port`."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that could not be read, and why. It keeps the sequence without gaps."""
+
+    reason: str
+
+
+Event = MetricPoint | TagChange | PropertyChange | Address | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A machine, or a part of one, that executes runs."""
+
+    id: str
+    pool: str
+    slots: int
+    replica_slots: int
+    platform: str = ""
+    hostname: str = ""
+    connected: bool = False
+    last_seen_time: datetime | None = None
+    runs: Sequence[str] = ()
+
+    def capacity(self, slot: Slot) -> int:
+        """How many runs of a kind it executes at a time."""
+        return self.replica_slots if slot is Slot.REPLICA else self.slots
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of an agent to execute a run for a time."""
+
+    id: str
+    agent: str
+    run: Run
+    secrets: Mapping[str, str] = field(repr=False)
+    cancel: bool = False

@@ -1,0 +1,111 @@
+"""How a run moves from state to state: every change of a state goes through here."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris_runs import limits
+from orris_runs.deadlines import Deadlines
+from orris_runs.model import RunError
+from orris_runs.queue import Queue
+from orris_runs.rows import error_to_json, to_json
+from orris_runs.schema import leases, logs, runs
+from orris_runs.states import FINAL, State, check_transition
+from orris_runs.store import ARCHIVE_CHANGED, Change, Store, agent_changed, logs_changed, run_changed
+
+
+class Moves:
+    """Moves runs, given as rows of `runs` that were read in the same transaction."""
+
+    def __init__(self, store: Store, queue: Queue, deadlines: Deadlines) -> None:
+        self._store = store
+        self._queue = queue
+        self._deadlines = deadlines
+
+    def move(self, change: Change, row: Any, state: State, reason: str = "", **columns: Any) -> None:
+        """Put a run into a state that is not final. Raises FailedPrecondition where the state cannot follow."""
+        check_transition(row.state, state)
+        self._update(change, row.key, state=state, state_reason=reason[: limits.REASON_CHARACTERS], **columns)
+
+    def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
+        """Let a run wait for an agent, or give it to one at once."""
+        self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
+        self._queue.assign(change, row.pool)
+
+    def end(
+        self, change: Change, row: Any, state: State, reason: str = "", error: RunError | None = None, **columns: Any
+    ) -> None:
+        """Put a run into a final state: its secrets are forgotten, its slot is free for the next, its logs complete."""
+        assert state in FINAL
+        check_transition(row.state, state)
+        columns.setdefault("end_time", self._store.clock.now())
+        self._update(
+            change,
+            row.key,
+            state=state,
+            state_reason=reason[: limits.REASON_CHARACTERS],
+            error=error_to_json(error),
+            secrets=None,
+            slot=None,
+            address="",
+            **columns,
+        )
+        self._end_logs(change, row)
+        if row.lease:
+            self.drop_lease(change, row)
+            self._queue.assign(change, row.pool)
+
+    def drop_lease(self, change: Change, row: Any) -> None:
+        """Take a run's lease from its agent."""
+        change.connection.execute(leases.delete().where(leases.c.run_key == row.key))
+        change.then(lambda: self._deadlines.end(row.lease))
+        change.wake(agent_changed(row.agent))
+
+    def ask_to_cancel(self, change: Change, row: Any, reason: str) -> None:
+        """Cancel a run: at once where no agent has it, else by asking the agent."""
+        state: State = row.state
+        if state in FINAL:
+            return
+        if not row.lease:
+            self.end(change, row, State.CANCELED, reason)
+            return
+        change.connection.execute(leases.update().where(leases.c.run_key == row.key).values(cancel=True))
+        change.wake(agent_changed(row.agent))
+        # A program that has ended cannot be canceled; keeping its outputs can.
+        if state not in {State.CANCEL_REQUESTED, State.FINALIZING}:
+            self.move(change, row, State.CANCEL_REQUESTED, reason)
+
+    def warn(self, change: Change, row: Any, warnings: Iterable[str]) -> None:
+        """Add warnings to a run, each once, as long as there is room for more."""
+        known: list[str] = json.loads(_stored_warnings(change.connection, row.key))
+        for text in warnings:
+            warning = text[: limits.WARNING_CHARACTERS]
+            if warning and warning not in known and len(known) < limits.WARNINGS:
+                known.append(warning)
+        self._update(change, row.key, warnings=to_json(known))
+
+    def happened_at(self, row: Any, time: datetime | None) -> datetime:
+        """Return a moment as an agent's clock has it, brought between the run's creation and now."""
+        now = self._store.clock.now()
+        return now if time is None else max(row.create_time, min(time, now))
+
+    def _update(self, change: Change, key: int, **columns: Any) -> None:
+        change.connection.execute(runs.update().where(runs.c.key == key).values(**columns))
+        change.wake(run_changed(key))
+
+    def _end_logs(self, change: Change, row: Any) -> None:
+        """Fix the size of a build's log as this run shows it, and let what is large move to the artifacts."""
+        if row.state is State.PREPARING and row.build:
+            size = sa.select(logs.c.size).where(logs.c.build == row.build).scalar_subquery()
+            change.connection.execute(runs.update().where(runs.c.key == row.key).values(build_log_size=size))
+        large = logs.update().where(logs.c.run_key == row.key, logs.c.size > limits.LOG_ROWS_KEPT_BYTES)
+        if change.connection.execute(large.values(to_archive=True)).rowcount:
+            change.wake(ARCHIVE_CHANGED)
+        change.wake(logs_changed(row.key))
+
+
+def _stored_warnings(connection: sa.Connection, key: int) -> str:
+    return str(connection.execute(sa.select(runs.c.warnings).where(runs.c.key == key)).scalar_one())

@@ -1,0 +1,137 @@
+"""Reading runs: one by name, or in pages, newest first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris.errors import NotFound
+from orris_kit.paging import after_key, page_token
+from orris_runs.experiments import Experiments
+from orris_runs.model import Kind, Run
+from orris_runs.queue import Queue
+from orris_runs.rows import load_runs, to_runs
+from orris_runs.schema import properties, runs, tags
+from orris_runs.states import State
+from orris_runs.store import Store
+from orris_runs.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs are wanted. An empty value of a tag or property means any."""
+
+    workspace: str
+    experiment: str = ""
+    states: Sequence[State] = ()
+    kinds: Sequence[Kind] = (Kind.TRAINING,)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def fingerprint(self) -> dict[str, object]:
+        """Return what tells its page tokens from those of other queries."""
+        return {
+            "list": "runs",
+            "parent": [self.workspace, self.experiment],
+            "states": sorted(self.states),
+            "kinds": sorted(self.kinds),
+            "tags": dict(self.tags),
+            "properties": dict(self.properties),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a list. A message holds 4 MiB: the caller may use fewer of the items, and goes on after them."""
+
+    items: Sequence[Any]
+    more: bool
+    token_of: Callable[[Any], str]
+
+    def token_after(self, count: int) -> str:
+        """Return the token of the page after the first `count` items; empty when that is the end."""
+        if count < len(self.items) or self.more:
+            return self.token_of(self.items[count - 1])
+        return ""
+
+
+class Reading:
+    """The runs as they stand."""
+
+    def __init__(self, store: Store, workspaces: Workspaces, experiments: Experiments, queue: Queue) -> None:
+        self._store = store
+        self._workspaces = workspaces
+        self._experiments = experiments
+        self._queue = queue
+
+    def get(self, workspace: str, run: str) -> Run:
+        """Return a run. Raises NotFound (RUN_NOT_FOUND)."""
+        with self._store.look() as connection:
+            return self.load(connection, workspace, run)
+
+    def load(self, connection: sa.Connection, workspace: str, run: str) -> Run:
+        """Return a run, as a transaction sees it."""
+        found = load_runs(connection, *_is(workspace, run))
+        if not found:
+            raise _not_found(workspace, run)
+        return self._queue.explain(connection, found)[0]
+
+    def require_row(self, connection: sa.Connection, workspace: str, run: str) -> Any:
+        """Return a run's row. Raises NotFound (RUN_NOT_FOUND)."""
+        row = connection.execute(sa.select(runs).where(*_is(workspace, run))).one_or_none()
+        if row is None:
+            raise _not_found(workspace, run)
+        return row
+
+    def page(self, query: RunQuery, size: int, token: str) -> Page:
+        """Return a page of runs, newest first. Raises NotFound where the parent does not exist."""
+        fingerprint = query.fingerprint()
+        after = after_key(token, fingerprint, int)
+        chosen = sa.select(runs).where(*self._conditions(query)).order_by(runs.c.key.desc()).limit(size + 1)
+        if after:
+            chosen = chosen.where(runs.c.key < after[0])
+        with self._store.look() as connection:
+            self._check_parent(connection, query)
+            rows = connection.execute(chosen).all()
+            found = self._queue.explain(connection, to_runs(connection, rows[:size]))
+        return Page(found, len(rows) > size, lambda run: page_token((run.key,), fingerprint))
+
+    def _check_parent(self, connection: sa.Connection, query: RunQuery) -> None:
+        self._workspaces.check_exists(connection, query.workspace)
+        if query.experiment:
+            self._experiments.check_exists(connection, query.workspace, query.experiment)
+
+    def _conditions(self, query: RunQuery) -> list[sa.ColumnElement[bool]]:
+        conditions: list[sa.ColumnElement[bool]] = [runs.c.workspace == query.workspace]
+        if query.experiment:
+            conditions.append(runs.c.experiment == query.experiment)
+        conditions.append(runs.c.kind.in_(query.kinds))
+        if query.states:
+            conditions.append(self._in_states(query.states))
+        conditions += [_has(tags, key, value) for key, value in query.tags.items()]
+        conditions += [_has(properties, key, value) for key, value in query.properties.items()]
+        return conditions
+
+    def _in_states(self, states: Sequence[State]) -> sa.ColumnElement[bool]:
+        """Return the condition of the states as they are shown: PROVISIONING is stored as QUEUED."""
+        wanted = set(states)
+        stored = runs.c.state.in_(sorted(wanted - {State.PROVISIONING}))
+        if State.PROVISIONING in wanted and State.QUEUED not in wanted:
+            return sa.or_(stored, self._queue.provisioning())
+        if State.QUEUED in wanted and State.PROVISIONING not in wanted:
+            return sa.and_(stored, sa.not_(self._queue.provisioning()))
+        return stored
+
+
+def _is(workspace: str, run: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return runs.c.workspace == workspace, runs.c.id == run
+
+
+def _not_found(workspace: str, run: str) -> NotFound:
+    return NotFound(f"there is no run {run[:300]!r} in the workspace {workspace!r}", reason="RUN_NOT_FOUND")
+
+
+def _has(table: sa.Table, key: str, value: str) -> sa.ColumnElement[bool]:
+    condition = sa.and_(table.c.run_key == runs.c.key, table.c.key == key)
+    return sa.exists().where(sa.and_(condition, table.c.value == value) if value else condition)

@@ -1,0 +1,87 @@
+"""From rows to runs and back."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris_runs.model import ErrorCode, Program, Run, RunError
+from orris_runs.schema import properties, runs, tags
+
+Labels = Mapping[int, Mapping[str, str]]
+
+
+def to_json(value: Any) -> str:
+    """Return compact JSON, with Python's NaN and Infinity."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def program_to_json(program: Program) -> str:
+    """Return a program as its column holds it: what is empty is left out."""
+    return to_json({name: value for name, value in asdict(program).items() if value})
+
+
+def error_to_json(error: RunError | None) -> str | None:
+    """Return an error as its column holds it."""
+    return to_json(asdict(error)) if error else None
+
+
+def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, str]) -> Run:
+    """Return the run of a row of `runs`."""
+    return Run(
+        key=row.key,
+        workspace=row.workspace,
+        id=row.id,
+        display_name=row.display_name or row.id,
+        experiment=row.experiment,
+        kind=row.kind,
+        parent_run=row.parent_run,
+        state=row.state,
+        state_reason=row.state_reason,
+        program=Program(**json.loads(row.program)),
+        environment=row.environment,
+        image=row.image,
+        build=row.build,
+        pool=row.pool,
+        tags=its_tags,
+        properties=its_properties,
+        submitted_by=row.submitted_by,
+        create_time=row.create_time,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        error=_error(row.error),
+        warnings=json.loads(row.warnings),
+        outputs=row.outputs,
+        agent=row.agent,
+        address=row.address,
+        left_behind=json.loads(row.left_behind),
+    )
+
+
+def to_runs(connection: sa.Connection, found: Sequence[Any]) -> list[Run]:
+    """Return the runs of rows of `runs`, with their tags and properties."""
+    keys = [row.key for row in found]
+    its_tags, its_properties = _labels(connection, tags, keys), _labels(connection, properties, keys)
+    return [to_run(row, its_tags.get(row.key, {}), its_properties.get(row.key, {})) for row in found]
+
+
+def load_runs(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Run]:
+    """Return the runs that meet all conditions, in the order of submission."""
+    return to_runs(connection, connection.execute(sa.select(runs).where(*conditions).order_by(runs.c.key)).all())
+
+
+def _labels(connection: sa.Connection, table: sa.Table, keys: Iterable[int]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {}
+    chosen = sa.select(table).where(table.c.run_key.in_(keys)).order_by(table.c.run_key, table.c.key)
+    for row in connection.execute(chosen):
+        found.setdefault(row.run_key, {})[row.key] = row.value
+    return found
+
+
+def _error(text: str | None) -> RunError | None:
+    if text is None:
+        return None
+    fields = json.loads(text)
+    return RunError(**{**fields, "code": ErrorCode(fields["code"])})

@@ -1,0 +1,188 @@
+"""Tables. What is only ever read whole is one JSON column; what is searched for has a column and an index."""
+
+from enum import IntEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris_kit.database import UtcDateTime
+from orris_kit.requests import Requests
+from orris_runs.model import Kind, MetricType
+from orris_runs.states import State
+
+
+class Numbered(sa.types.TypeDecorator[IntEnum]):
+    """A member of an enumeration, stored as its number."""
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def __init__(self, members: type[IntEnum]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> int | None:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> IntEnum | None:
+        return None if value is None else self.members(value)
+
+
+metadata = sa.MetaData()
+requests = Requests(metadata)
+
+_Key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+workspaces = sa.Table(
+    "workspaces",
+    metadata,
+    sa.Column("id", sa.String(33), primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+)
+
+experiments = sa.Table(
+    "experiments",
+    metadata,
+    sa.Column("workspace", sa.String(33), sa.ForeignKey("workspaces.id"), primary_key=True),
+    sa.Column("id", sa.String(255), primary_key=True),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+)
+
+# `key` is the order of submission: of the queue, and of lists. `slot` is set while a run waits for an agent, only then.
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("key", _Key, primary_key=True, autoincrement=True),
+    sa.Column("workspace", sa.String(33), nullable=False),
+    sa.Column("id", sa.String(300), nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("experiment", sa.String(255), nullable=False),
+    sa.Column("kind", Numbered(Kind), nullable=False),
+    sa.Column("parent_run", sa.Text, nullable=False),
+    sa.Column("state", Numbered(State), nullable=False),
+    sa.Column("state_reason", sa.Text, nullable=False),
+    sa.Column("slot", sa.String(10)),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("program", sa.Text, nullable=False),
+    sa.Column("secrets", sa.Text),
+    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("build", sa.Text, nullable=False),
+    sa.Column("build_log_size", sa.BigInteger),
+    sa.Column("pool", sa.String(63), nullable=False),
+    sa.Column("submitted_by", sa.Text, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("start_time", UtcDateTime),
+    sa.Column("end_time", UtcDateTime),
+    sa.Column("error", sa.Text),
+    sa.Column("warnings", sa.Text, nullable=False),
+    sa.Column("outputs", sa.Text, nullable=False),
+    sa.Column("agent", sa.String(128), nullable=False),
+    sa.Column("lease", sa.String(64), nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("left_behind", sa.Text, nullable=False),
+    sa.Column("next_sequence", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("workspace", "id"),
+    sqlite_autoincrement=True,
+)
+sa.Index("runs_by_kind", runs.c.workspace, runs.c.kind, runs.c.key)
+sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind, runs.c.key)
+sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
+sa.Index("runs_by_lease", runs.c.lease)
+_waiting = runs.c.slot.is_not(None)
+sa.Index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, sqlite_where=_waiting, postgresql_where=_waiting)
+# A literal (State.PREPARING), not a parameter: only so can the planner tell that the index serves the query.
+PREPARING = runs.c.state == sa.literal_column("2")
+sa.Index("runs_preparing", runs.c.build, sqlite_where=PREPARING, postgresql_where=PREPARING)
+
+tags = sa.Table(
+    "run_tags",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+sa.Index("run_tags_by_key", tags.c.key, tags.c.run_key)
+
+properties = sa.Table(
+    "run_properties",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+sa.Index("run_properties_by_key", properties.c.key, properties.c.run_key)
+
+agents = sa.Table(
+    "agents",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("pool", sa.String(63), nullable=False),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("replica_slots", sa.Integer, nullable=False),
+    sa.Column("platform", sa.Text, nullable=False),
+    sa.Column("hostname", sa.Text, nullable=False),
+    sa.Column("last_seen_time", UtcDateTime, nullable=False),
+)
+
+# Leases that are held. A lease's end is not here: after a restart each is given its whole duration again.
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), nullable=False, unique=True),
+    sa.Column("agent", sa.String(128), nullable=False),
+    sa.Column("slot", sa.String(10), nullable=False),
+    sa.Column("cancel", sa.Boolean, nullable=False),
+)
+sa.Index("leases_by_agent", leases.c.agent, leases.c.slot)
+
+# A log belongs to a run, or to a build that any number of runs waited for.
+logs = sa.Table(
+    "logs",
+    metadata,
+    sa.Column("key", _Key, primary_key=True, autoincrement=True),
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key")),
+    sa.Column("build", sa.Text),
+    sa.Column("file", sa.String(1024), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("to_archive", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("run_key", "file"),
+    sa.UniqueConstraint("build"),
+    sqlite_autoincrement=True,
+)
+_to_archive = logs.c.to_archive.is_(True)
+sa.Index("logs_to_archive", logs.c.key, sqlite_where=_to_archive, postgresql_where=_to_archive)
+
+log_rows = sa.Table(
+    "log_rows",
+    metadata,
+    sa.Column("log_key", sa.BigInteger, sa.ForeignKey("logs.key"), primary_key=True),
+    sa.Column("offset", sa.BigInteger, primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+log_blobs = sa.Table(
+    "log_blobs",
+    metadata,
+    sa.Column("log_key", sa.BigInteger, sa.ForeignKey("logs.key"), primary_key=True),
+    sa.Column("offset", sa.BigInteger, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+
+# `value` is JSON: the value, or the cells by column. JSON tells 1 from 1.0, and Python's has NaN and infinities.
+metrics = sa.Table(
+    "metrics",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True),
+    sa.Column("metric", sa.String(255), nullable=False),
+    sa.Column("type", Numbered(MetricType), nullable=False),
+    sa.Column("step", sa.BigInteger),
+    sa.Column("time", UtcDateTime, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+)
+sa.Index("metrics_by_name", metrics.c.run_key, metrics.c.metric, metrics.c.sequence)

@@ -1,0 +1,116 @@
+"""Transactions of this service: one writer at a time, and who watches is woken once a change is durable."""
+
+import secrets
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from orris_kit.changes import Changes
+from orris_kit.database import read, write
+
+
+class Clock(Protocol):
+    """What time it is, for people (`now`) and for measuring (`monotonic`, in seconds)."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return monotonic()
+
+
+def random_id() -> str:
+    """Return 32 hexadecimal digits that nobody can guess and nobody else has."""
+    return secrets.token_hex(16)
+
+
+@dataclass(slots=True)
+class Change:
+    """A transaction that writes, and the keys of what it changes."""
+
+    connection: sa.Connection
+    woken: set[Hashable] = field(default_factory=set)
+    after: list[Callable[[], object]] = field(default_factory=list)
+
+    def wake(self, key: Hashable) -> None:
+        """Wake those who watch `key` once the change is durable."""
+        self.woken.add(key)
+
+    def then(self, action: Callable[[], object]) -> None:
+        """Call `action` once the change is durable, before anybody is woken."""
+        self.after.append(action)
+
+
+class Store:
+    """The database, and those who watch it."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        changes: Changes,
+        clock: Clock | None = None,
+        new_id: Callable[[], str] = random_id,
+    ) -> None:
+        self.engine = engine
+        self.changes = changes
+        self.clock: Clock = clock or SystemClock()
+        self.new_id = new_id
+        # A waiting SQLite writer sleeps for milliseconds between two looks; a lock wakes it at once. It also makes
+        # what a change reads (free slots, the queue's head) stay as it was read, in every database.
+        self._one_writer = threading.Lock()
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """Run a transaction that writes: durable at the end of the block, undone when it raises."""
+        with self._one_writer:
+            with write(self.engine) as connection:
+                change = Change(connection)
+                yield change
+            for action in change.after:
+                action()
+        for key in change.woken:
+            self.changes.notify(key)
+
+    @contextmanager
+    def look(self) -> Iterator[sa.Connection]:
+        """Run a transaction that reads one consistent state."""
+        with read(self.engine) as connection:
+            yield connection
+
+
+def run_changed(key: int) -> Hashable:
+    """What is notified when a run has changed."""
+    return "run", key
+
+
+def logs_changed(key: int) -> Hashable:
+    """What is notified when a log of a run has grown or is complete."""
+    return "logs", key
+
+
+def agent_changed(agent: str) -> Hashable:
+    """What is notified when an agent's leases have changed."""
+    return "agent", agent
+
+
+def pool_changed(pool: str) -> Hashable:
+    """What is notified when a pool's agents or its queue have changed."""
+    return "pool", pool
+
+
+PREPARING_CHANGED: Hashable = "preparing"
+ARCHIVE_CHANGED: Hashable = "archive"

@@ -1,0 +1,105 @@
+"""Submitting: a run is recorded, and given to a free agent, in one transaction."""
+
+from dataclasses import replace
+
+from orris_runs import limits
+from orris_runs.checks import check_run
+from orris_runs.experiments import Experiments
+from orris_runs.model import Kind, NewRun, Prepared, Run
+from orris_runs.queue import Queue, slot_of
+from orris_runs.rows import load_runs, program_to_json, to_json
+from orris_runs.schema import logs, properties, requests, runs, tags
+from orris_runs.states import State
+from orris_runs.store import PREPARING_CHANGED, Change, Store, run_changed
+
+WAITS_FOR_BUILD = "waits for its environment: {build} makes it, see the log azureml-logs/20_image_build_log.txt"
+
+
+class Submission:
+    """Records runs."""
+
+    def __init__(self, store: Store, experiments: Experiments, queue: Queue) -> None:
+        self._store = store
+        self._experiments = experiments
+        self._queue = queue
+
+    def check(self, run: NewRun) -> None:
+        """Raise InvalidArgument (INVALID_RUN) when a field cannot be used."""
+        check_run(run)
+
+    def new_id(self, experiment: str) -> str:
+        """Return the id of a run to be recorded: `<experiment>_<unix time>_<8 hex>`."""
+        return f"{experiment}_{int(self._store.clock.now().timestamp())}_{self._store.new_id()[-8:]}"
+
+    def submit(self, run_id: str, new: NewRun, prepared: Prepared, request_id: str = "", payload: bytes = b"") -> Run:
+        """Record a run that was checked; return it, or what the same request recorded before."""
+        requested = ("CreateRun", new.workspace, request_id, payload)
+        with self._store.change() as change:
+            if (made := requests.recall(change.connection, *requested)) is not None:
+                return self._load(change, new.workspace, made)
+            self._experiments.ensure(change, new.workspace, new.experiment)
+            key = self._insert(change, run_id, new, prepared)
+            requests.remember(change.connection, *requested, run_id)
+            if prepared.image:
+                self._queue.assign(change, new.pool)
+            else:
+                self._begin_build_log(change, prepared.build)
+                change.wake(PREPARING_CHANGED)
+            change.wake(run_changed(key))
+            return self._load(change, new.workspace, run_id)
+
+    def _load(self, change: Change, workspace: str, run_id: str) -> Run:
+        found = load_runs(change.connection, runs.c.workspace == workspace, runs.c.id == run_id)
+        return self._queue.explain(change.connection, found)[0]
+
+    def _insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared) -> int:
+        ready = bool(prepared.image)
+        inserted = change.connection.execute(
+            runs.insert().values(
+                workspace=new.workspace,
+                id=run_id,
+                display_name=new.display_name,
+                experiment=new.experiment,
+                kind=new.kind,
+                parent_run=new.parent_run,
+                state=State.QUEUED if ready else State.PREPARING,
+                state_reason="" if ready else WAITS_FOR_BUILD.format(build=prepared.build),
+                slot=slot_of(new.kind).value if ready else None,
+                attempts=0,
+                program=program_to_json(replace(new.program, defaults=prepared.variables, time_limit=_limit(new))),
+                secrets=to_json(dict(new.secrets)) if new.secrets else None,
+                environment=prepared.environment,
+                image=prepared.image,
+                build=prepared.build,
+                pool=new.pool,
+                submitted_by=new.submitted_by,
+                create_time=self._store.clock.now(),
+                warnings=to_json([text[: limits.WARNING_CHARACTERS] for text in prepared.warnings][: limits.WARNINGS]),
+                outputs="",
+                agent="",
+                lease="",
+                address="",
+                left_behind="[]",
+                next_sequence=0,
+            )
+        )
+        assert inserted.inserted_primary_key is not None
+        key: int = inserted.inserted_primary_key[0]
+        for table, labels in ((tags, new.tags), (properties, new.properties)):
+            if labels:
+                rows = [{"run_key": key, "key": name, "value": value} for name, value in labels.items()]
+                change.connection.execute(table.insert(), rows)
+        return key
+
+    def _begin_build_log(self, change: Change, build: str) -> None:
+        known = change.connection.execute(logs.select().where(logs.c.build == build)).one_or_none()
+        if known is None:
+            change.connection.execute(
+                logs.insert().values(build=build, file=build, size=0, complete=False, to_archive=False)
+            )
+
+
+def _limit(new: NewRun) -> float | None:
+    if new.kind is Kind.REPLICA:
+        return None
+    return new.program.time_limit or limits.DEFAULT_TIME_LIMIT_SECONDS

@@ -1,0 +1,186 @@
+"""Between the contract's messages and the domain: runs, experiments, workspaces."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from orris.errors import InvalidArgument
+from orris.names import AgentName, ExperimentName, WorkspaceName
+from orris.runs.v1 import runs_pb2 as pb
+from orris_runs.experiments import Experiment
+from orris_runs.model import DEFAULT_POOL, ErrorCode, Kind, NewRun, Program, Run, RunError
+from orris_runs.states import State
+from orris_runs.workspaces import Workspace
+
+# Of the 4 MiB that a message may have; the rest is for what surrounds the items.
+MESSAGE_BYTES = 3 * 1024 * 1024
+_ERROR_CODES = frozenset(map(int, ErrorCode))
+
+
+def run_message(run: Run) -> pb.Run:
+    """Return a run as it is shown: without secrets."""
+    program = run.program
+    return pb.Run(
+        name=run.name,
+        display_name=run.display_name,
+        experiment=str(ExperimentName(run.workspace, run.experiment)),
+        kind=run.kind.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        parent_run=run.parent_run,
+        state=run.state.value,  # type: ignore[arg-type]  # the same
+        state_reason=run.state_reason,
+        script=program.script,
+        arguments=program.arguments,
+        command=program.command,
+        snapshot=program.snapshot,
+        environment=run.environment,
+        image=run.image,
+        build=run.build,
+        environment_variables=program.variables,
+        time_limit=None if program.time_limit is None else duration(program.time_limit),
+        pool=run.pool,
+        tags=run.tags,
+        properties=run.properties,
+        submitted_by=run.submitted_by,
+        create_time=timestamp(run.create_time),
+        start_time=timestamp(run.start_time),
+        end_time=timestamp(run.end_time),
+        error=_error_message(run.error) if run.error else None,
+        warnings=run.warnings,
+        outputs=run.outputs,
+        agent=str(AgentName(run.agent)) if run.agent else "",
+        address=run.address,
+        left_behind=run.left_behind,
+    )
+
+
+def new_run(parent: str, run: pb.Run, submitted_by: str) -> NewRun:
+    """Return the run that is asked for; what the server sets is ignored."""
+    workspace = WorkspaceName.parse(parent, field="parent").workspace
+    experiment = ExperimentName.parse(run.experiment, field="run.experiment")
+    if experiment.workspace != workspace:
+        raise InvalidArgument("run.experiment is of another workspace", field="run.experiment", reason="INVALID_RUN")
+    return NewRun(
+        workspace=workspace,
+        experiment=experiment.experiment,
+        program=_program(run),
+        kind=_kind(run.kind),
+        display_name=run.display_name,
+        parent_run=run.parent_run,
+        environment=run.environment,
+        image=run.image,
+        secrets=dict(run.secret_environment_variables),
+        pool=run.pool or DEFAULT_POOL,
+        tags=dict(run.tags),
+        properties=dict(run.properties),
+        submitted_by=submitted_by,
+    )
+
+
+def _program(run: pb.Run) -> Program:
+    return Program(
+        script=run.script,
+        arguments=list(run.arguments),
+        command=list(run.command),
+        snapshot=run.snapshot,
+        variables=dict(run.environment_variables),
+        time_limit=seconds(run.time_limit) if run.HasField("time_limit") else None,
+    )
+
+
+def experiment_message(experiment: Experiment) -> pb.Experiment:
+    """Return an experiment's message."""
+    name = str(ExperimentName(experiment.workspace, experiment.id))
+    return pb.Experiment(name=name, create_time=timestamp(experiment.create_time))
+
+
+def workspace_message(workspace: Workspace) -> pb.Workspace:
+    """Return a workspace's message."""
+    return pb.Workspace(
+        name=str(WorkspaceName(workspace.id)),
+        description=workspace.description,
+        create_time=timestamp(workspace.create_time),
+    )
+
+
+def run_error(message: pb.RunError) -> RunError:
+    """Return an error as an agent reports it."""
+    code = ErrorCode(message.code) if message.code in _ERROR_CODES else ErrorCode.SYSTEM
+    exit_code = message.exit_code if message.HasField("exit_code") else None
+    return RunError(code, message.message, exit_code, message.signal, message.details)
+
+
+def states(numbers: Iterable[int]) -> list[State]:
+    """Return states by their numbers. Raises InvalidArgument."""
+    return [_member(State, number, "states") for number in numbers]
+
+
+def kinds(numbers: Iterable[int]) -> list[Kind]:
+    """Return kinds by their numbers, training where there are none. Raises InvalidArgument."""
+    return [_member(Kind, number, "kinds") for number in numbers] or [Kind.TRAINING]
+
+
+def timestamp(time: datetime | None) -> Timestamp | None:
+    """Return a moment's message."""
+    if time is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def moment(message: Any, field: str) -> datetime | None:
+    """Return the moment in a field of a message; None when it is not set. Raises InvalidArgument."""
+    if not message.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(message, field).ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(f"{field} is no time between the years 1 and 9999", field=field) from error
+    return found
+
+
+def duration(length: float) -> Duration:
+    """Return the message of a duration in seconds."""
+    whole = int(length)
+    return Duration(seconds=whole, nanos=round((length - whole) * 1e9))
+
+
+def seconds(message: Duration) -> float:
+    """Return a duration in seconds."""
+    return message.seconds + message.nanos / 1e9
+
+
+def fitting(messages: Iterable[Any]) -> list[Any]:
+    """Return the first messages, at least one, that fit into one response together."""
+    taken: list[Any] = []
+    room = MESSAGE_BYTES
+    for message in messages:
+        room -= message.ByteSize() + 8
+        if room < 0 and taken:
+            break
+        taken.append(message)
+    return taken
+
+
+def _kind(number: int) -> Kind:
+    return _member(Kind, number, "run.kind") if number else Kind.TRAINING
+
+
+def _member(members: Any, number: int, field: str) -> Any:
+    try:
+        return members(number)
+    except ValueError as error:
+        raise InvalidArgument(f"{field}: {number} is not one of the contract's values", field=field) from error
+
+
+def _error_message(error: RunError) -> pb.RunError:
+    return pb.RunError(
+        code=error.code.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        message=error.message,
+        exit_code=error.exit_code,
+        signal=error.signal,
+        details=error.details,
+    )

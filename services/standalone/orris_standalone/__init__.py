@@ -1,0 +1,1 @@
+"""Orris standalone: all services in one process and an agent beside it."""

@@ -1,0 +1,46 @@
+"""The real server with one ONNX endpoint and no neighbours but fakes. Arguments: folder with graph.onnx, port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from orris_inference.config import Settings
+from orris_inference.graphs import load_graph
+from orris_inference.model import Wish
+from orris_inference.service import open_service
+from orris_kit import logging
+from orris_kit.auth import TokenSigner, TokenVerifier
+from orris_kit.lifecycle import main
+from orris_kit.server import Server
+
+
+async def run(folder: Path, port: str) -> None:
+    TokenSigner(folder / "signing.key")
+    settings = Settings(home=folder)
+    server = Server(f"127.0.0.1:{port}", authenticator=TokenVerifier(settings.public_key_path))
+    async with AsyncExitStack() as stack:
+        for add, servicer in await open_service(settings, stack):
+            server.add(add, servicer)
+            if hasattr(servicer, "ModelInfer"):
+                routes = servicer._routes
+            else:
+                core = servicer._core
+        wish = Wish("workspaces/lab/models/m/versions/1", auth_enabled=False)
+        endpoint, _ = core.create("lab", "iris", wish, overwrite=False, request_id="", by="bench")
+        routes.set(endpoint)
+        backend = load_graph((folder / "graph.onnx").read_bytes(), None, 1)
+        routes.serve("iris", endpoint.uid, 1, "1", backend)
+        await server.start()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with open(os.devnull, "w") as nowhere:
+        logging.setup("info", "json", nowhere)
+        main(lambda: run(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,101 @@
+"""A service of artifacts in memory: blobs, trees by their files' names, references."""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+from orris.artifacts.v1 import artifacts_pb2
+from orris.artifacts.v1 import artifacts_service_pb2 as pb
+from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceServicer
+from orris.errors import FailedPrecondition, NotFound, Unavailable
+from orris_kit.access import allow
+from orris_kit.auth import Role
+
+services = allow(Role.SERVICE)
+
+
+class FakeArtifacts(ArtifactServiceServicer):
+    """What a test puts into `trees` and `blobs` is stored. `down`: refuse all calls. `calls` counts by method."""
+
+    def __init__(self) -> None:
+        self.trees: dict[str, list[str]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.references: dict[str, artifacts_pb2.Reference] = {}
+        self.calls: Counter[str] = Counter()
+        self.down = False
+
+    def tree(self, *paths: str) -> str:
+        """Store a tree; return its name."""
+        digest = hashlib.sha256("\n".join(paths).encode()).hexdigest()
+        name = f"workspaces/default/trees/{digest}"
+        self.trees[name] = list(paths)
+        return name
+
+    def _count(self, method: str) -> None:
+        self.calls[method] += 1
+        if self.down:
+            raise Unavailable("down")
+
+    @services
+    async def ListTreeEntries(self, request: pb.ListTreeEntriesRequest, context: Any) -> pb.ListTreeEntriesResponse:
+        self._count("ListTreeEntries")
+        if request.parent not in self.trees:
+            raise NotFound("no such tree", reason="TREE_NOT_FOUND")
+        paths = [
+            path
+            for path in self.trees[request.parent]
+            if not request.path or path == request.path or path.startswith(request.path + "/")
+        ]
+        return pb.ListTreeEntriesResponse(entries=[artifacts_pb2.TreeEntry(path=path) for path in paths])
+
+    @services
+    async def SetReference(self, request: pb.SetReferenceRequest, context: Any) -> pb.SetReferenceResponse:
+        self._count("SetReference")
+        missing = [name for name in request.reference.trees if name not in self.trees]
+        missing += [name for name in request.reference.blobs if name.rpartition("/")[2] not in self.blobs]
+        if missing:
+            raise FailedPrecondition(f"{missing[0]} is not stored", reason="TARGET_MISSING")
+        self.references[request.reference.owner] = request.reference
+        return pb.SetReferenceResponse()
+
+    @services
+    async def DeleteReference(self, request: pb.DeleteReferenceRequest, context: Any) -> pb.DeleteReferenceResponse:
+        self._count("DeleteReference")
+        self.references.pop(request.owner, None)
+        return pb.DeleteReferenceResponse()
+
+    @services
+    async def FindMissingBlobs(self, request: pb.FindMissingBlobsRequest, context: Any) -> pb.FindMissingBlobsResponse:
+        self._count("FindMissingBlobs")
+        missing = [digest for digest in request.digests if digest not in self.blobs]
+        return pb.FindMissingBlobsResponse(missing_digests=missing)
+
+    @services
+    async def UploadBlob(self, requests: AsyncIterator[pb.UploadBlobRequest], context: Any) -> pb.UploadBlobResponse:
+        self._count("UploadBlob")
+        messages = [message async for message in requests]
+        data = b"".join(message.data for message in messages)
+        assert hashlib.sha256(data).hexdigest() == messages[0].digest
+        assert len(data) == messages[0].size
+        self.blobs[messages[0].digest] = data
+        return pb.UploadBlobResponse()
+
+    @services
+    async def DownloadBlob(
+        self, request: pb.DownloadBlobRequest, context: Any
+    ) -> AsyncIterator[pb.DownloadBlobResponse]:
+        data = self.blobs[request.name.rpartition("/")[2]]
+        wanted = data[request.offset : request.offset + request.length]
+        for begin in range(0, len(wanted), 50_000):
+            yield pb.DownloadBlobResponse(data=wanted[begin : begin + 50_000])
+
+    @allow(Role.SERVICE)
+    async def BatchUploadBlobs(self, request: Any, context: Any) -> Any:
+        raise NotImplementedError
+
+    @allow(Role.SERVICE)
+    async def CreateTree(self, requests: Any, context: Any) -> Any:
+        raise NotImplementedError
+
+    BatchReadBlobs = GetTree = BatchUploadBlobs

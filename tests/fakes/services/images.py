@@ -1,0 +1,103 @@
+"""Environments in memory; a build is done when it is asked for, unless a test holds it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from orris.errors import NotFound
+from orris.images.v1 import images_pb2, images_service_pb2
+from orris.images.v1.images_service_pb2_grpc import ImageServiceServicer
+
+CURATED = ("orris-sklearn",)
+
+# A fake has what tests need; the rest answers UNIMPLEMENTED.
+_ImageServiceServicer: Any = ImageServiceServicer
+
+
+class FakeImages(_ImageServiceServicer):
+    def __init__(self) -> None:
+        self.environments: dict[str, list[images_pb2.Environment]] = {}
+        self.builds: dict[str, images_pb2.Build] = {}
+        self.log = b"resolving\ninstalling\n"
+        self.build_error = ""
+        self.may_finish = threading.Event()
+        self.may_finish.set()
+
+    def CreateEnvironment(self, request: Any, context: Any) -> Any:
+        versions = self._versions(f"{request.parent}/environments/{request.environment_id}")
+        if not versions or versions[-1].spec != request.spec:
+            name = f"{request.parent}/environments/{request.environment_id}/versions/{len(versions) + 1}"
+            versions.append(images_pb2.Environment(name=name, spec=request.spec))
+        return images_service_pb2.CreateEnvironmentResponse(environment=versions[-1])
+
+    def GetEnvironment(self, request: Any, context: Any) -> Any:
+        return images_service_pb2.GetEnvironmentResponse(environment=self.find(request.name))
+
+    def ListEnvironments(self, request: Any, context: Any) -> Any:
+        if "/environments/" in request.parent:
+            found = self._versions(request.parent)[::-1]
+        else:
+            found = [versions[-1] for name, versions in sorted(self.environments.items()) if versions]
+        return images_service_pb2.ListEnvironmentsResponse(environments=found)
+
+    def CreateBuild(self, request: Any, context: Any) -> Any:
+        environment = self.find(request.environment)
+        build = images_pb2.Build(
+            name=f"{request.parent}/builds/b{len(self.builds) + 1}",
+            environment=environment.name,
+            state=images_pb2.Build.STATE_QUEUED,
+        )
+        self.builds[build.name] = build
+        return images_service_pb2.CreateBuildResponse(build=build)
+
+    def GetBuild(self, request: Any, context: Any) -> Any:
+        return images_service_pb2.GetBuildResponse(build=self._build(request.name))
+
+    def ReadBuildLog(self, request: Any, context: Any) -> Iterator[Any]:
+        build = self._build(request.name)
+        for start in range(request.offset, len(self.log), 8):
+            yield images_service_pb2.ReadBuildLogResponse(offset=start, data=self.log[start : start + 8])
+        while request.follow and not self.may_finish.wait(0.02):
+            if not context.is_active():
+                return
+        self._finish(build)
+        yield images_service_pb2.ReadBuildLogResponse(offset=len(self.log), end=True)
+
+    def GetImage(self, request: Any, context: Any) -> Any:
+        lock = images_pb2.Lock(
+            python_version="3.11.7",
+            platform="linux-x86_64",
+            packages=[images_pb2.Package(name="scikit-learn", version="1.5.2")],
+        )
+        return images_service_pb2.GetImageResponse(image=images_pb2.Image(name=request.name, lock=lock))
+
+    def find(self, name: str) -> images_pb2.Environment:
+        base, _, version = name.partition("/versions/")
+        versions = self._versions(base)
+        if not versions or (version and int(version) > len(versions)):
+            raise NotFound(f"no environment {base.rpartition('/')[2]}", reason="ENVIRONMENT_NOT_FOUND")
+        return versions[int(version) - 1] if version else versions[-1]
+
+    def _versions(self, name: str) -> list[images_pb2.Environment]:
+        versions = self.environments.setdefault(name, [])
+        if not versions and name.rpartition("/")[2] in CURATED:
+            spec = images_pb2.EnvironmentSpec(
+                packages=images_pb2.EnvironmentSpec.Packages(pip_packages=["scikit-learn"])
+            )
+            versions.append(images_pb2.Environment(name=f"{name}/versions/1", spec=spec, curated=True))
+        return versions
+
+    def _build(self, name: str) -> images_pb2.Build:
+        if name not in self.builds:
+            raise NotFound(f"no build {name}", reason="BUILD_NOT_FOUND")
+        return self.builds[name]
+
+    def _finish(self, build: images_pb2.Build) -> None:
+        if self.build_error:
+            build.state, build.error = images_pb2.Build.STATE_FAILED, self.build_error
+            return
+        build.state = images_pb2.Build.STATE_SUCCEEDED
+        build.image = build.name.replace("/builds/", "/images/image-of-")
+        self.find(build.environment).image = build.image

@@ -1,0 +1,222 @@
+"""Runs in memory that do what a test tells them; logs grow as a test writes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from orris.errors import AlreadyExists, FailedPrecondition, NotFound, OutOfRange
+from orris.runs.v1 import agents_service_pb2, runs_pb2, runs_service_pb2, workspaces_service_pb2
+from orris.runs.v1.agents_service_pb2_grpc import AgentServiceServicer
+from orris.runs.v1.runs_service_pb2_grpc import RunServiceServicer
+from orris.runs.v1.workspaces_service_pb2_grpc import WorkspaceServiceServicer
+from tests.fakes.services.artifacts import FakeArtifacts
+from tests.fakes.services.images import FakeImages
+
+STD_LOG = "user_logs/std_log.txt"
+FINAL = (runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.STATE_CANCELED)
+
+# A fake has what tests need; the rest answers UNIMPLEMENTED.
+_RunServiceServicer: Any = RunServiceServicer
+_WorkspaceServiceServicer: Any = WorkspaceServiceServicer
+_AgentServiceServicer: Any = AgentServiceServicer
+
+
+class Log:
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.complete = False
+
+
+class FakeRuns(_RunServiceServicer):
+    """`script` is what each new run does, called with its name in a thread; by default it prints and completes."""
+
+    chunk = 5
+
+    def __init__(self, artifacts: FakeArtifacts, images: FakeImages) -> None:
+        self.artifacts = artifacts
+        self.images = images
+        self.runs: dict[str, runs_pb2.Run] = {}
+        self.logs: dict[str, dict[str, Log]] = {}
+        self.points: dict[str, list[runs_pb2.MetricPoint]] = {}
+        self.by_request: dict[str, str] = {}
+        self.changed = threading.Condition()
+        self.draining = threading.Event()
+        self.script: Callable[[str], object] = self._hello
+
+    # What a test does to runs
+
+    def add(self, name: str) -> None:
+        """Make a run that was not submitted."""
+        self.runs[name], self.logs[name], self.points[name] = runs_pb2.Run(name=name), {}, []
+
+    def set(self, name: str, **changes: Any) -> None:
+        with self.changed:
+            self.runs[name].MergeFrom(runs_pb2.Run(**changes))
+            self.changed.notify_all()
+
+    def write(self, name: str, data: bytes, file: str = STD_LOG) -> None:
+        with self.changed:
+            self.logs[name].setdefault(file, Log()).data += data
+            self.changed.notify_all()
+
+    def end(self, name: str, state: int = runs_pb2.Run.STATE_COMPLETED, **changes: Any) -> None:
+        with self.changed:
+            for log in self.logs[name].values():
+                log.complete = True
+        self.set(name, state=state, **changes)
+
+    def _hello(self, name: str) -> None:
+        self.write(name, b"hello\n")
+        self.end(name)
+
+    # The contract
+
+    def CreateRun(self, request: Any, context: Any) -> Any:
+        if request.request_id in self.by_request:
+            return runs_service_pb2.CreateRunResponse(run=self.runs[self.by_request[request.request_id]])
+        run = request.run
+        self.images.find(run.environment)
+        if run.script and run.script not in self.artifacts.content(run.snapshot):
+            raise FailedPrecondition("the snapshot has no such script", reason="SCRIPT_NOT_IN_SNAPSHOT")
+        experiment = run.experiment.rpartition("/")[2]
+        run.name = f"{request.parent}/runs/{experiment}_{1_700_000_000 + len(self.runs)}_{len(self.runs):08x}"
+        run.state = runs_pb2.Run.STATE_QUEUED
+        run.create_time.FromSeconds(int(time.time()))
+        self.runs[run.name], self.logs[run.name], self.points[run.name] = run, {}, []
+        self.by_request[request.request_id] = run.name
+        answer = runs_service_pb2.CreateRunResponse(run=run)
+        threading.Thread(target=self.script, args=(run.name,), daemon=True).start()
+        return answer
+
+    def GetRun(self, request: Any, context: Any) -> Any:
+        return runs_service_pb2.GetRunResponse(run=self._run(request.name))
+
+    def ListExperiments(self, request: Any, context: Any) -> Any:
+        names = sorted({run.experiment for run in self.runs.values()})
+        return runs_service_pb2.ListExperimentsResponse(experiments=[runs_pb2.Experiment(name=name) for name in names])
+
+    def ListRuns(self, request: Any, context: Any) -> Any:
+        wanted = [
+            run
+            for run in reversed(self.runs.values())
+            if (not request.states or run.state in request.states)
+            and request.parent in (run.experiment, run.name.partition("/runs/")[0])
+            and all(
+                run.tags.get(key) in ((value,) if value else run.tags.values()) for key, value in request.tags.items()
+            )
+        ]
+        start = int(request.page_token or 0)
+        size = min(request.page_size or 100, 2)  # small pages: a client that reads only the first shows it
+        page = wanted[start : start + size]
+        token = str(start + size) if start + size < len(wanted) else ""
+        return runs_service_pb2.ListRunsResponse(runs=page, next_page_token=token)
+
+    def WatchRun(self, request: Any, context: Any) -> Iterator[Any]:
+        seen = b""
+        while context.is_active() and not self.draining.is_set():
+            with self.changed:
+                run = self._run(request.name)
+                now = run.SerializeToString(deterministic=True)
+                if now == seen:
+                    self.changed.wait(0.05)
+                    continue
+                message = runs_service_pb2.WatchRunResponse()
+                message.run.CopyFrom(run)
+            seen = now
+            yield message
+            if message.run.state in FINAL:
+                return
+
+    def CancelRun(self, request: Any, context: Any) -> Any:
+        if self._run(request.name).state not in FINAL:
+            self.end(request.name, runs_pb2.Run.STATE_CANCELED, state_reason=request.reason)
+        return runs_service_pb2.CancelRunResponse(run=self._run(request.name))
+
+    def UpdateRun(self, request: Any, context: Any) -> Any:
+        run = self._run(request.name)
+        for key, value in request.set_properties.items():
+            if run.properties.get(key, value) != value:
+                raise FailedPrecondition(f"property {key} is set", reason="PROPERTY_SET")
+        run.tags.update(request.set_tags)
+        run.properties.update(request.set_properties)
+        for key in request.remove_tags:
+            run.tags.pop(key, None)
+        return runs_service_pb2.UpdateRunResponse(run=run)
+
+    def ListRunLogs(self, request: Any, context: Any) -> Any:
+        self._run(request.parent)
+        logs = [
+            runs_pb2.RunLog(name=f"{request.parent}/logs/{file}", size=len(log.data), complete=log.complete)
+            for file, log in sorted(self.logs[request.parent].items())
+        ]
+        return runs_service_pb2.ListRunLogsResponse(logs=logs)
+
+    def ReadRunLog(self, request: Any, context: Any) -> Iterator[Any]:
+        name, _, file = request.name.partition("/logs/")
+        offset = request.offset
+        while context.is_active() and not self.draining.is_set():
+            with self.changed:
+                run, log = self._run(name), self.logs[name].get(file)
+                if log is None and (run.state in FINAL or not request.follow):
+                    raise NotFound(f"no log {file}", reason="LOG_NOT_FOUND")
+                size = len(log.data) if log else 0
+                if log and offset > size:
+                    raise OutOfRange("the offset lies behind the log's end", reason="OFFSET_TOO_LARGE")
+                data = bytes(log.data[offset : offset + self.chunk]) if log else b""
+                end = bool(log and log.complete and offset + len(data) == size)
+                if not data and not end:
+                    if not request.follow:
+                        return
+                    self.changed.wait(0.05)
+                    continue
+            yield runs_service_pb2.ReadRunLogResponse(offset=offset, data=data, end=end)
+            offset += len(data)
+            if end:
+                return
+
+    def ListRunMetrics(self, request: Any, context: Any) -> Any:
+        points = [each for each in self.points[request.parent] if request.metric in ("", each.metric)]
+        return runs_service_pb2.ListRunMetricsResponse(points=points)
+
+    def _run(self, name: str) -> runs_pb2.Run:
+        if name not in self.runs:
+            raise NotFound(f"no run {name.rpartition('/')[2]}", reason="RUN_NOT_FOUND")
+        return self.runs[name]
+
+
+class FakeWorkspaces(_WorkspaceServiceServicer):
+    def __init__(self) -> None:
+        self.names = ["lab"]
+
+    def CreateWorkspace(self, request: Any, context: Any) -> Any:
+        if request.workspace_id in self.names:
+            raise AlreadyExists(f"workspace {request.workspace_id} exists", reason="WORKSPACE_EXISTS")
+        self.names.append(request.workspace_id)
+        return workspaces_service_pb2.CreateWorkspaceResponse(workspace=self._message(request.workspace_id))
+
+    def GetWorkspace(self, request: Any, context: Any) -> Any:
+        if request.name.removeprefix("workspaces/") not in self.names:
+            raise NotFound(f"no workspace {request.name}", reason="WORKSPACE_NOT_FOUND")
+        return workspaces_service_pb2.GetWorkspaceResponse(workspace=runs_pb2.Workspace(name=request.name))
+
+    def ListWorkspaces(self, request: Any, context: Any) -> Any:
+        return workspaces_service_pb2.ListWorkspacesResponse(workspaces=map(self._message, sorted(self.names)))
+
+    def CreateToken(self, request: Any, context: Any) -> Any:
+        role = runs_pb2.Role.Name(request.role).removeprefix("ROLE_").lower()
+        return workspaces_service_pb2.CreateTokenResponse(token=f"{role}-of-{request.parent}")
+
+    @staticmethod
+    def _message(name: str) -> runs_pb2.Workspace:
+        return runs_pb2.Workspace(name=f"workspaces/{name}")
+
+
+class FakeAgents(_AgentServiceServicer):
+    def ListAgents(self, request: Any, context: Any) -> Any:
+        agent = agents_service_pb2.Agent(
+            name="agents/here", pool="local", slots=2, replica_slots=4, platform="linux-x86_64", connected=True
+        )
+        return agents_service_pb2.ListAgentsResponse(agents=[agent])

@@ -1,0 +1,157 @@
+"""The contract as seen on the wire: who may call, and what bad requests get."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from orris.artifacts.v1 import artifacts_pb2 as pb
+from orris.artifacts.v1 import artifacts_service_pb2 as rpc
+from orris.errors import OrrisError, from_rpc_error
+from tests.integration.artifacts.conftest import Running
+
+LAB = "workspaces/lab"
+A = hashlib.sha256(b"a").hexdigest()
+EMPTY_TREE = f"{LAB}/trees/{hashlib.sha256().hexdigest()}"
+
+
+async def outcome(call: Callable[[], Any]) -> str:
+    """Return the reason of the error that a call ends with, "OK" without one."""
+
+    def run() -> str:
+        try:
+            answer = call()
+            if not hasattr(answer, "DESCRIPTOR"):
+                list(answer)
+        except grpc.RpcError as error:
+            translated: OrrisError = from_rpc_error(error)
+            return translated.reason
+        return "OK"
+
+    return await asyncio.to_thread(run)
+
+
+def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
+    tree = EMPTY_TREE.replace(LAB, parent)
+    reference = pb.Reference(owner=f"{parent}/runs/r", trees=[tree])
+    item = rpc.BatchUploadBlobsRequest.Item(digest=A, data=b"a")
+    return {
+        "BatchUploadBlobs": lambda: stub.BatchUploadBlobs(rpc.BatchUploadBlobsRequest(parent=parent, items=[item])),
+        "UploadBlob": lambda: stub.UploadBlob(
+            iter([rpc.UploadBlobRequest(parent=parent, digest=A, size=1, data=b"a")])
+        ),
+        "CreateTree": lambda: stub.CreateTree(iter([rpc.CreateTreeRequest(parent=parent)])),
+        "FindMissingBlobs": lambda: stub.FindMissingBlobs(rpc.FindMissingBlobsRequest(parent=parent, digests=[A])),
+        "BatchReadBlobs": lambda: stub.BatchReadBlobs(rpc.BatchReadBlobsRequest(parent=parent, digests=[A])),
+        "DownloadBlob": lambda: stub.DownloadBlob(rpc.DownloadBlobRequest(name=f"{parent}/blobs/{A}")),
+        "GetTree": lambda: stub.GetTree(rpc.GetTreeRequest(name=tree)),
+        "ListTreeEntries": lambda: stub.ListTreeEntries(rpc.ListTreeEntriesRequest(parent=tree)),
+        "SetReference": lambda: stub.SetReference(rpc.SetReferenceRequest(parent=parent, reference=reference)),
+        "DeleteReference": lambda: stub.DeleteReference(
+            rpc.DeleteReferenceRequest(parent=parent, owner=f"{parent}/runs/r")
+        ),
+    }
+
+
+WRITES = {"BatchUploadBlobs", "UploadBlob", "CreateTree"}
+REFERS = {"SetReference", "DeleteReference"}
+
+
+async def test_each_role_may_do_what_is_its_business(running: Running) -> None:
+    for role in ("service", "user", "agent", "run", "reader"):
+        for name, call in calls(running.stub(f"{role}@lab")).items():
+            admitted = role == "service" or (name not in REFERS and (role != "reader" or name not in WRITES))
+            assert await outcome(call) == ("OK" if admitted else "ROLE_NOT_ADMITTED"), (role, name)
+
+
+async def test_nobody_enters_another_workspace(running: Running) -> None:
+    for name, call in calls(running.stub("service@other")).items():
+        assert await outcome(call) == "OTHER_WORKSPACE", name
+
+
+async def test_without_a_workspace_nothing_is_done(running: Running) -> None:
+    for parent in ("", "lab", "workspaces/", "workspaces/../x", "workspaces/a/b"):
+        for name, call in calls(running.stub("service@-"), parent).items():
+            assert await outcome(call) == "INVALID_ARGUMENT", (name, parent)
+
+
+def upload(stub: Any, *messages: rpc.UploadBlobRequest) -> Callable[[], Any]:
+    return lambda: stub.UploadBlob(iter(messages))
+
+
+async def test_an_upload_that_is_not_what_it_announced_stores_nothing(running: Running) -> None:
+    stub = running.stub()
+    first = rpc.UploadBlobRequest(parent=LAB, digest=A, size=1)
+    cases = {
+        "SIZE_MISMATCH": [first],
+        "DIGEST_MISMATCH": [first, rpc.UploadBlobRequest(data=b"b")],
+        "INVALID_DIGEST": [
+            rpc.UploadBlobRequest(parent=LAB, digest="../../x", size=1),
+            rpc.UploadBlobRequest(data=b"a"),
+        ],
+        "BLOB_TOO_LARGE": [rpc.UploadBlobRequest(parent=LAB, digest=A, size=16 * 1024 * 1024 + 1)],
+        "INVALID_ARGUMENT": [],
+    }
+    for reason, messages in cases.items():
+        assert await outcome(upload(stub, *messages)) == reason
+    more = [first, rpc.UploadBlobRequest(data=b"a"), rpc.UploadBlobRequest(data=b"a")]
+    assert await outcome(upload(stub, *more)) == "SIZE_MISMATCH"
+    negative = rpc.UploadBlobRequest(parent=LAB, digest=A, size=-1)
+    assert await outcome(upload(stub, negative)) == "BLOB_TOO_LARGE"
+    assert not running.blob(A).exists()
+    assert list((running.blobs / ".incoming").iterdir()) == []
+
+
+async def test_a_page_token_of_another_listing_is_refused(running: Running) -> None:
+    transfer, stub = running.transfer(), running.stub()
+    tree = await asyncio.to_thread(transfer.upload_bytes, {"a/1": b"", "a/2": b"", "b": b""})
+    first = await asyncio.to_thread(
+        stub.ListTreeEntries, rpc.ListTreeEntriesRequest(parent=tree.name, path="a", page_size=1)
+    )
+    assert [entry.path for entry in first.entries] == ["a/1"]
+    token = first.next_page_token
+    for request in (
+        rpc.ListTreeEntriesRequest(parent=tree.name, page_token=token),
+        rpc.ListTreeEntriesRequest(parent=tree.name, path="a", page_token=token[:-3]),
+        rpc.ListTreeEntriesRequest(parent=tree.name, path="a", page_size=-1),
+    ):
+        assert await outcome(partial(stub.ListTreeEntries, request)) == "INVALID_ARGUMENT"
+    second = await asyncio.to_thread(
+        stub.ListTreeEntries, rpc.ListTreeEntriesRequest(parent=tree.name, path="a", page_token=token)
+    )
+    assert [entry.path for entry in second.entries] == ["a/2"]
+
+
+async def test_a_range_travels_in_messages_of_at_most_1_mib(running: Running) -> None:
+    data = bytes(range(256)) * 4096 * 3
+    digest = hashlib.sha256(data).hexdigest()
+    await asyncio.to_thread(running.transfer().upload_bytes, {"f": data})
+    request = rpc.DownloadBlobRequest(name=f"{LAB}/blobs/{digest}", offset=5, length=2 * 1024 * 1024)
+    messages = await asyncio.to_thread(lambda: [each.data for each in running.stub().DownloadBlob(request)])
+    assert max(map(len, messages)) <= 1024 * 1024
+    assert b"".join(messages) == data[5 : 5 + 2 * 1024 * 1024]
+
+
+async def test_trees_and_blobs_are_there_after_a_restart(running: Running, tmp_path: Path) -> None:
+    tree = await asyncio.to_thread(running.transfer().upload_bytes, {"f": b"kept"})
+    from contextlib import AsyncExitStack
+
+    from orris_artifacts.service import open_service
+    from orris_kit.server import Server
+    from tests.integration.artifacts.conftest import Tokens
+
+    again = Running(running.settings.home)
+    async with AsyncExitStack() as stack:
+        server = Server(authenticator=Tokens())
+        for add, servicer in await open_service(again.settings, stack):
+            server.add(add, servicer)
+        again.port = await server.start()
+        stack.push_async_callback(server.stop, 0)
+        stack.callback(again.close)
+        assert await asyncio.to_thread(again.transfer().read, tree.name, "f") == b"kept"

@@ -1,0 +1,5 @@
+"""A fake Orris behind real gRPC."""
+
+from tests.fakes.services.fixtures import lab, server, source
+
+__all__ = ["lab", "server", "source"]

@@ -1,0 +1,342 @@
+"""From submit to the end, over the wire."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from orris.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+    PermissionDenied,
+)
+from orris.runs.v1 import agents_service_pb2, runs_pb2, workspaces_service_pb2
+from orris.runs.v1 import runs_service_pb2 as pb
+from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
+from orris_kit.auth import Principal, Role, TokenVerifier
+from orris_kit.client import token_from
+from tests.fakes.images import COLD, IMAGE
+
+from .conftest import PARENT, FakeAgent, Service, State
+
+
+async def follow(service: Service, run: runs_pb2.Run, file: str = "user_logs/std_log.txt", offset: int = 0) -> bytes:
+    """Read a log to its end, which must have been said."""
+    data, ended = b"", False
+    request = pb.ReadRunLogRequest(name=f"{run.name}/logs/{file}", offset=offset, follow=True)
+    async with asyncio.timeout(5):
+        async for message in service.runs.ReadRunLog(request):
+            assert message.offset == offset + len(data)
+            data += message.data
+            ended = message.end
+    assert ended
+    return data
+
+
+async def metrics(service: Service, run: runs_pb2.Run, **query: Any) -> list[runs_pb2.MetricPoint]:
+    return list((await service.runs.ListRunMetrics(pb.ListRunMetricsRequest(parent=run.name, **query))).points)
+
+
+async def test_a_run_from_submit_to_its_end(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    assert agent.first.all
+    watched = asyncio.ensure_future(service.until(await service.submit(), State.STATE_COMPLETED))
+    lease = await agent.lease()
+    reading = asyncio.ensure_future(follow(service, lease.run))
+    assert not await agent.report(lease.id, State.STATE_RUNNING)
+    assert await agent.log(lease.id, 0, b"epoch 1\n") == 8
+    assert await agent.log(lease.id, 8, b"epoch 2\n", end=True) == 16
+    value = runs_pb2.MetricValue(number=0.97)
+    point = runs_pb2.MetricPoint(metric="Accuracy", type=runs_pb2.MetricPoint.TYPE_SCALAR, value=value)
+    tag = agents_service_pb2.RunEvent.TagChange(key="t", value="v")
+    events = [agents_service_pb2.RunEvent(metric=point), agents_service_pb2.RunEvent(tag=tag)]
+    sent = agents_service_pb2.AppendRunEventsRequest(lease_id=lease.id, events=events)
+    assert (await agent.stub.AppendRunEvents(sent)).next_sequence == 2
+    outputs = service.artifacts.tree("outputs/model.pkl")
+    await agent.finish(lease.id, outputs=outputs)
+    done = await watched
+    assert await reading == b"epoch 1\nepoch 2\n"
+    assert (done.outputs, done.tags["t"], done.agent) == (outputs, "v", "agents/a1")
+    assert [each.value.number for each in await metrics(service, done)] == [0.97]
+    assert set(service.artifacts.references[done.name].trees) == {done.snapshot, outputs}
+
+
+async def test_a_lease_has_all_that_an_agent_needs(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit(secret_environment_variables={"KEY": "s"}, environment_variables={"A": "b"})
+    lease = await agent.lease()
+    assert lease.run.secret_environment_variables == {"KEY": "s"}
+    assert lease.environment_variables == {"FROM_ENVIRONMENT": "yes"}
+    assert lease.run.environment_variables == {"A": "b"}
+    assert lease.image.lock.requirements
+    assert lease.duration.seconds == 30
+    holder = TokenVerifier(service.settings.public_key_path).authenticate(lease.run_token)
+    assert (holder.role, holder.workspace, holder.run) == (Role.RUN, "default", run.name.rpartition("/")[2])
+    assert not (await service.get(run)).secret_environment_variables
+
+
+async def test_a_warm_submit_asks_nobody_for_its_environment(service: Service) -> None:
+    await service.submit()
+    before = service.images.calls.copy()
+    await service.submit()
+    assert service.images.calls == before
+    assert service.artifacts.calls["ListTreeEntries"] == 1
+
+
+async def test_the_same_request_submits_once_and_leaves_nothing_behind(service: Service) -> None:
+    first = await service.submit(request_id="r1")
+    assert (await service.submit(request_id="r1")).name == first.name
+    assert list(service.artifacts.references) == [first.name]
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "reason"),
+    [
+        ({"script": "missing.py"}, FailedPrecondition, "SCRIPT_NOT_IN_SNAPSHOT"),
+        ({"script": "data"}, FailedPrecondition, "SCRIPT_NOT_IN_SNAPSHOT"),
+        ({"script": "../train.py"}, InvalidArgument, "INVALID_RUN"),
+        ({"snapshot": f"{PARENT}/trees/{'0' * 64}"}, NotFound, "TREE_NOT_FOUND"),
+        ({"script": "", "command": ["true"], "snapshot": f"{PARENT}/trees/{'0' * 64}"}, NotFound, "TREE_NOT_FOUND"),
+        ({"environment": f"{PARENT}/environments/unknown"}, NotFound, "ENVIRONMENT_NOT_FOUND"),
+        ({"environment": "", "image": f"{PARENT}/images/unknown"}, NotFound, "IMAGE_NOT_FOUND"),
+        ({"experiment": "workspaces/other/experiments/e"}, InvalidArgument, "INVALID_RUN"),
+        ({"kind": 77}, InvalidArgument, "INVALID_ARGUMENT"),
+    ],
+)
+async def test_a_bad_run_is_refused_and_leaves_nothing(
+    service: Service, changed: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error) as caught:
+        await service.submit(**changed)
+    assert caught.value.reason == reason  # type: ignore[attr-defined]  # all of them have one
+    assert service.artifacts.references == {}
+    if reason == "SCRIPT_NOT_IN_SNAPSHOT":
+        assert "train.py" in str(caught.value)
+
+
+async def test_a_run_waits_for_its_build_and_shows_its_log(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit(environment=COLD)
+    other = await service.submit(environment=COLD)
+    assert (run.state, run.build) == (State.STATE_PREPARING, other.build)
+    reading = asyncio.ensure_future(follow(service, run, "azureml-logs/20_image_build_log.txt"))
+    build = service.images.build()
+    build.say(b"resolving\n")
+    await asyncio.sleep(0.05)
+    build.say(b"installing\n")
+    build.end(image=IMAGE, warnings=("another Python",))
+    lease = await agent.lease()
+    assert (lease.run.name, lease.run.image, list(lease.run.warnings)) == (run.name, IMAGE, ["another Python"])
+    assert await reading == b"resolving\ninstalling\n"
+
+
+async def test_a_build_that_fails_fails_the_run_with_its_reason(service: Service) -> None:
+    run = await service.submit(environment=COLD)
+    reading = asyncio.ensure_future(follow(service, run))
+    service.images.build().end(error="no such package: sklern")
+    failed = await service.until(run, State.STATE_FAILED)
+    assert failed.error.code == runs_pb2.RunError.CODE_ENVIRONMENT
+    assert "sklern" in failed.error.message
+    assert await reading == b""
+
+
+async def test_a_lease_whose_image_is_gone_fails_its_run_only(service: Service) -> None:
+    run = await service.submit()
+    await service.restart()
+    service.images.lost_images.add(IMAGE)
+    await FakeAgent(service).connect()
+    failed = await service.until(run, State.STATE_FAILED)
+    assert failed.error.code == runs_pb2.RunError.CODE_ENVIRONMENT
+
+
+async def test_a_gap_in_a_log_says_where_to_go_on(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    await service.submit()
+    lease = await agent.lease()
+    await agent.log(lease.id, 0, b"abc")
+    with pytest.raises(OutOfRange) as caught:
+        await agent.log(lease.id, 5, b"x")
+    assert (caught.value.reason, caught.value.metadata["size"]) == ("LOG_GAP", "3")
+    assert await agent.log(lease.id, 1, b"bcdef") == 6
+
+
+async def test_a_follower_goes_on_from_an_offset_and_ends_with_the_run(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    lease = await agent.lease()
+    await agent.log(lease.id, 0, b"abcdef")
+    reading = asyncio.ensure_future(follow(service, run, "azureml-logs/70_driver_log.txt", offset=3))
+    await asyncio.sleep(0.05)
+    await agent.finish(lease.id, State.STATE_FAILED)
+    assert await reading == b"def"
+
+
+async def test_a_log_that_never_was_is_not_found_after_the_end(service: Service) -> None:
+    run = await service.submit()
+    name = f"{run.name}/logs/user_logs/std_log.txt"
+    request = pb.ReadRunLogRequest(name=name)
+    assert [message async for message in service.runs.ReadRunLog(request)] == []
+    await service.runs.CancelRun(pb.CancelRunRequest(name=run.name))
+    assert await follow(service, run) == b""
+    with pytest.raises(NotFound) as caught:
+        [message async for message in service.runs.ReadRunLog(request)]
+    assert caught.value.reason == "LOG_NOT_FOUND"
+
+
+async def test_a_large_log_moves_to_the_artifacts_unnoticed(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    lease = await agent.lease()
+    data = bytes(range(256)) * 1000
+    await agent.log(lease.id, 0, data)
+    service.artifacts.down = True
+    await agent.finish(lease.id)
+    assert await follow(service, run) == data
+    service.artifacts.down = False
+    async with asyncio.timeout(10):
+        while not service.artifacts.references[run.name].blobs:  # noqa: ASYNC110  # a fake has no event for it
+            await asyncio.sleep(0.02)
+    assert list(service.artifacts.blobs.values()) == [data]
+    assert await follow(service, run, offset=1000) == data[1000:]
+    await agent.finish(lease.id)
+    assert service.artifacts.references[run.name].blobs
+
+
+async def test_outputs_that_are_not_stored_are_refused(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    await service.submit()
+    lease = await agent.lease()
+    with pytest.raises(NotFound) as caught:
+        await agent.finish(lease.id, outputs=f"{PARENT}/trees/{'0' * 64}")
+    assert caught.value.reason == "TREE_NOT_FOUND"
+    with pytest.raises(InvalidArgument):
+        await agent.finish(lease.id, outputs=f"workspaces/other/trees/{'0' * 64}")
+
+
+async def test_a_cancel_reaches_the_agent_through_its_stream(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    lease = await agent.lease()
+    await agent.report(lease.id, State.STATE_RUNNING)
+    await service.runs.CancelRun(pb.CancelRunRequest(name=run.name, reason="wrong data"))
+    again = await agent.lease()
+    assert (again.id, again.cancel) == (lease.id, True)
+    await agent.finish(lease.id, State.STATE_CANCELED)
+    assert "wrong data" in (await service.get(run)).state_reason
+
+
+async def test_a_lost_agent_fails_its_run(hasty: Service) -> None:
+    agent = await FakeAgent(hasty).connect()
+    run = await hasty.submit()
+    lease = await agent.lease()
+    await agent.report(lease.id, State.STATE_RUNNING)
+    assert (await hasty.until(run, State.STATE_NOT_RESPONDING)).state_reason
+    failed = await hasty.until(run, State.STATE_FAILED)
+    assert failed.error.code == runs_pb2.RunError.CODE_AGENT_LOST
+    for call in (agent.log(lease.id, 0, b"x"), agent.finish(lease.id), agent.report(lease.id, State.STATE_RUNNING)):
+        with pytest.raises(FailedPrecondition) as caught:
+            await call
+        assert caught.value.reason == "LEASE_LOST"
+
+
+async def test_a_newer_stream_ends_the_older(service: Service) -> None:
+    old = await FakeAgent(service).connect()
+    await service.submit()
+    lease = await old.lease()
+    new = FakeAgent(service)
+    await new.reconnect()
+    assert new.first.all
+    assert [each.id for each in new.first.leases] == [lease.id]
+    with pytest.raises(StopAsyncIteration):
+        await old.next()
+
+
+async def test_a_restart_in_the_middle_loses_nothing(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    running = await service.submit(request_id="r1")
+    waiting = await service.submit()
+    preparing = await service.submit(environment=COLD)
+    lease = await agent.lease()
+    await agent.report(lease.id, State.STATE_RUNNING)
+    await agent.log(lease.id, 0, b"before ")
+    build = service.images.build()
+    build.say(b"one ")
+    await service.restart()
+    build.say(b"two")
+    assert (await service.submit(request_id="r1")).name == running.name
+    agent = FakeAgent(service)
+    await agent.reconnect()
+    assert [each.id for each in agent.first.leases] == [lease.id]
+    await agent.log(lease.id, 7, b"after", end=True)
+    assert await follow(service, running) == b"before after"
+    await agent.finish(lease.id)
+    assert (await agent.lease()).run.name == waiting.name
+    build.end(image=IMAGE)
+    assert await follow(service, preparing, "azureml-logs/20_image_build_log.txt") == b"one two"
+    assert (await service.until(preparing, State.STATE_QUEUED)).image == IMAGE
+
+
+async def test_a_stop_ends_open_streams_at_once(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    lease = await agent.lease()
+    await agent.log(lease.id, 0, b"x")
+    streams = [asyncio.ensure_future(follow(service, run)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(2):
+        await service.server.stop(10)
+    assert all(isinstance(each, Exception) for each in await asyncio.gather(*streams, return_exceptions=True))
+
+
+async def test_a_run_changes_itself_only(service: Service) -> None:
+    mine, other = await service.submit(), await service.submit()
+    stub: Any = RunServiceStub(service.channel(Role.RUN, "default", mine.name.rpartition("/")[2]))
+    changed = await stub.UpdateRun(pb.UpdateRunRequest(name=mine.name, set_tags={"a": "b"}))
+    assert changed.run.tags == {"a": "b"}
+    with pytest.raises(PermissionDenied):
+        await stub.UpdateRun(pb.UpdateRunRequest(name=other.name, set_tags={"a": "b"}))
+    with pytest.raises(PermissionDenied):
+        await stub.CancelRun(pb.CancelRunRequest(name=mine.name))
+
+
+async def test_a_long_list_comes_in_messages_that_pass(service: Service) -> None:
+    arguments = ["x" * 100_000] * 5
+    made = [(await service.submit(arguments=arguments)).name for _ in range(12)]
+    listed: list[str] = []
+    token = ""
+    while True:
+        answer = await service.runs.ListRuns(pb.ListRunsRequest(parent=PARENT, page_size=1000, page_token=token))
+        listed += [run.name for run in answer.runs]
+        token = answer.next_page_token
+        if not token:
+            break
+    assert listed == made[::-1]
+
+
+async def test_workspaces_and_tokens(service: Service) -> None:
+    stub = service.workspaces
+    await stub.CreateWorkspace(workspaces_service_pb2.CreateWorkspaceRequest(workspace_id="lab"))
+    request = workspaces_service_pb2.CreateTokenRequest(
+        parent="workspaces/lab", role=runs_pb2.ROLE_READER, subject="bob"
+    )
+    token = (await stub.CreateToken(request)).token
+    holder = TokenVerifier(service.settings.public_key_path).authenticate(token)
+    assert holder == Principal("bob", Role.READER, "lab")
+    listed = await stub.ListWorkspaces(workspaces_service_pb2.ListWorkspacesRequest())
+    assert [each.name for each in listed.workspaces] == ["workspaces/default", "workspaces/lab"]
+    with pytest.raises(NotFound):
+        request.parent = "workspaces/no"
+        await stub.CreateToken(request)
+
+
+async def test_the_first_start_makes_the_tokens_that_others_find(service: Service) -> None:
+    verifier = TokenVerifier(service.settings.public_key_path)
+    for role in (Role.USER, Role.SERVICE, Role.AGENT):
+        path = service.settings.home / f"{role.value}.token"
+        assert path.stat().st_mode & 0o777 == 0o600
+        token = token_from(path)()
+        assert token is not None
+        assert verifier.authenticate(token) == Principal(role.value, role)
+    assert service.settings.signing_key_path.stat().st_mode & 0o777 == 0o600

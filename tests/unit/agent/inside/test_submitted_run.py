@@ -1,0 +1,350 @@
+"""The run that a submitted script gets: what it records, keeps and answers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .conftest import Program
+
+START = "from azureml.core.run import Run\nrun = Run.get_context()\n"
+
+
+def execute(program: Program, script: str) -> str:
+    return program.execute(START + script)
+
+
+def test_knows_what_it_is(program: Program) -> None:
+    printed = execute(
+        program,
+        "print(run.id, run.experiment.name, run.experiment.workspace.name, run.get_status(), run.input_datasets == {})",
+    )
+    assert printed.split() == ["iris_1700000000_0123abcd", "iris", "lab", "Running", "True"]
+
+
+def test_records_values_of_every_kind(program: Program) -> None:
+    execute(
+        program,
+        """
+import decimal, enum, fractions, datetime
+class Scalar:  # as numpy's: np.int64(3), np.array(3)
+    shape = ()
+    dtype = "int64"
+    def __init__(self, item): self._item = item
+    def item(self): return self._item
+    def __iter__(self): raise TypeError("0-d")
+class Level(enum.IntEnum):
+    HIGH = 3
+class Text(str): pass
+class Extended:  # as np.longdouble: its item is no float either
+    shape = ()
+    def item(self): return self
+    def __float__(self): return 0.25
+for value in (1, 1.5, "x", True, None, Scalar(3), Scalar(0.5), Scalar(True), Level.HIGH, Text("t"), Extended(),
+              decimal.Decimal("1.5"), fractions.Fraction(1, 4), datetime.date(2026, 7, 1), 2 ** 80, b"b", 1 + 2j):
+    run.log("m", value)
+""",
+    )
+    values = [event["value"] for event in program.events()]
+    expected = [1, 1.5, "x", True, None, 3, 0.5, True, 3, "t", 0.25, 1.5, 0.25, "2026-07-01", 2.0**80, "b", "(1+2j)"]
+    assert values == expected
+    assert [type(value) for value in values] == [type(value) for value in expected]
+
+
+def test_records_what_is_no_number(program: Program) -> None:
+    execute(program, "run.log_list('m', [float('nan'), float('inf'), -float('inf')])")
+    assert "NaN" in (program.folder / "journal.jsonl").read_text()
+    nan, *infinities = [event["value"] for event in program.events()]
+    assert math.isnan(nan)
+    assert infinities == [math.inf, -math.inf]
+
+
+def test_refuses_collections_as_single_values(program: Program) -> None:
+    printed = execute(
+        program,
+        """
+from azureml.exceptions import UserErrorException
+for value in ([1], (1,), range(2), (x for x in ()), {1: 2}, {1}):
+    try:
+        run.log("m", value)
+    except UserErrorException as error:
+        print("log_list" in str(error))
+""",
+    )
+    assert printed.split() == ["True"] * 6
+    assert not (program.folder / "journal.jsonl").exists()
+
+
+def test_records_steps_rows_and_tables(program: Program) -> None:
+    execute(
+        program,
+        """
+run.log("loss", 0.5, step=3)
+run.log_list("l", (x * x for x in range(3)))
+run.log_row("r", x=1, y=2)
+run.log_row("r", x=3)
+run.log_table("t", {"a": [1, 2], "b": ["u"]})
+assert run.get_metrics() == {"loss": 0.5, "l": [0, 1, 4], "r": {"x": [1, 3], "y": [2, None]},
+                             "t": {"a": [1, 2], "b": ["u", None]}}, run.get_metrics()
+assert run.get_metrics(name="loss") == {"loss": 0.5}
+run.log("loss", 0.25)
+assert run.get_metrics("loss") == {"loss": [0.5, 0.25]}
+""",
+    )
+    assert program.events()[0] == {"event": "metric", "name": "loss", "type": "scalar", "value": 0.5, "step": 3}
+    assert program.events()[4] == {"event": "metric", "name": "r", "type": "row", "cells": {"x": 1, "y": 2}}
+    assert program.events()[7] == {"event": "metric", "name": "t", "type": "table", "cells": {"a": 2, "b": None}}
+
+
+def test_lines_of_many_threads_and_processes_stay_whole(program: Program) -> None:
+    execute(
+        program,
+        """
+import os, threading
+run.log("first", 0)  # the descriptor exists before the fork
+def work(who):
+    for number in range(20):
+        run.log(who, "x" * (5 if number % 2 else 70000), step=number)
+children = []
+for child in range(4):
+    pid = os.fork()
+    if pid == 0:
+        threads = [threading.Thread(target=work, args=("%d/%d" % (child, thread),)) for thread in range(3)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        os._exit(0)
+    children.append(pid)
+assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+""",
+    )
+    assert len(program.events()) == 1 + 4 * 3 * 20
+    steps = [event["step"] for event in program.events() if event["name"] == "2/1"]
+    assert steps == list(range(20))
+
+
+def test_never_writes_into_a_file_that_took_its_descriptor(program: Program) -> None:
+    execute(
+        program,
+        """
+import os
+run.log("a", 1)
+os.closerange(3, 20)
+mine = open("mine.txt", "w")
+others = [open("mine%d.txt" % i, "w") for i in range(5)]
+run.log("a", 2)
+""",
+    )
+    assert [event["value"] for event in program.events()] == [1, 2]
+    assert (program.folder / "work/mine.txt").read_text() == ""
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_half_line(program: Program) -> None:
+    execute(
+        program,
+        """
+import resource, signal
+run.log("a", 1)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    run.log("a", "x" * 5000)
+except OSError as error:
+    assert "could not be recorded" in str(error)
+else:
+    raise SystemExit("no error")
+run.log("a", 2)
+""",
+    )
+    assert [event["value"] for event in program.events()] == [1, 2]
+
+
+def test_keeps_files_and_charts(program: Program) -> None:
+    printed = execute(
+        program,
+        """
+import io, os
+class Plot:
+    def savefig(self, file, format): file.write(b"PNG")
+open("a.txt", "w").write("a")
+os.makedirs("deep/er")
+open("deep/er/b.txt", "w").write("b")
+run.log_image("plot", plot=Plot())
+run.log_image("plot", plot=Plot())
+run.log_image("picture", path="a.txt")
+run.upload_file("kept/a.txt", "a.txt")
+run.upload_file("stream.bin", io.BytesIO(b"s"))
+run.upload_folder("folder", "deep")
+run.log_confusion_matrix("cm", {"schema_type": "confusion_matrix", "schema_version": "v1",
+                                "data": {"class_labels": ["0"], "matrix": [[1]]}})
+print(run.get_metrics()["cm"])
+""",
+    )
+    files = program.folder / "files"
+    assert (files / "kept/a.txt").read_text() == "a"
+    assert (files / "stream.bin").read_bytes() == b"s"
+    assert (files / "folder/er/b.txt").read_text() == "b"
+    assert [event["value"] for event in program.events()] == sorted(
+        [event["value"] for event in program.events()], key=lambda name: ["plot", "pict", "cm_1"].index(name[:4])
+    )
+    assert len(list(files.glob("plot_*.png"))) == 2
+    assert json.loads(next(files.glob("cm_*.json")).read_bytes())["data"]["matrix"] == [[1]]
+    assert printed.startswith("aml://artifactId/ExperimentRun/dcid.iris_1700000000_0123abcd/cm_")
+    assert list(program.folder.glob(".incoming-*")) == []
+
+
+def test_kept_files_cannot_leave_their_folder(program: Program) -> None:
+    printed = execute(
+        program,
+        """
+import os
+from azureml.exceptions import UserErrorException
+open("a.txt", "w").write("a")
+os.symlink("/", os.path.join(os.environ["ORRIS_RUN_FOLDER"], "files", "root"))
+for name in ("../x", "/x", "a/../../x", "", ".", "a\\\\..\\\\..\\\\x", "root/tmp/orris-escaped"):
+    try:
+        run.upload_file(name, "a.txt")
+    except UserErrorException:
+        print("refused")
+""",
+    )
+    assert printed.split() == ["refused"] * 7
+    assert not (program.folder / "x").exists()
+
+
+def test_tags_and_properties(program: Program, answer: Callable[..., list[dict[str, Any]]]) -> None:
+    answer(lambda request: {"result": {"tags": {"submitted": "1", "old": "2"}, "properties": {"p": "1"}}})
+    execute(
+        program,
+        """
+from azureml.exceptions import UserErrorException
+run.tag("t", 5)
+run.set_tags({"u": None})
+run.remove_tags(["old"])
+assert run.get_tags() == {"submitted": "1", "t": "5", "u": None}, run.get_tags()
+run.add_properties({"p": 1, "q": "2"})
+for again in ({"p": "2"}, {"q": "3"}):
+    try:
+        run.add_properties(again)
+    except UserErrorException as error:
+        assert "immutable" in str(error)
+    else:
+        raise SystemExit("changed")
+assert run.get_properties() == {"p": "1", "q": "2"}
+""",
+    )
+    assert program.events() == [
+        {"event": "tag", "key": "t", "value": "5"},
+        {"event": "tag", "key": "u", "value": None},
+        {"event": "untag", "key": "old"},
+        {"event": "property", "key": "q", "value": "2"},
+    ]
+
+
+def test_registers_a_model(program: Program, answer: Callable[..., list[dict[str, Any]]]) -> None:
+    requests = answer(lambda request: {"result": {"name": "iris", "version": 3, "id": "iris:3"}})
+    printed = execute(
+        program,
+        """
+from azureml.core import Model
+from azureml.core.resource_configuration import ResourceConfiguration
+model = run.register_model("iris", "./outputs/model.joblib", tags={"a": "b"}, sample_input=[[1.0]],
+                           model_framework=Model.Framework.SCIKITLEARN,
+                           resource_configuration=ResourceConfiguration(cpu=1))
+print(model.id, model.version, model.tags["a"], isinstance(model, Model))
+""",
+    )
+    assert printed.split() == ["iris:3", "3", "b", "True"]
+    assert requests[0]["method"] == "register_model"
+    assert requests[0]["params"] == {
+        "model_name": "iris",
+        "model_path": "outputs/model.joblib",
+        "tags": {"a": "b"},
+        "sample_input": [[1.0]],
+        "model_framework": "ScikitLearn",
+        "resource_configuration": {"cpu": 1, "memory_in_gb": None, "gpu": None},
+    }
+
+
+def test_asks_again_with_the_same_id_when_the_agent_goes_away(
+    program: Program, answer: Callable[..., list[dict[str, Any]]]
+) -> None:
+    replies = [{}, {"result": {"name": "iris", "version": 1, "id": "iris:1"}}]
+    requests = answer(lambda request: replies.pop(0))
+    execute(program, "run.register_model('iris')")
+    assert len(requests) == 2
+    assert requests[0] == requests[1]
+
+
+def test_what_the_agent_refuses_is_raised_by_azures_names(
+    program: Program, answer: Callable[..., list[dict[str, Any]]]
+) -> None:
+    answer(lambda request: {"error": {"type": request["params"]["model_name"], "message": "because"}})
+    printed = execute(
+        program,
+        """
+from azureml.exceptions import AzureMLException
+from orris import errors
+for kind in ("InvalidArgument", "NotFound", "FailedPrecondition", "PermissionDenied", "Internal", "Unavailable"):
+    try:
+        run.register_model(kind)
+    except AzureMLException as error:
+        print(type(error).__name__, isinstance(error, errors.OrrisError), error)
+""",
+    )
+    assert printed.splitlines() == [
+        "UserErrorException True because",
+        "ModelPathNotFoundException True because",
+        "UserErrorException True because",
+        "AuthenticationException True because",
+        "ServiceException True because",
+        "ServiceException True because",
+    ]
+
+
+def test_cannot_end_itself_nor_have_children(program: Program) -> None:
+    execute(
+        program,
+        """
+import pickle
+with run:
+    run.complete(); run.fail("x"); run.cancel(); run.flush()
+    for name in ("child_run", "parent", "wait_for_completion"):
+        assert not hasattr(run, name)
+        try:
+            getattr(run, name)
+        except AttributeError as error:
+            assert "not yet supported inside a run" in str(error)
+    again = pickle.loads(pickle.dumps(run))
+    again.log("a", 1)
+assert run.get_metrics() == {"a": 1}
+assert Run.get_context().id == Run(run.experiment, run.id).id == run.id
+""",
+    )
+
+
+def test_works_with_numpy(program: Program) -> None:
+    """Only where numpy is installed: the current interpreter has it."""
+    program.execute(
+        START
+        + """
+try:
+    import numpy as np
+except ImportError:
+    raise SystemExit(0)
+for value in (np.int64(3), np.uint8(3), np.float16(3), np.longdouble(3), np.array(3), np.array(3.0), np.float64(3)):
+    run.log("n", value)
+run.log("b", np.bool_(True)); run.log("s", np.str_("x"))
+run.log_list("l", np.arange(3)); run.log_table("t", {"c": np.arange(2)})
+assert run.get_metrics("n")["n"] == [3] * 7
+assert run.get_metrics("b")["b"] is True and run.get_metrics("s")["s"] == "x"
+assert run.get_metrics("l") == {"l": [0, 1, 2]} and run.get_metrics("t") == {"t": {"c": [0, 1]}}
+try:
+    run.log("n", np.arange(3))
+except Exception as error:
+    assert "log_list" in str(error)
+else:
+    raise SystemExit("accepted")
+"""
+    )

@@ -1,0 +1,150 @@
+"""What an agent executes follows the stream of its leases."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orris.errors import Unavailable
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.agent import Agent
+from orris_agent.folder import RunFolder, RunFolders
+
+
+class Server:
+    """Stands in for the `runs` service: sends what a test puts into `messages`."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[agents.WatchLeasesResponse] = asyncio.Queue()
+        self.unavailable = 0
+
+    async def RegisterAgent(self, request: agents.RegisterAgentRequest) -> agents.RegisterAgentResponse:
+        if self.unavailable:
+            self.unavailable -= 1
+            raise Unavailable("starting")
+        response = agents.RegisterAgentResponse(agent=request.agent)
+        response.lease_duration.FromSeconds(3600)
+        return response
+
+    async def WatchLeases(self, request: agents.WatchLeasesRequest) -> AsyncIterator[agents.WatchLeasesResponse]:
+        while True:
+            yield await self.messages.get()
+
+
+class FakeExecution:
+    """Stands in for the execution of a run: goes on until it is canceled."""
+
+    def __init__(self, lease: agents.Lease, folder: RunFolder) -> None:
+        self.lease, self.folder = lease, folder
+        self.canceled = asyncio.Event()
+        self.deadline: float | None = None
+
+    async def run(self) -> None:
+        await self.canceled.wait()
+
+    def cancel(self) -> None:
+        self.canceled.set()
+
+    def extend(self, deadline: float) -> None:
+        self.deadline = deadline
+
+
+class World:
+    """An agent with its server and what it executes."""
+
+    def __init__(self, root: Path) -> None:
+        self.server = Server()
+        self.executions: dict[str, FakeExecution] = {}
+        self.folders = RunFolders(root / "runs")
+        identity = agents.Agent(name="agents/a")
+        self.agent = Agent(self.server, identity, self.folders, self._execution)  # type: ignore[arg-type]
+
+    def _execution(self, lease: agents.Lease, folder: RunFolder) -> Any:
+        self.executions[lease.id] = FakeExecution(lease, folder)
+        return self.executions[lease.id]
+
+    async def send(self, *leases: agents.Lease, all_of_them: bool = False) -> None:
+        await self.server.messages.put(agents.WatchLeasesResponse(leases=leases, all=all_of_them))
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not true():  # noqa: ASYNC110  # many things can make it true
+                await asyncio.sleep(0)
+
+
+def lease(number: int, *, cancel: bool = False) -> agents.Lease:
+    run = runs.Run(name=f"workspaces/main/runs/e_1_0000000{number}", experiment="workspaces/main/experiments/e")
+    result = agents.Lease(id=f"l{number}", run=run, cancel=cancel)
+    result.duration.FromSeconds(30)
+    return result
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
+    task = asyncio.create_task(made.agent.run())
+    yield made
+    task.cancel()
+    for execution in made.executions.values():
+        execution.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_lease_is_executed_once_however_often_it_is_sent(world: World) -> None:
+    await world.send(lease(1))
+    await world.send(lease(1))
+    await world.send(lease(2))
+    await world.until(lambda: len(world.executions) == 2)
+    assert world.executions["l1"].deadline is not None
+
+
+async def test_a_cancellation_reaches_the_execution(world: World) -> None:
+    await world.send(lease(1))
+    await world.send(lease(1, cancel=True))
+    await world.until(lambda: "l1" in world.executions and world.executions["l1"].canceled.is_set())
+
+
+async def test_the_folder_of_a_lease_that_is_gone_is_removed(world: World) -> None:
+    left = world.folders.create("e_1_00000009", lease(9))
+    await world.send(all_of_them=True)
+    await world.until(lambda: not left.root.exists())
+
+
+async def test_the_folder_of_a_lease_still_held_is_adopted_as_it_is(world: World) -> None:
+    left = world.folders.create("e_1_00000001", lease(1))
+    left.std_log.write_bytes(b"written under the earlier agent")
+    await world.send(lease(1), all_of_them=True)
+    await world.until(lambda: "l1" in world.executions)
+    assert world.executions["l1"].folder.std_log.read_bytes() == b"written under the earlier agent"
+
+
+async def test_the_folder_of_an_earlier_lease_of_the_run_is_not_taken_for_this_one(world: World) -> None:
+    other = lease(1)
+    other.id = "earlier"
+    left = world.folders.create("e_1_00000001", other)
+    left.std_log.write_bytes(b"of another execution")
+    await world.send(lease(1), all_of_them=True)
+    await world.until(lambda: "l1" in world.executions)
+    assert not world.executions["l1"].folder.std_log.exists()
+
+
+async def test_an_agent_waits_for_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orris_agent.agent._RETRY_SECONDS", 0)
+    made = World(tmp_path)
+    made.server.unavailable = 3
+    task = asyncio.create_task(made.agent.run())
+    await made.send(lease(1))
+    await made.until(lambda: "l1" in made.executions)
+    made.executions["l1"].cancel()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_leases_are_kept_where_only_their_user_can_read_them(tmp_path: Path) -> None:
+    """A lease holds secrets and tokens."""
+    folder = RunFolders(tmp_path / "runs").create("e_1_00000001", lease(1))
+    assert (folder.root / "lease.json").stat().st_mode & 0o777 == 0o600
+    assert folder.root.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,111 @@
+"""Logs by offset and events by sequence: nothing lost, nothing twice, whoever starts again."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris_agent.folder import RunFolder
+from orris_agent.shipping import STD_LOG, Journal, LogFile, Shipping
+
+
+class StoredReports:
+    """Stands in for the server: stores what comes as the contract says."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, bytes] = {}
+        self.ended: set[str] = set()
+        self.received: list[agents.RunEvent] = []
+
+    async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
+        stored = self.logs.get(file, b"")
+        assert offset <= len(stored), "a gap"
+        assert file not in self.ended or not data, "bytes behind the end"
+        self.logs[file] = stored + data[len(stored) - offset :]
+        if end:
+            self.ended.add(file)
+        return len(self.logs[file])
+
+    async def events(self, first_sequence: int, events: Any) -> int:
+        assert first_sequence <= len(self.received), "a gap"
+        self.received += list(events)[len(self.received) - first_sequence :]
+        return len(self.received)
+
+
+def metric(name: str) -> bytes:
+    return json.dumps({"event": "metric", "name": name, "type": "scalar", "value": 1, "time": 1}).encode() + b"\n"
+
+
+async def drain(shipper: Any) -> None:
+    while await shipper.step():
+        pass
+
+
+async def test_a_log_goes_on_where_the_servers_copy_ends(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "log"
+    path.write_bytes(b"one\n")
+    await drain(LogFile(server, "l", path))  # type: ignore[arg-type]
+    path.write_bytes(b"one\ntwo\n")
+    await LogFile(server, "l", path).close()  # type: ignore[arg-type]
+    assert server.logs == {"l": b"one\ntwo\n"}
+    assert server.ended == {"l"}
+
+
+async def test_a_log_larger_than_a_message_arrives_whole(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "log"
+    content = bytes(range(256)) * 10_000
+    path.write_bytes(content)
+    await LogFile(server, "l", path).close()  # type: ignore[arg-type]
+    assert server.logs["l"] == content
+
+
+async def test_a_journal_sends_complete_lines_only_until_the_end(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "journal"
+    path.write_bytes(metric("a") + metric("b")[:-5])
+    shipper = Journal(server, path)  # type: ignore[arg-type]
+    await drain(shipper)
+    assert [event.metric.metric for event in server.received] == ["a"]
+    while await shipper.step(last=True):
+        pass
+    assert server.received[1].WhichOneof("event") == "unreadable"
+
+
+async def test_a_second_agent_sends_no_event_twice(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "journal"
+    path.write_bytes(metric("a") + metric("b"))
+    await drain(Journal(server, path))  # type: ignore[arg-type]
+    path.write_bytes(metric("a") + metric("b") + metric("c"))
+    await drain(Journal(server, path))  # type: ignore[arg-type]
+    assert [event.metric.metric for event in server.received] == ["a", "b", "c"]
+
+
+async def test_more_events_than_fit_a_message_keep_their_order(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "journal"
+    names = [f"m{number}" for number in range(30_000)]
+    path.write_bytes(b"".join(map(metric, names)))
+    await drain(Journal(server, path))  # type: ignore[arg-type]
+    assert [event.metric.metric for event in server.received] == names
+
+
+async def test_an_endless_line_does_not_stop_what_follows(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "journal"
+    path.write_bytes(b"x" * 3_000_000 + b"\n" + metric("a"))
+    await drain(Journal(server, path))  # type: ignore[arg-type]
+    assert server.received[-1].metric.metric == "a"
+    assert {event.WhichOneof("event") for event in server.received[:-1]} == {"unreadable"}
+
+
+async def test_all_that_a_run_wrote_is_sent_when_it_has_ended(tmp_path: Path) -> None:
+    server, folder, ended = StoredReports(), RunFolder(tmp_path), asyncio.Event()
+    shipping = asyncio.ensure_future(Shipping(server, folder).until(ended))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    folder.std_log.write_bytes(b"hello\n")
+    folder.journal.write_bytes(metric("a"))
+    (folder.work / "logs").mkdir(parents=True)
+    (folder.work / "logs" / "late.log").write_bytes(b"late\n")
+    ended.set()
+    await shipping
+    assert server.logs == {STD_LOG: b"hello\n", "logs/late.log": b"late\n"}
+    assert server.ended == {STD_LOG, "logs/late.log"}
+    assert [event.metric.metric for event in server.received] == ["a"]

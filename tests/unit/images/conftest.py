@@ -1,0 +1,79 @@
+"""The service's rules over SQLite, with a resolver and a builder that are fakes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orris_images import schema
+from orris_images.build_log import Key
+from orris_images.core import Core
+from orris_images.interpreters import Interpreters
+from orris_images.records import Build
+from orris_images.spec import Spec
+from orris_kit.database import open_database
+from orris_kit.interpreter import Interpreter
+from tests.unit.images.fakes import FakeBuilder, FakeResolver
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+class Machine:
+    """A core that can be stopped and started over the same database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.resolver, self.builder = FakeResolver(), FakeBuilder()
+        self.notified: list[Key] = []
+        self._folder, self._ids, self._ticks = folder, itertools.count(1), itertools.count()
+        self.start()
+
+    def start(self) -> None:
+        own = Interpreter(Path("/own"), Path("/own"), "3.11.7", "linux-x86_64")
+        interpreters = Interpreters({}, own.executable, discover=lambda *_: [own])
+        interpreters._own_answer = own
+        self.engine = open_database(str(self._folder / "images.db"), "orris_images", schema.metadata)
+        self.core = Core(
+            self.engine,
+            interpreters,
+            self.resolver,
+            self.builder,
+            clock=lambda: NOW + timedelta(seconds=next(self._ticks)),
+            new_id=lambda: f"b{next(self._ids):03}",
+            notify=self.notified.append,
+            workers=2,
+        )
+        self.core.building.resume()
+
+    def stop(self) -> None:
+        self.core.building.stop()
+        self.engine.dispose()
+
+    def create(self, *packages: str, name: str = "a", refresh: bool = False, request_id: str = "") -> Build:
+        spec = Spec(packages=packages)
+        version = self.core.environments.create("lab", name, spec, b"sent")
+        return self.core.builds.create("lab", version.target, spec, refresh=refresh, request_id=request_id, payload=b"")
+
+    def finish(self, build: Build) -> Build:
+        """Return the build as it ended, once all builders are idle."""
+        self.stop_when_idle()
+        return self.core.builds.get(*build.key)
+
+    def stop_when_idle(self) -> None:
+        for job in list(self.core.building._jobs.values()):
+            assert job.done.wait(10)
+
+    def log(self, build: Build) -> str:
+        data, end = self.core.builds.read_log(*build.key, 0)
+        assert end
+        return data.decode()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path)
+    yield machine
+    machine.stop()

@@ -1,0 +1,149 @@
+"""Conda files are honoured; hostile ones are refused with the place that is wrong."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orris.errors import InvalidArgument
+from orris_images.conda import parse_conda
+from orris_images.conda_names import MatchSpec, on_pypi
+from orris_images.packages import to_install
+
+HOW_TO = """
+name: sklearn-env
+dependencies:
+  - python=3.6.2
+  - scikit-learn
+  - numpy
+  - pip:
+    - azureml-defaults
+"""
+
+
+def dependencies(*lines: str) -> str:
+    return "dependencies:\n" + "".join(f"  - {line}\n" for line in lines)
+
+
+def test_the_how_to_file_is_read() -> None:
+    spec = parse_conda(HOW_TO)
+    assert (spec.python, spec.conda_packages, spec.packages) == (
+        "3.6.2",
+        ("numpy", "scikit-learn"),
+        ("azureml-defaults",),
+    )
+
+
+def test_azureml_packages_are_left_out_with_a_note() -> None:
+    wanted, notes = to_install(parse_conda(HOW_TO))
+    assert wanted == ("numpy", "scikit-learn")
+    assert any("azureml-defaults is not installed" in note for note in notes)
+
+
+def test_azureml_packages_without_an_equivalent_are_left_out_with_a_warning() -> None:
+    wanted, notes = to_install(
+        parse_conda(dependencies("pip:\n    - azureml-automl-core\n    - inference-schema[numpy]"))
+    )
+    assert wanted == ("inference-schema[numpy]",)
+    assert any(note.startswith("warning: azureml-automl-core") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("python=3.6.2", "3.6.2"),
+        ("python=3.10", "3.10"),
+        ("python==3.8.13", "3.8.13"),
+        ("python 3.8.*", "3.8"),
+        ("python>=3.8", ">=3.8"),
+        ("python>=3.8,<3.11", "<3.11,>=3.8"),
+        ("python=3.6.2=hda45abc_0", "3.6.2"),
+        ("python=3", ">=3"),
+        ("python", None),
+    ],
+)
+def test_pythons(line: str, expected: str | None) -> None:
+    assert parse_conda(dependencies(line)).python == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("numpy", "numpy"),
+        ("numpy=1.19", "numpy==1.19.*"),
+        ("numpy=1.19.*", "numpy==1.19.*"),
+        ("numpy 1.19.*", "numpy==1.19.*"),
+        ("numpy==1.19.2", "numpy==1.19.2"),
+        ("numpy 1.19.2", "numpy==1.19.2"),
+        ("numpy=1.19.2=py36h54aff64_0", "numpy==1.19.2"),
+        ("numpy 1.19.2 py36_0", "numpy==1.19.2"),
+        ("numpy>=1.19,<2", "numpy<2,>=1.19"),
+        ("numpy >=1.19.*", "numpy>=1.19"),
+        ("conda-forge::numpy=1.19", "numpy==1.19.*"),
+        ("pytorch=1.4", "torch==1.4.*"),
+        ("ruamel_yaml", "ruamel-yaml"),
+        ("openmpi=4", None),
+        ("cudatoolkit=10.1", None),
+        ("openssl=1.0.2k=0", None),
+        ("_libgcc_mutex=0.1=main", None),
+        ("pip=20.2.4", None),
+    ],
+)
+def test_conda_lines_on_pypi(line: str, expected: str | None) -> None:
+    assert on_pypi(line) == expected
+    assert on_pypi(MatchSpec.parse(line, "f").text) == expected
+
+
+def test_what_pypi_has_not_is_left_out_with_a_note() -> None:
+    wanted, notes = to_install(parse_conda(dependencies("openmpi", "pytorch", "sklearn", "pip:\n    - sklearn==0.0")))
+    assert wanted == ("scikit-learn", "torch")
+    assert any("openmpi is left out" in note for note in notes)
+
+
+def test_variables_and_indexes_are_kept() -> None:
+    text = (
+        dependencies("pip:\n    - --extra-index-url https://example.org/simple/\n    - numpy")
+        + "variables:\n  A: 010\n"
+    )
+    spec = parse_conda(text)
+    assert spec.environment_variables == (("A", "010"),)
+    assert spec.extra_index_urls == ("https://example.org/simple",)
+
+
+BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\ndependencies: *c\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (BOMB, "conda_file"),
+        ("[" * 5000, "conda_file"),
+        ("x" * 70000, "conda_file"),
+        ("- a\n- b\n", "conda_file"),
+        ("", "conda_file"),
+        ("dependencies: {a: b}", "conda_file.dependencies"),
+        ("dependencies: [{npm: [x]}]", "conda_file.dependencies[0]"),
+        ("dependencies: [numpy, [x]]", "conda_file.dependencies[1]"),
+        ("dependencies: ['numpy|scipy']", "conda_file.dependencies[0]"),
+        ("dependencies: ['foo=1.0.2k']", "conda_file.dependencies[0]"),
+        ("dependencies: [{pip: numpy}]", "conda_file.dependencies[0].pip"),
+        ("dependencies: [{pip: ['-r /etc/passwd']}]", "conda_file.dependencies[0].pip[0]"),
+        ("dependencies: [{pip: ['-e .']}]", "conda_file.dependencies[0].pip[0]"),
+        ("dependencies: []\nvariables: [a]", "conda_file.variables"),
+        ("channels: {a: b}", "conda_file.channels"),
+        ("dependencies: [a\0]", "conda_file"),
+        ("!!python/object/apply:os.system ['true']", "conda_file"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        parse_conda(text)
+    assert caught.value.violations[0].field == field
+
+
+@given(st.text(alphabet="dependencies: -[]{}&*!|>'\"\n#,=<pip0123.", max_size=200))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for candidate in (text, "dependencies:\n" + text):
+        try:
+            to_install(parse_conda(candidate))
+        except InvalidArgument as refused:
+            assert refused.violations  # noqa: PT017

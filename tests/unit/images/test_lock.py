@@ -1,0 +1,48 @@
+"""An image's id follows from its content; a lock survives a round trip; anything else is refused."""
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orris.errors import InvalidArgument
+from orris_images.lock import Lock
+
+LOCK = Lock(
+    "3.11.7", "3.6.2", "linux-x86_64", "numpy==1.2 \\\n    --hash=sha256:00\n", (("numpy", "1.2"),), ("a warning",)
+)
+
+
+def test_json_and_back() -> None:
+    lock = replace(LOCK, index_url="https://example.org/simple", source_builds=True)
+    assert Lock.from_json(lock.to_json()) == lock
+
+
+def test_what_makes_another_image() -> None:
+    same = [
+        replace(LOCK, warnings=()),
+        replace(LOCK, requested_python=None),
+        replace(LOCK, index_url="https://example.org"),
+    ]
+    others = [
+        replace(LOCK, requirements="x"),
+        replace(LOCK, python_version="3.11.8"),
+        replace(LOCK, platform="linux-aarch64"),
+        replace(LOCK, interpreter="/usr/bin/python3"),
+        replace(LOCK, packages=()),
+    ]
+    assert {lock.image_id for lock in same} == {LOCK.image_id}
+    assert len({LOCK.image_id, *(lock.image_id for lock in others)}) == 6
+    assert len(LOCK.image_id) == 32
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text()
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_what_is_no_lock_is_refused(document: object) -> None:
+    for text in (json.dumps(document), str(document), LOCK.to_json().replace('"3.11.7"', json.dumps(document)[:50])):
+        with suppress(InvalidArgument):
+            assert isinstance(Lock.from_json(text).python_version, str)
