@@ -69,7 +69,8 @@ async def _answers(port: int) -> None:
 
 
 def _rate(port: int, body: Path, connections: int, seconds: str) -> float:
-    command = ["h2load", f"-D{seconds}", "--warm-up-time=1", f"-c{connections}", "-m1", "-d", str(body), "-H", "te: trailers",
+    command = ["h2load", f"-D{seconds}", "--warm-up-time=1", f"-c{connections}", "-m1", "-d", str(body),
+               "-H", "te: trailers",
                "-H", "content-type: application/grpc", f"http://127.0.0.1:{port}/{PATH}"]  # fmt: skip
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"([\d.]+) req/s", output)

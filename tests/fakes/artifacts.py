@@ -16,7 +16,10 @@ services = allow(Role.SERVICE)
 
 
 class FakeArtifacts(ArtifactServiceServicer):
-    """What a test puts into `trees` and `blobs` is stored. `down`: refuse all calls. `calls` counts by method."""
+    """What a test puts into `trees` and `blobs` is stored; `calls` counts by method.
+
+    `down`: all calls are refused. `refused`: owners whose references are refused.
+    """
 
     def __init__(self) -> None:
         self.trees: dict[str, list[str]] = {}
@@ -24,6 +27,7 @@ class FakeArtifacts(ArtifactServiceServicer):
         self.references: dict[str, artifacts_pb2.Reference] = {}
         self.calls: Counter[str] = Counter()
         self.down = False
+        self.refused: set[str] = set()
 
     def tree(self, *paths: str) -> str:
         """Store a tree; return its name."""
@@ -52,6 +56,8 @@ class FakeArtifacts(ArtifactServiceServicer):
     @services
     async def SetReference(self, request: pb.SetReferenceRequest, context: Any) -> pb.SetReferenceResponse:
         self._count("SetReference")
+        if request.reference.owner in self.refused:
+            raise FailedPrecondition("refused", reason="TARGET_MISSING")
         missing = [name for name in request.reference.trees if name not in self.trees]
         missing += [name for name in request.reference.blobs if name.rpartition("/")[2] not in self.blobs]
         if missing:

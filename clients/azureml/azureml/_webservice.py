@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from azureml._deployment_log import following
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse, refuse_given
 from azureml._webservice_configuration import (
@@ -60,23 +61,21 @@ class Webservice(Refusing, sdk.Endpoint):
         return [cls.adopt(each) for each in sdk.Endpoint.list(workspace)]
 
     def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
-        """Wait until it is Healthy; with `show_output` print what happens as it happens.
+        """Wait until it is Healthy; with `show_output` print its log as it grows.
 
         Raises WebserviceException with the reason and the service's log when it fails.
         """
         if show_output:
             print("Tips: You can try get_logs() if something unexpected happens.\nRunning", flush=True)
         try:
-            super().wait_for_deployment(show_output, timeout_sec)
+            with following(self) if show_output else nullcontext():
+                super().wait_for_deployment(timeout_sec=timeout_sec)
         except OrrisError as error:
             if show_output:
                 print(f'Failed\n{self._operation} "Failed"', flush=True)
             raise WebserviceException(error.message, logs=self._logs_if_any(), inner_exception=error) from error
         if show_output:
             print(f'Succeeded\n{self._operation} "Succeeded"', flush=True)
-
-    def _say(self, line: str) -> None:
-        super()._say(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S%z} {line}")
 
     def _logs_if_any(self) -> str | None:
         try:

@@ -6,9 +6,9 @@ import builtins
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azureml._errors import translated
+from azureml._errors import translated, translating
 from azureml._placeholder import Refusing
-from azureml.exceptions import WorkspaceException
+from azureml.exceptions import UserErrorException, WorkspaceException
 from orris.sdk import workspace as sdk
 from orris.sdk.config_file import read_config, write_workspace_name
 
@@ -49,7 +49,8 @@ class Workspace(Refusing, sdk.Workspace):
         cls, path: str | Path | None = None, auth: Any = None, _logger: Any = None, _file_name: str | None = None
     ) -> Workspace:
         """Return the workspace that the nearest config.json names."""
-        config = read_config(path, _file_name)
+        with translating(UserErrorException):  # a file that is missing is another matter than a workspace
+            config = read_config(path, _file_name)
         return cls(config.get("subscription_id"), config.get("resource_group"), config["workspace_name"])
 
     @classmethod

@@ -8,8 +8,10 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from orris.errors import InvalidArgument
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
+from orris_kit.address import Address
 
 _TYPES = {
     "scalar": runs.MetricPoint.TYPE_SCALAR,
@@ -27,7 +29,7 @@ def parse(line: bytes) -> agents.RunEvent:
     try:
         fields = json.loads(line)
         return _BUILDERS[fields["event"]](fields)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, InvalidArgument) as error:
         excerpt = line[:_LONGEST_EXCERPT].decode("utf-8", "replace")
         return agents.RunEvent(unreadable=f"{type(error).__name__}: {excerpt}")
 
@@ -60,7 +62,11 @@ def _property(fields: dict[str, Any]) -> agents.RunEvent:
 
 
 def _address(fields: dict[str, Any]) -> agents.RunEvent:
-    return agents.RunEvent(address=_text(fields["value"]))
+    """Accept an address on this machine only: others would be called with the replica's secret on a program's word."""
+    address = Address.parse(_text(fields["value"]))
+    if not address.stays_here or not address.port:
+        raise ValueError("a replica answers on this machine")
+    return agents.RunEvent(address=str(address))
 
 
 _BUILDERS = {"metric": _metric, "tag": _tag, "untag": _untag, "property": _property, "address": _address}

@@ -92,7 +92,9 @@ class Converter:
         return signature, replace(conversion, onnx_tree=tree)
 
     async def _record(self, version: Version, conversion: Conversion, signature: Signature | None = None) -> Version:
-        await run_blocking(self._models.set_conversion, version, conversion, signature)
+        recorded = await run_blocking(self._models.set_conversion, version, conversion, signature)
+        if conversion.onnx_tree and not recorded and not await run_blocking(self._models.exists, version):
+            await self._artifacts.delete_reference(version.workspace, version.name)
         return replace(version, conversion=conversion, signature=signature)
 
 

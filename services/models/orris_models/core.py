@@ -146,16 +146,23 @@ class Models:
                 values = {"workspace": workspace, "model": model, "number": number, "user": user}
                 connection.execute(schema.uses.insert().values(values))
 
-    def set_conversion(self, version: Version, conversion: Conversion, signature: Signature | None = None) -> None:
-        """Record how far a version's conversion is. One that was deleted meanwhile, or is done, stays as it is."""
+    def set_conversion(self, version: Version, conversion: Conversion, signature: Signature | None = None) -> bool:
+        """Record how far a version's conversion is; return False for one that was deleted or ended meanwhile."""
         mine = is_version(schema.versions, version.workspace, version.model, version.number)
         unfinished = schema.versions.c.conversion_state.in_([str(state) for state in UNFINISHED])
         if conversion.state.final and conversion.end_time is None:
             conversion = replace(conversion, end_time=self._clock())
         with write(self._engine) as connection:
             values = examined_row(signature, conversion)
-            connection.execute(schema.versions.update().where(mine, unfinished).values(values))
+            changed = connection.execute(schema.versions.update().where(mine, unfinished).values(values)).rowcount
         self._notify(version.name)
+        return changed == 1
+
+    def exists(self, version: Version) -> bool:
+        """Return whether a version has not been deleted."""
+        mine = is_version(schema.versions, version.workspace, version.model, version.number)
+        with read(self._engine) as connection:
+            return connection.execute(sa.select(schema.versions.c.number).where(mine)).first() is not None
 
     def unfinished(self) -> list[Version]:
         """Return the versions whose conversion is not in a final state."""

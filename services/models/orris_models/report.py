@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from typing import Any, NoReturn
 
 from orris_models.model import Column, Conversion, Parity, Signature, State
@@ -12,7 +12,6 @@ MAX_BYTES = 1 << 20
 MAX_COLUMNS = 100_000
 MAX_TEXT = 1000
 MAX_COUNT = 1 << 40
-MAX_DIFFERENCE = math.inf
 TYPES = ("NUMBER", "INTEGER", "BOOLEAN", "TEXT")
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 SOURCES = ("SAMPLE", "LEARNED")
@@ -63,7 +62,7 @@ def _signature(found: dict[str, Any]) -> Signature:
 def _parity(value: object) -> Parity:
     found = _object(value, "parity")
     largest = found.get("max_absolute_difference")
-    if not isinstance(largest, int | float) or not (abs(largest) < MAX_DIFFERENCE and largest >= 0):
+    if not isinstance(largest, int | float) or not 0 <= largest <= sys.float_info.max:
         raise BadReport("max_absolute_difference is no number")
     compared, different = _count(found, "compared"), _count(found, "different")
     return Parity(_one_of(found, "method", METHODS), compared, different, float(largest))

@@ -44,12 +44,12 @@ class Archive:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def next(self) -> FinishedLog | None:
-        """Return a log that is to move; None when there is none."""
+    def next(self, after: int = 0) -> FinishedLog | None:
+        """Return a log that is to move, of those with a key above `after`; None when there is none."""
         chosen = (
             sa.select(logs.c.key, logs.c.size, runs.c.workspace, runs.c.id)
             .join(runs, runs.c.key == logs.c.run_key)
-            .where(logs.c.to_archive.is_(True))
+            .where(logs.c.to_archive.is_(True), logs.c.key > after)
             .order_by(logs.c.key)
             .limit(1)
         )

@@ -1,6 +1,7 @@
 """What goes on beside the calls: builds are followed, finished logs archived, silent agents noticed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from orris.errors import NotFound, OrrisError
 from orris_kit.blocking import run_blocking
@@ -79,15 +80,20 @@ class Archivist:
         """Go on until canceled."""
         async with self._core.store.changes.watch(ARCHIVE_CHANGED) as waiter:
             while True:
-                finished = await run_blocking(self._core.archive.next)
-                if finished is None:
-                    await waiter.wait()
-                    continue
-                try:
-                    await self._move(finished)
-                except OrrisError as error:
-                    log.warning("a log cannot be archived now", run=str(finished.run), code=error.code)
-                    await asyncio.sleep(self._retry_seconds)
+                all_moved = await self._move_all()
+                await waiter.wait(timeout=None if all_moved else self._retry_seconds)
+
+    async def _move_all(self) -> bool:
+        """Move what can be moved; return whether that was all. One log that cannot does not hold up the others."""
+        last, all_moved = 0, True
+        while (finished := await run_blocking(self._core.archive.next, last)) is not None:
+            last = finished.key
+            try:
+                await self._move(finished)
+            except OrrisError as error:
+                all_moved = False
+                log.warning("a log cannot be archived now", run=str(finished.run), code=error.code)
+        return all_moved
 
     async def _move(self, finished: FinishedLog) -> None:
         parts = [await self._store(finished, offset) for offset in range(0, finished.size, BLOB_BYTES)]
@@ -105,8 +111,14 @@ async def look_after_leases(core: Core, every: float) -> None:
     """Notice silent agents and ended leases every so many seconds, until canceled."""
     while True:
         await asyncio.sleep(every)
+        await run_blocking(core.leases.look_after)
+
+
+async def keep_at(work: Callable[[], Awaitable[None]], retry_seconds: float = RETRY_SECONDS) -> None:
+    """Do work that does not end, until canceled: begun again where it failed, for nobody else would do it."""
+    while True:
         try:
-            await run_blocking(core.leases.look_after)
+            await work()
         except Exception:
-            # Tried again: without this task no lost agent would ever be noticed.
-            log.exception("leases could not be looked after")
+            log.exception("work beside the calls has failed and begins again")
+        await asyncio.sleep(retry_seconds)

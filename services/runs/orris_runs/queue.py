@@ -98,9 +98,11 @@ def is_waiting(run: Run) -> bool:
     return run.state is State.QUEUED and not run.agent
 
 
+_COUNTED = sa.select(leases.c.agent, leases.c.slot, sa.func.count()).group_by(leases.c.agent, leases.c.slot)
+
+
 def _held(connection: sa.Connection) -> dict[tuple[str, Slot], int]:
-    counted = sa.select(leases.c.agent, leases.c.slot, sa.func.count()).group_by(leases.c.agent, leases.c.slot)
-    return {(agent, Slot(slot)): count for agent, slot, count in connection.execute(counted)}
+    return {(agent, Slot(slot)): count for agent, slot, count in connection.execute(_COUNTED)}
 
 
 def _next(connection: sa.Connection, pool: str, slot: Slot, most: int) -> Sequence[Any]:

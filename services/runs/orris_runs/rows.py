@@ -1,7 +1,7 @@
 """From rows to runs and back."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,8 +9,6 @@ import sqlalchemy as sa
 
 from orris_runs.model import ErrorCode, Program, Run, RunError
 from orris_runs.schema import properties, runs, tags
-
-Labels = Mapping[int, Mapping[str, str]]
 
 
 def to_json(value: Any) -> str:
@@ -72,12 +70,20 @@ def load_runs(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) ->
     return to_runs(connection, connection.execute(sa.select(runs).where(*conditions).order_by(runs.c.key)).all())
 
 
-def _labels(connection: sa.Connection, table: sa.Table, keys: Iterable[int]) -> dict[int, dict[str, str]]:
+def _labels(connection: sa.Connection, table: sa.Table, keys: Sequence[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
-    chosen = sa.select(table).where(table.c.run_key.in_(keys)).order_by(table.c.run_key, table.c.key)
-    for row in connection.execute(chosen):
+    for row in connection.execute(_OF_RUNS[table.name], {"keys": keys}) if keys else ():
         found.setdefault(row.run_key, {})[row.key] = row.value
     return found
+
+
+def _of_runs(table: sa.Table) -> sa.Select[Any]:
+    keys: sa.BindParameter[list[int]] = sa.bindparam("keys", expanding=True)
+    return sa.select(table).where(table.c.run_key.in_(keys)).order_by(table.c.run_key, table.c.key)
+
+
+# Made once: to put a statement together costs more than to execute it.
+_OF_RUNS = {table.name: _of_runs(table) for table in (tags, properties)}
 
 
 def _error(text: str | None) -> RunError | None:

@@ -1,8 +1,9 @@
 """Put the service together from its settings."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Any
 
 from orris.runs.v1.agents_service_pb2_grpc import add_AgentServiceServicer_to_server
@@ -17,7 +18,7 @@ from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
-from orris_runs.following import Archivist, BuildFollower, look_after_leases
+from orris_runs.following import Archivist, BuildFollower, keep_at, look_after_leases
 from orris_runs.schema import metadata
 from orris_runs.servicer import RunServicer
 from orris_runs.store import Store
@@ -43,9 +44,9 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     images = images_client.ImagesClient(images_channel)
     artifacts = artifacts_client.ArtifactsClient(artifacts_channel)
     references = References(core, artifacts)
-    _beside(stack, BuildFollower(core, images).run())
-    _beside(stack, Archivist(core, artifacts, references).run())
-    _beside(stack, look_after_leases(core, settings.lease_duration / CHECKS_PER_LEASE))
+    _beside(stack, BuildFollower(core, images).run)
+    _beside(stack, Archivist(core, artifacts, references).run)
+    _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
     submitting = Submitting(core, images, artifacts, references)
     return [
         (add_WorkspaceServiceServicer_to_server, WorkspaceServicer(core, tokens)),
@@ -56,6 +57,9 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
 
 async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
     """Open the database, to be closed by `stack`; return the rules over it, started."""
+    if not settings.database:
+        # Secrets of active runs are in it.
+        (settings.home / "runs").mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = await run_blocking(open_database, settings.database_url, "orris_runs", metadata)
     stack.callback(engine.dispose)
     core = make_core(
@@ -73,9 +77,9 @@ def make_tokens(settings: Settings) -> Tokens:
     return tokens
 
 
-def _beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+def _beside(stack: AsyncExitStack, work: Callable[[], Awaitable[None]]) -> None:
     """Let work go on until the stack is closed."""
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(keep_at(work))
 
     async def end() -> None:
         task.cancel()

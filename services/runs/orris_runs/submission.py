@@ -1,18 +1,25 @@
 """Submitting: a run is recorded, and given to a free agent, in one transaction."""
 
 from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
 
 from orris_runs import limits
 from orris_runs.checks import check_run
 from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, NewRun, Prepared, Run
 from orris_runs.queue import Queue, slot_of
-from orris_runs.rows import load_runs, program_to_json, to_json
+from orris_runs.rows import load_runs, program_to_json, to_json, to_run
 from orris_runs.schema import logs, properties, requests, runs, tags
 from orris_runs.states import State
 from orris_runs.store import PREPARING_CHANGED, Change, Store, run_changed
 
 WAITS_FOR_BUILD = "waits for its environment: {build} makes it, see the log azureml-logs/20_image_build_log.txt"
+
+# Made once: to put a statement together costs more than to execute it.
+_INSERT = runs.insert()
+_BY_KEY = sa.select(runs).where(runs.c.key == sa.bindparam("key"))
 
 
 class Submission:
@@ -36,7 +43,7 @@ class Submission:
         requested = ("CreateRun", new.workspace, request_id, payload)
         with self._store.change() as change:
             if (made := requests.recall(change.connection, *requested)) is not None:
-                return self._load(change, new.workspace, made)
+                return self._recorded(change, new.workspace, made)
             self._experiments.ensure(change, new.workspace, new.experiment)
             key = self._insert(change, run_id, new, prepared)
             requests.remember(change.connection, *requested, run_id)
@@ -46,43 +53,15 @@ class Submission:
                 self._begin_build_log(change, prepared.build)
                 change.wake(PREPARING_CHANGED)
             change.wake(run_changed(key))
-            return self._load(change, new.workspace, run_id)
+            row = change.connection.execute(_BY_KEY, {"key": key}).one()
+            return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
 
-    def _load(self, change: Change, workspace: str, run_id: str) -> Run:
+    def _recorded(self, change: Change, workspace: str, run_id: str) -> Run:
         found = load_runs(change.connection, runs.c.workspace == workspace, runs.c.id == run_id)
         return self._queue.explain(change.connection, found)[0]
 
     def _insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared) -> int:
-        ready = bool(prepared.image)
-        inserted = change.connection.execute(
-            runs.insert().values(
-                workspace=new.workspace,
-                id=run_id,
-                display_name=new.display_name,
-                experiment=new.experiment,
-                kind=new.kind,
-                parent_run=new.parent_run,
-                state=State.QUEUED if ready else State.PREPARING,
-                state_reason="" if ready else WAITS_FOR_BUILD.format(build=prepared.build),
-                slot=slot_of(new.kind).value if ready else None,
-                attempts=0,
-                program=program_to_json(replace(new.program, defaults=prepared.variables, time_limit=_limit(new))),
-                secrets=to_json(dict(new.secrets)) if new.secrets else None,
-                environment=prepared.environment,
-                image=prepared.image,
-                build=prepared.build,
-                pool=new.pool,
-                submitted_by=new.submitted_by,
-                create_time=self._store.clock.now(),
-                warnings=to_json([text[: limits.WARNING_CHARACTERS] for text in prepared.warnings][: limits.WARNINGS]),
-                outputs="",
-                agent="",
-                lease="",
-                address="",
-                left_behind="[]",
-                next_sequence=0,
-            )
-        )
+        inserted = change.connection.execute(_INSERT, self._columns(run_id, new, prepared))
         assert inserted.inserted_primary_key is not None
         key: int = inserted.inserted_primary_key[0]
         for table, labels in ((tags, new.tags), (properties, new.properties)):
@@ -90,6 +69,36 @@ class Submission:
                 rows = [{"run_key": key, "key": name, "value": value} for name, value in labels.items()]
                 change.connection.execute(table.insert(), rows)
         return key
+
+    def _columns(self, run_id: str, new: NewRun, prepared: Prepared) -> dict[str, Any]:
+        ready = bool(prepared.image)
+        return {
+            "workspace": new.workspace,
+            "id": run_id,
+            "display_name": new.display_name,
+            "experiment": new.experiment,
+            "kind": new.kind,
+            "parent_run": new.parent_run,
+            "state": State.QUEUED if ready else State.PREPARING,
+            "state_reason": "" if ready else WAITS_FOR_BUILD.format(build=prepared.build),
+            "slot": slot_of(new.kind).value if ready else None,
+            "attempts": 0,
+            "program": program_to_json(replace(new.program, defaults=prepared.variables, time_limit=_limit(new))),
+            "secrets": to_json(dict(new.secrets)) if new.secrets else None,
+            "environment": prepared.environment,
+            "image": prepared.image,
+            "build": prepared.build,
+            "pool": new.pool,
+            "submitted_by": new.submitted_by,
+            "create_time": self._store.clock.now(),
+            "warnings": to_json([text[: limits.WARNING_CHARACTERS] for text in prepared.warnings][: limits.WARNINGS]),
+            "outputs": "",
+            "agent": "",
+            "lease": "",
+            "address": "",
+            "left_behind": "[]",
+            "next_sequence": 0,
+        }
 
     def _begin_build_log(self, change: Change, build: str) -> None:
         known = change.connection.execute(logs.select().where(logs.c.build == build)).one_or_none()

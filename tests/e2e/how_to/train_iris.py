@@ -4,11 +4,12 @@ import os
 
 import joblib
 import numpy as np
-from azureml.core.run import Run
 from sklearn import datasets
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
+
+from azureml.core.run import Run
 
 run = Run.get_context()
 
@@ -28,7 +29,7 @@ def main():
     svm_predictions = svm_model_linear.predict(x_test)
 
     accuracy = svm_model_linear.score(x_test, y_test)
-    print("Accuracy of SVM classifier on test set: {:.2f}".format(accuracy))
+    print(f"Accuracy of SVM classifier on test set: {accuracy:.2f}")
     run.log("Accuracy", np.float(accuracy))
     print(confusion_matrix(y_test, svm_predictions))
 

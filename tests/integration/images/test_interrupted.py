@@ -1,4 +1,4 @@
-"""Builds that are canceled, and builds whose service ends in the middle: uv is held up by an index that says nothing."""
+"""Builds that are canceled, and builds whose service ends in the middle: an index that says nothing holds uv up."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def state(service: Service, build: Build) -> int:
 
 
 async def at_work(service: Service, build: Build) -> None:
-    while not (await state(service, build) == Build.STATE_RESOLVING and waiting_uv(service)):
+    while not (await state(service, build) == Build.STATE_RESOLVING and waiting_uv(service)):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
 
 
@@ -72,7 +72,7 @@ async def test_canceling_ends_a_build_in_every_state(silent_index: pytest.Monkey
         assert log.endswith("canceled\n")
         assert ended.HasField("end_time")
         async with asyncio.timeout(5):
-            while waiting_uv(service):
+            while waiting_uv(service):  # noqa: ASYNC110 (uv is another process)
                 await asyncio.sleep(0.02)
         assert (await cancel(service, running)) == ended
         assert (await service.build(running.environment)).name != running.name

@@ -17,6 +17,7 @@ from orris.runs.v1 import runs_service_pb2 as pb
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 from orris_kit.auth import Principal, Role, TokenVerifier
 from orris_kit.client import token_from
+from orris_runs.following import keep_at
 from tests.fakes.images import COLD, IMAGE
 
 from .conftest import PARENT, FakeAgent, Service, State
@@ -202,6 +203,32 @@ async def test_a_large_log_moves_to_the_artifacts_unnoticed(service: Service) ->
     assert await follow(service, run, offset=1000) == data[1000:]
     await agent.finish(lease.id)
     assert service.artifacts.references[run.name].blobs
+
+
+async def test_a_log_that_cannot_be_archived_holds_up_no_other(service: Service) -> None:
+    agent = await FakeAgent(service).connect(slots=2)
+    first, second = await service.submit(), await service.submit()
+    for lease in ((await agent.lease()), (await agent.lease())):
+        service.artifacts.refused = {first.name}
+        await agent.log(lease.id, 0, lease.run.name.encode() * 5000)
+        await agent.finish(lease.id)
+    async with asyncio.timeout(5):
+        while not service.artifacts.references[second.name].blobs:  # noqa: ASYNC110  # a fake has no event for it
+            await asyncio.sleep(0.02)
+    assert await follow(service, first) == first.name.encode() * 5000
+
+
+async def test_work_beside_the_calls_begins_again_where_it_failed() -> None:
+    begun: list[int] = []
+
+    async def work() -> None:
+        begun.append(1)
+        raise ValueError("unexpected")
+
+    task = asyncio.create_task(keep_at(work, retry_seconds=0))
+    while len(begun) < 3:  # noqa: ASYNC110  # counts the beginnings
+        await asyncio.sleep(0)
+    task.cancel()
 
 
 async def test_outputs_that_are_not_stored_are_refused(service: Service) -> None:

@@ -141,6 +141,32 @@ def test_the_builds_log_comes_first(
     assert run.get_logs("azureml-logs/20_image_build_log.txt") == "resolving\ninstalling\n"
 
 
+def test_a_failed_build_is_shown_to_its_end(
+    server: FakeOrris, lab: Workspace, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = images_pb2.Build(name="workspaces/lab/builds/b")
+    server.images.builds[build.name] = build
+    server.images.may_finish.clear()
+    server.images.log, server.images.build_error = b"resolving\n" * 50 + b"no such package\n", "no such package"
+    server.runs.script = lambda name: server.runs.end(name, runs_pb2.Run.STATE_FAILED, build=build.name)
+    run = submit(lab, source)
+    threading.Timer(0.2, server.images.may_finish.set).start()
+    run.wait_for_completion(show_output=True, raise_on_error=False)
+    assert server.images.log.decode() in capsys.readouterr().out
+
+
+def test_canceling_does_not_wait_for_a_build_that_others_need(server: FakeOrris, lab: Workspace, source: Path) -> None:
+    build = images_pb2.Build(name="workspaces/lab/builds/b")
+    server.images.builds[build.name] = build
+    server.images.may_finish.clear()
+    server.runs.script = lambda name: server.runs.set(name, build=build.name)
+    run = submit(lab, source)
+    threading.Timer(0.2, run.cancel).start()
+    start = time.monotonic()
+    assert run.wait_for_completion(show_output=True)["status"] == "Canceled"
+    assert time.monotonic() - start < 5
+
+
 def test_a_run_that_waits_long_says_for_what(
     server: FakeOrris, lab: Workspace, source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

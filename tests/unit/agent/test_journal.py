@@ -66,6 +66,9 @@ def test_tags_properties_and_addresses() -> None:
         b'{"event": "metric", "name": "m", "type": "scalar", "value": 1, "time": 1e300}',
         b'{"event": "metric", "name": "m", "type": "scalar", "value": 1, "step": 1e3, "time": 1}',
         b'{"event": "metric", "name": "\\ud800", "type": "scalar", "value": 1, "time": 1}',
+        b'{"event": "address", "value": "10.0.0.1:80", "time": 1}',
+        b'{"event": "address", "value": "unix:/run/other.sock", "time": 1}',
+        b'{"event": "address", "value": "127.0.0.1", "time": 1}',
         b"[" * 100_000,
     ],
 )

@@ -156,7 +156,8 @@ def test_nothing_is_done_for_an_interpreter_of_the_users(machine: Machine) -> No
     assert (build.state, build.cached) == (State.SUCCEEDED, False)
     assert machine.core.images.get("lab", build.image).lock.interpreter == "/opt/python"
     assert machine.core.builds.create("lab", "x/versions/1", Spec(interpreter="/opt/python")).cached
-    assert machine.resolver.asked == machine.builder.asked == []
+    assert not machine.resolver.asked
+    assert not machine.builder.asked
     with pytest.raises(FailedPrecondition) as caught:
         machine.core.images.overlay("lab", build.image, ["six"])
     assert caught.value.reason == "USER_MANAGED_IMAGE"

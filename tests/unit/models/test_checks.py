@@ -57,5 +57,7 @@ def test_samples_are_rows_objects_or_texts(sample: str) -> None:
         (["a.joblib", "b.pkl"], Framework.SCIKIT_LEARN, ""),
     ],
 )
-def test_the_main_file_is_the_only_one_or_the_only_pickle(paths: list[str], framework: Framework, expected: str) -> None:
+def test_the_main_file_is_the_only_one_or_the_only_pickle(
+    paths: list[str], framework: Framework, expected: str
+) -> None:
     assert main_file(paths, framework) == expected

@@ -43,7 +43,7 @@ class Registry:
         return self.core.made_before(claim) or self.core.commit(claim, self.core.reserve("lab", model), draft)
 
     def update(self, number: int = 1, **changes: object) -> Version:
-        nothing = {"description": None, "set_tags": {}, "remove_tags": [], "set_properties": {}}
+        nothing: dict[str, object] = {"description": None, "set_tags": {}, "remove_tags": [], "set_properties": {}}
         return self.core.update("lab", "iris", number, **{**nothing, **changes})  # type: ignore[arg-type]
 
     def names(self, *, after: tuple[object, ...] | None = None, limit: int = 10, **query: object) -> list[str]:

@@ -21,6 +21,7 @@ def follow_to_the_end(run: Run, output: BinaryIO | None = None) -> None:
     from orris.sdk.waiting import goes_on
 
     written = _Writer(output or sys.stdout.buffer)
+    building = _Writer(sys.stderr.buffer)
     reason = ""
     try:
         for event in follow(run):
@@ -28,8 +29,8 @@ def follow_to_the_end(run: Run, output: BinaryIO | None = None) -> None:
                 case Output("run", data):
                     written.write(data)
                 case Output(_, data):
-                    _Writer(sys.stderr.buffer).write(data)
-                case Waiting(message) if message.state_reason not in ("", reason) and not written.any:
+                    building.write(data)
+                case Waiting(message) if message.state_reason not in ("", reason) and not (written.any or building.any):
                     reason = message.state_reason
                     say(f"{run.status}: {reason}")
                 case Changed(message):

@@ -129,7 +129,8 @@ class Endpoint:
                 self.message = message.endpoint
                 line = f"{self.state}: {self.error}" if self.error else self.state
                 if show_output and line != last:
-                    self._say(line)
+                    sys.stdout.write(f"{line}\n")
+                    sys.stdout.flush()
                 last = line
         except DeadlineExceeded as error:
             raise DeadlineExceeded(f"endpoint {self.name} is {last or 'unknown'} after {timeout_sec:g} s") from error
@@ -137,10 +138,6 @@ class Endpoint:
             raise StillRunning(f"the deployment of endpoint {self.name} goes on") from None
         if self.message.state == inference_pb2.Endpoint.STATE_FAILED:
             raise DeploymentFailed(f"endpoint {self.name} failed: {self.error or 'no reason is known'}")
-
-    def _say(self, line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
 
     def run(self, input_data: str | bytes | dict[str, Any], *, timeout: float = 60.0) -> Any:
         """Ask the model: post `{"data": [...]}` (text, bytes, or what becomes JSON) and return the answer's JSON.

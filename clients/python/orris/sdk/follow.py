@@ -78,6 +78,8 @@ class _Follower:
         self._stopped = threading.Event()
         self._calls: dict[str, Any] = {}
         self._reading: set[str] = set()
+        self._left: set[str] = set()
+        self._builds = False
 
     def events(self) -> Iterator[Event]:
         last = self._run.message
@@ -118,11 +120,17 @@ class _Follower:
         raise ended.error
 
     def _mind_build(self, run: runs_pb2.Run) -> None:
-        """Read the build's log as soon as there is a build; leave it when the run has ended without waiting for it."""
-        if run.build and "build" not in self._calls:
+        """Read the build's log as soon as there is a build; leave it when the run was canceled meanwhile.
+
+        A run that failed did so because of the build: the end of the log says why.
+        """
+        if run.build and not self._builds:
+            self._builds = True
             self._start("build", self._log("build", self._open_build_log))
-        elif run.state in FINAL and "build" in self._reading:
-            self._calls["build"].cancel()
+        if run.state == runs_pb2.Run.STATE_CANCELED:
+            self._left.add("build")
+            if "build" in self._calls:
+                self._calls["build"].cancel()
 
     def _start(self, source: str, events: Iterator[Event]) -> None:
         self._reading.add(source)
@@ -172,6 +180,6 @@ class _Follower:
 
     def _remember(self, source: str, call: Any) -> Any:
         self._calls[source] = call
-        if self._stopped.is_set():
+        if self._stopped.is_set() or source in self._left:
             call.cancel()
         return call

@@ -80,7 +80,7 @@ class _Printer:
         match event:
             case Output(log, data):
                 self._output(LOG_NAMES[log], data)
-            case Waiting(run) if run.state != runs_pb2.Run.STATE_RUNNING and run.state_reason != self._reason:
+            case Waiting(run) if not self._log and run.state_reason not in ("", self._reason):
                 self._reason = run.state_reason
                 self._write(f"{self._run.status}: {run.state_reason}\n")
             case Changed(run):

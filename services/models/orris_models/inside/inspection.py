@@ -15,7 +15,7 @@ def inspect(model, sample=None):
     """Return a fitted model's signature as plain values; every column is a NUMBER until it is known better."""
     documents = takes_documents(model)
     names = feature_names(model)
-    width = 1 if documents else len(names) or n_features(model) or _sample_width(sample)
+    width = 1 if documents else len(names) or n_features(model) or _sample_width(sample) or width_by_trial(model)
     columns = [{"name": name, "type": "NUMBER"} for name in (names or [""] * width)]
     return {
         "estimator": public_path(type(model)),
@@ -90,6 +90,22 @@ def n_features(model):
         shape = value if attribute == "shape_fit_" else getattr(value, "shape", ())
         if shape:
             return int(shape[-1])
+    return 0
+
+
+def width_by_trial(model):
+    """Return the width of a later step if the whole model takes it too: the first may be of the user's own class."""
+    import numpy as np
+
+    method = next((getattr(model, name) for name in METHODS if callable_method(model, name)), None)
+    for step in steps_of(model)[1:]:
+        width = n_features(step)
+        try:
+            if width and method is not None:
+                method(np.ones((2, width)))
+                return width
+        except Exception:
+            continue
     return 0
 
 

@@ -65,7 +65,8 @@ class Program:
 def program(request: pytest.FixtureRequest, tmp_path: Path) -> Program:
     for name in ("work", "files"):
         (tmp_path / name).mkdir()
-    return Program(sys.executable if request.param == "current" else request.param, tmp_path)
+    python = sys.executable if request.param == "current" else request.getfixturevalue("python36")
+    return Program(python, tmp_path)
 
 
 @pytest.fixture

@@ -269,11 +269,11 @@ class Lock(_message.Message):
     PACKAGES_FIELD_NUMBER: _builtins.int
     INTERPRETER_FIELD_NUMBER: _builtins.int
     python_version: _builtins.str
-    """Version of the interpreter, for example "3.11.7"."""
+    """Version of the interpreter, for example "3.11.7". Empty for a user-managed one, which is never run to be asked."""
     requested_python_version: _builtins.str
     """The version that was asked for where another one had to be taken, else empty."""
     platform: _builtins.str
-    """Platform, for example "linux-x86_64"."""
+    """Platform, for example "linux-x86_64". Empty for a user-managed interpreter."""
     requirements: _builtins.str
     """Pinned and hashed requirements as pip and uv read them. Empty for a user-managed interpreter."""
     interpreter: _builtins.str

@@ -127,8 +127,12 @@ class ImageServiceServicer:
         one where somebody else asked already, else a new one. Follow it with ReadBuildLog.
 
         Errors:
+        - INVALID_ARGUMENT (OTHER_WORKSPACE): the environment or the overlay's image is of another workspace than `parent`.
         - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such environment or version.
+        - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
         - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
+        - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
+        - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,8 +57,12 @@ class ImageServiceStub:
     one where somebody else asked already, else a new one. Follow it with ReadBuildLog.
 
     Errors:
+    - INVALID_ARGUMENT (OTHER_WORKSPACE): the environment or the overlay's image is of another workspace than `parent`.
     - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such environment or version.
+    - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
     - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
+    - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
+    - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
     """
     GetBuild: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.GetBuildRequest, _images_service_pb2.GetBuildResponse]
     """Returns a build.
@@ -127,8 +131,12 @@ class ImageServiceAsyncStub(ImageServiceStub):
     one where somebody else asked already, else a new one. Follow it with ReadBuildLog.
 
     Errors:
+    - INVALID_ARGUMENT (OTHER_WORKSPACE): the environment or the overlay's image is of another workspace than `parent`.
     - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such environment or version.
+    - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
     - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
+    - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
+    - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
     """
     GetBuild: _aio.UnaryUnaryMultiCallable[_images_service_pb2.GetBuildRequest, _images_service_pb2.GetBuildResponse]  # type: ignore[assignment]
     """Returns a build.
@@ -218,8 +226,12 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         one where somebody else asked already, else a new one. Follow it with ReadBuildLog.
 
         Errors:
+        - INVALID_ARGUMENT (OTHER_WORKSPACE): the environment or the overlay's image is of another workspace than `parent`.
         - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such environment or version.
+        - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
         - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
+        - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
+        - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
         """
 
     @_abc_1.abstractmethod

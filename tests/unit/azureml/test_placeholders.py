@@ -1,0 +1,50 @@
+"""What Orris cannot do yet can be imported; using it says what to do instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from azureml.exceptions import AzureMLException, NotSupportedException, UserErrorException
+
+
+def test_names_can_be_tested_for_and_inherited_from() -> None:
+    from azureml.core import Dataset
+
+    assert not isinstance(1, Dataset)
+    assert getattr(Dataset, "get_by_name", None) is None
+
+    class Mine(Dataset):  # type: ignore[misc,unused-ignore]
+        pass
+
+    with pytest.raises(UserErrorException, match="Mine is not available"):
+        Mine()
+
+
+def test_use_says_what_to_do_instead() -> None:
+    from azureml.core import Dataset
+    from azureml.core.model import InferenceConfig
+    from azureml.train.hyperdrive import GridParameterSampling, PrimaryMetricGoal
+    from azureml.train.sklearn import SKLearn
+
+    with pytest.raises(
+        NotSupportedException, match=r"Dataset.get_by_name is not available in Orris yet: read the data"
+    ):
+        Dataset.get_by_name("x")
+    with pytest.raises(NotSupportedException, match="leave inference_config out"):
+        InferenceConfig(entry_script="score.py")
+    with pytest.raises(NotSupportedException, match="ScriptRunConfig"):
+        SKLearn(source_directory=".")
+    with pytest.raises(NotSupportedException, match="one run for each set of parameters"):
+        GridParameterSampling({})
+    with pytest.raises(NotSupportedException, match=r"PrimaryMetricGoal\.MAXIMIZE"):
+        _ = PrimaryMetricGoal.MAXIMIZE
+
+
+def test_what_a_real_class_lacks_says_so(ws: Any) -> None:
+    assert not hasattr(ws, "datasets")
+    with pytest.raises(AzureMLException, match=r"Workspace\.get_default_datastore is not available"):
+        ws.get_default_datastore()
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = ws.nonsense
