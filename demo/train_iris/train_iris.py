@@ -8,11 +8,12 @@ import os
 
 import joblib
 import numpy as np
-from azureml.core.run import Run
 from sklearn import datasets
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
+
+from azureml.core.run import Run
 
 run = Run.get_context()
 
@@ -30,7 +31,7 @@ def main():
     model = SVC(kernel=arguments.kernel, C=arguments.penalty).fit(train_x, train_y)
 
     accuracy = model.score(test_x, test_y)
-    print("Accuracy of SVM classifier on test set: {:.2f}".format(accuracy))
+    print(f"Accuracy of SVM classifier on test set: {accuracy:.2f}")
     run.log("Accuracy", np.float(accuracy))
     print(confusion_matrix(test_y, model.predict(test_x)))
 

@@ -25,12 +25,12 @@ def environment_of(home: Path) -> dict[str, str]:
 def command_line(home: Path, folder: Path) -> Orris:
     """Return a function that runs `orris` with arguments in a folder and fails unless it exits with `code`."""
 
-    def run(*arguments: str, code: int = 0, input: str = "", cwd: Path = folder) -> Finished:
+    def run(*arguments: str, code: int = 0, stdin: str = "", cwd: Path = folder) -> Finished:
         done = subprocess.run(
             [ORRIS, *arguments],
             env=environment_of(home),
             cwd=cwd,
-            input=input,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=180,

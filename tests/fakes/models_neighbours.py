@@ -25,6 +25,10 @@ FINAL = (runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.S
 service = allow(Role.SERVICE)
 Fake = TypeVar("Fake")
 
+# A fake has what tests need; `not_faked` adds the rest.
+_Images: Any = ImageServiceServicer
+_Runs: Any = RunServiceServicer
+
 
 def not_faked(cls: type[Fake]) -> type[Fake]:
     """Refuse the calls that a fake does not answer: the server wants to know of each whom it admits."""
@@ -48,7 +52,7 @@ async def _refuse_stream(self: Any, request: Any, context: Any) -> AsyncIterator
 
 
 @not_faked
-class FakeImages(ImageServiceServicer):
+class FakeImages(_Images):
     """One image; its overlay is built at once, or fails with `error`, or is refused with `refusal`."""
 
     def __init__(self) -> None:
@@ -98,7 +102,7 @@ class FakeImages(ImageServiceServicer):
 
 
 @not_faked
-class FakeRuns(RunServiceServicer):
+class FakeRuns(_Runs):
     """Runs that a test sets and moves on. With `execute`, a created run is executed with this test's interpreter."""
 
     def __init__(self, folder: Path) -> None:
@@ -116,7 +120,7 @@ class FakeRuns(RunServiceServicer):
         self.runs[run.name] = run
         self._changes.notify(run.name)
 
-    def move(self, name: str, state: runs_pb2.Run.State, **changes: Any) -> None:
+    def move(self, name: str, state: runs_pb2.Run.State.ValueType, **changes: Any) -> None:
         """Change a run's state, and more of it."""
         changed = runs_pb2.Run()
         changed.CopyFrom(self.runs[name])

@@ -70,9 +70,9 @@ class Neighbourhood:
         # Each service has its own port here, so that models can stop alone.
         settings = Settings(
             home=self.home,
-            ORRIS_ARTIFACTS_ADDRESS=self.address,
-            ORRIS_IMAGES_ADDRESS=self.address,
-            ORRIS_RUNS_ADDRESS=self.address,
+            artifacts_address=self.address,
+            images_address=self.address,
+            runs_address=self.address,
         )
         server = Server(authenticator=Tokens())
         for add, servicer in await open_service(settings, self._models):

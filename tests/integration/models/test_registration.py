@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
@@ -89,11 +91,12 @@ async def test_the_version_in_the_environment_is_recorded_beside_the_claimed_one
 
 async def test_what_is_referred_to_must_exist(around: Neighbourhood) -> None:
     tree = await around.tree(model_dot_pkl=b"model")
-    for reason, content in {
+    cases: dict[str, dict[str, Any]] = {
         "RUN_NOT_FOUND": {"run": f"{LAB}/runs/none"},
         "TREE_NOT_FOUND": {"tree": f"{LAB}/trees/{'0' * 64}"},
         "IMAGE_NOT_FOUND": {"tree": tree, "image": f"{LAB}/images/none", "framework": SKLEARN},
-    }.items():
+    }
+    for reason, content in cases.items():
         with pytest.raises(NotFound) as missing:
             await around.create(**content)
         assert missing.value.reason == reason
