@@ -21,8 +21,8 @@ from orris_kit.paging import MAX_PAGE_SIZE, after_key, page_size, page_token
 # Blobs in memory at one time, in each direction: 16 MiB each.
 MAX_TRANSFERS = 16
 
-writers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.RUN)
-readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.RUN, Role.READER)
+writers = allow(Role.USER, Role.AGENT, Role.SERVICE)
+readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.READER)
 
 
 class ArtifactServicer(ArtifactServiceServicer):

@@ -27,7 +27,7 @@ from orris_models.translation import draft_from, version_message
 LOOK_AGAIN = 30.0
 MAX_NUMBER = 1 << 62
 
-readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.RUN, Role.AGENT)
+readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
 
 
 class ModelServicer(ModelServiceServicer):

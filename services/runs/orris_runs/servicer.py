@@ -23,7 +23,7 @@ from orris_runs.submitting import Submitting
 from orris_runs.translation import experiment_message, fitting, kinds, new_run, run_message, states
 from orris_runs.watching import LogReader, watch_run
 
-readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
+readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
 writers = allow(Role.USER, Role.SERVICE)
 
 
@@ -60,9 +60,11 @@ class RunServicer(RunServiceServicer):
         payload = request.SerializeToString(deterministic=True) if request.request_id else b""
         return pb.CreateRunResponse(run=run_message(await self._submitting.submit(new, request.request_id, payload)))
 
-    @readers
+    @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
     async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:
-        return pb.GetRunResponse(run=await self._get(RunName.parse(request.name)))
+        name = RunName.parse(request.name)
+        _refuse_other_runs(name)
+        return pb.GetRunResponse(run=await self._get(name))
 
     @readers
     async def ListRuns(self, request: pb.ListRunsRequest, context: Any) -> pb.ListRunsResponse:
@@ -86,9 +88,7 @@ class RunServicer(RunServiceServicer):
     @allow(Role.USER, Role.SERVICE, Role.RUN)
     async def UpdateRun(self, request: pb.UpdateRunRequest, context: Any) -> pb.UpdateRunResponse:
         name = RunName.parse(request.name)
-        caller = current_principal()
-        if caller.role is Role.RUN and caller.run != name.run:
-            raise PermissionDenied("a run may change itself only", reason="OTHER_RUN")
+        _refuse_other_runs(name)
         run = await run_blocking(self._core.labels.update, name.workspace, name.run, _update(request))
         return pb.UpdateRunResponse(run=run_message(run))
 
@@ -120,6 +120,13 @@ class RunServicer(RunServiceServicer):
 
     async def _get(self, name: RunName) -> runs_pb2.Run:
         return run_message(await run_blocking(self._core.reading.get, name.workspace, name.run))
+
+
+def _refuse_other_runs(name: RunName) -> None:
+    """Raise PermissionDenied when the caller is a run, and another one than that of the name."""
+    caller = current_principal()
+    if caller.role is Role.RUN and caller.run != name.run:
+        raise PermissionDenied("a run may see and change itself only", reason="OTHER_RUN")
 
 
 def _query(request: pb.ListRunsRequest) -> RunQuery:

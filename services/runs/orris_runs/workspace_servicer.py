@@ -48,7 +48,7 @@ class WorkspaceServicer(WorkspaceServiceServicer):
         )
         return pb.CreateWorkspaceResponse(workspace=workspace_message(made))
 
-    @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
+    @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
     async def GetWorkspace(self, request: pb.GetWorkspaceRequest, context: Any) -> pb.GetWorkspaceResponse:
         found = await run_blocking(self._core.workspaces.get, WorkspaceName.parse(request.name).workspace)
         return pb.GetWorkspaceResponse(workspace=workspace_message(found))

@@ -317,11 +317,16 @@ async def test_a_stop_ends_open_streams_at_once(service: Service) -> None:
     assert all(isinstance(each, Exception) for each in await asyncio.gather(*streams, return_exceptions=True))
 
 
-async def test_a_run_changes_itself_only(service: Service) -> None:
+async def test_a_run_sees_and_changes_itself_only(service: Service) -> None:
     mine, other = await service.submit(), await service.submit()
     stub: Any = RunServiceStub(service.channel(Role.RUN, "default", mine.name.rpartition("/")[2]))
     changed = await stub.UpdateRun(pb.UpdateRunRequest(name=mine.name, set_tags={"a": "b"}))
     assert changed.run.tags == {"a": "b"}
+    assert (await stub.GetRun(pb.GetRunRequest(name=mine.name))).run.name == mine.name
+    with pytest.raises(PermissionDenied):
+        await stub.GetRun(pb.GetRunRequest(name=other.name))
+    with pytest.raises(PermissionDenied):
+        await stub.ListRuns(pb.ListRunsRequest(parent=PARENT))
     with pytest.raises(PermissionDenied):
         await stub.UpdateRun(pb.UpdateRunRequest(name=other.name, set_tags={"a": "b"}))
     with pytest.raises(PermissionDenied):

@@ -54,6 +54,11 @@ def steps_of(model):
     return [inner for step in steps for inner in steps_of(step)] or [model]
 
 
+def members(model):
+    """Return an ensemble's fitted members, also of one that keeps them in a matrix; members may be sequences too."""
+    return list(_flat(getattr(model, "estimators_", None)))
+
+
 def takes_documents(model):
     """Whether the input is a list of texts: a text vectorizer comes first, in all branches of a union."""
     first = steps_of(model)[0]
@@ -116,6 +121,15 @@ def classes(model):
         return [json.dumps(value) for value in found.tolist()]
     except (AttributeError, TypeError, ValueError):
         return []
+
+
+def _flat(value):
+    # A forest has a length and items like a list has: only lists and arrays are opened.
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, (list, tuple)):
+        return [] if value is None or isinstance(value, (str, dict)) else [value]
+    return [member for item in value for member in _flat(item)]
 
 
 def _sample_width(sample):

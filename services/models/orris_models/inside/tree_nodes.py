@@ -5,7 +5,7 @@ skl2onnx numbers trees as the ensemble and nodes as the tree does; that is check
 
 import numpy as np
 
-from .inspection import steps_of
+from .inspection import members, steps_of
 
 
 def complete(node, model):
@@ -41,7 +41,7 @@ def complete(node, model):
 
 def _trees(step):
     """Return (thresholds, whether a missing value goes left) by node of each tree, in the ensemble's order."""
-    grown = [step] + list(np.ravel(np.array(getattr(step, "estimators_", []), dtype=object)))
+    grown = [step] + members(step)
     found = []
     for tree in (getattr(one, "tree_", None) for one in grown):
         if tree is not None:

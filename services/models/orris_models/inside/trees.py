@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from .inspection import members
+
 TREES = 40
 ROWS = 120
 
 
 def trees_of(step):
     """Return (left, right, feature, threshold) of at most 40 trees of an ensemble; feature < 0 marks a leaf."""
-    grown = [step] + list(np.ravel(np.array(getattr(step, "estimators_", []), dtype=object)))
+    grown = [step] + members(step)
     found = [
         (tree.children_left, tree.children_right, tree.feature, tree.threshold)
         for tree in (getattr(one, "tree_", None) for one in grown)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .inspection import n_features, steps_of
+from .inspection import members, n_features, steps_of
 from .learned import Column, keeps_columns, positions
 from .seeds import rows_of_estimator
 
@@ -93,7 +93,7 @@ def _inside(step, width):
     inner += [getattr(step, name, None) for name in INNER]
     inner += [getattr(pair, "estimator", None) for pair in getattr(step, "calibrated_classifiers_", ())]
     found = [(one, everything) for one in inner]
-    several = list(np.ravel(np.array(getattr(step, "estimators_", []), dtype=object)))
+    several = members(step)
     chosen = getattr(step, "estimators_features_", None) or [everything] * len(several)
     found += [(one, list(where)) for one, where in zip(several[:5], chosen)]
     fitted = [(one, where) for one, where in found if n_features(one) == len(where)]
@@ -107,7 +107,7 @@ def everything_in(model, depth=0):
     inner += [transformer for _, transformer, _ in getattr(model, "transformers_", ())]
     inner += [branch for _, branch in getattr(model, "transformer_list", ())]
     inner += [getattr(model, name, None) for name in INNER]
-    inner += list(np.ravel(np.array(getattr(model, "estimators_", []), dtype=object)))
+    inner += members(model)
     for one in inner:
         if one is not None and not isinstance(one, str) and depth < 8:
             parts += everything_in(one, depth + 1)
