@@ -1,0 +1,1 @@
+"""Builders: from a lock to an image."""
