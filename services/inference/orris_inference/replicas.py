@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from orris.errors import Conflict, DeadlineExceeded, FailedPrecondition, InvalidArgument, OrrisError, Unavailable
@@ -94,7 +94,8 @@ class Replicas:
                     following = asyncio.ensure_future(anext(changes))
             finally:
                 following.cancel()
-                await asyncio.wait((following,))
+                with suppress(asyncio.CancelledError, StopAsyncIteration):
+                    await following
 
     async def meet(self, address: str, deployment: Deployment, version: ModelVersion) -> ReplicaBackend:
         """Return the backend of a replica that has announced its address.

@@ -122,13 +122,13 @@ def _ordered(
 def _check(rows: list[list[Any]], signature: Signature) -> None:
     columns = signature.columns
     width = len(columns) if columns is not None else len(rows[0])
-    numeric = columns is not None and all(c.type in (ColumnType.NUMBER, ColumnType.INTEGER) for c in columns)
+    plain = columns is not None and all(column.type is ColumnType.NUMBER for column in columns)
     for index, row in enumerate(rows):
         if len(row) != width:
             what = f"has {len(row)} values, the model takes {width}" if columns else "has another length than row 0"
             raise InvalidArgument(f"data, row {index}: {what}", field="data")
         # Most rows are plain numbers: told by three calls instead of one for each value.
-        if numeric and set(map(type, row)) <= {int, float} and _all_finite(row):
+        if plain and set(map(type, row)) <= {int, float} and _all_finite(row):
             continue
         for position, value in enumerate(row):
             column = columns[position] if columns else Column("", ColumnType.ANY)
@@ -155,6 +155,9 @@ def _wrong(value: Any, wanted: ColumnType, accepts_nan: bool) -> str | None:
         return "must be finite"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**1023:
         return "the number is too large"
+    if wanted is ColumnType.INTEGER and isinstance(value, float) and not value.is_integer():
+        # A converted encoder would cut it to a whole number without a word.
+        return "must be a whole number, as all were when the model was fitted"
     if wanted is ColumnType.TEXT:
         return None if isinstance(value, str) else f"must be text, not {_kind(value)}"
     if wanted in (ColumnType.NUMBER, ColumnType.INTEGER, ColumnType.BOOLEAN) and isinstance(value, str):

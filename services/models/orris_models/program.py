@@ -36,7 +36,8 @@ async def compose(artifacts: Artifacts, version: Version, no_onnx: str) -> str:
 @functools.cache
 def program() -> dict[str, bytes]:
     """Return the files of the program by their paths in the snapshot."""
-    own = {path.name: path.read_bytes() for path in (resources.files("orris_models") / "inside").iterdir()}
-    files = {f"{PACKAGE}/{name}": text for name, text in own.items() if name.endswith(".py") and name != SCRIPT}
-    loader = resources.files("orris_kit") / "inside_model" / "load_model.py"
+    sources = (path for path in (resources.files("orris_models") / "inside").iterdir() if path.name.endswith(".py"))
+    own = {path.name: path.read_bytes() for path in sources}
+    files = {f"{PACKAGE}/{name}": text for name, text in own.items() if name != SCRIPT}
+    loader = resources.files("orris_kit") / "inside" / "load_model.py"
     return {SCRIPT: own[SCRIPT], f"{PACKAGE}/load_model.py": loader.read_bytes(), **files}

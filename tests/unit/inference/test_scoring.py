@@ -15,6 +15,7 @@ PLAIN = Signature(("predict",), (Column("", ColumnType.NUMBER),) * 2, accepts_na
 NAMED = Signature(
     ("predict_proba", "predict"), (Column("age", ColumnType.NUMBER), Column("city", ColumnType.TEXT)), accepts_nan=True
 )
+WHOLE = Signature(("predict",), (Column("rooms", ColumnType.INTEGER),))
 TEXTS = Signature(("predict",), (Column("", ColumnType.TEXT),), one_dimensional=True)
 
 
@@ -56,6 +57,7 @@ def test_documents_are_a_list_of_texts() -> None:
         (PLAIN, [[1, "x"]], "row 0, column 1: must be a number, not the text 'x'"),
         (PLAIN, [[1, [2]]], "column 1: must be a single value, not a list"),
         (PLAIN, [[1, float("nan")]], "missing"),
+        (WHOLE, [[2.5]], r"column 0 \(rooms\): must be a whole number"),
         (PLAIN, [{"a": 1, "b": 2}], "without column names"),
         (NAMED, [[1, 2]], r"column 1 \(city\): must be text"),
         (NAMED, [{"age": 1}], "lacks 'city'"),
@@ -66,6 +68,10 @@ def test_documents_are_a_list_of_texts() -> None:
 def test_what_is_wrong_is_named(signature: Signature, data: Any, told: str) -> None:
     with pytest.raises(InvalidArgument, match=told):
         read(signature, data)
+
+
+def test_whole_numbers_may_be_written_with_a_point() -> None:
+    assert read(WHOLE, [[2.0], [3]]).data == [[2.0], [3]]
 
 
 def test_missing_values_are_taken_where_the_model_takes_them() -> None:

@@ -107,7 +107,7 @@ def test_the_answer_has_plain_values() -> None:
     import pandas as pd
     from scipy import sparse  # type: ignore[import-untyped]
 
-    sys.path.insert(0, str(Path(__file__).parents[3] / "services/inference/orris_inference/inside_worker"))
+    sys.path.insert(0, str(Path(__file__).parents[3] / "services/inference/orris_inference/inside"))
     try:
         from orris_worker.answer import encode  # type: ignore[import-not-found]
     finally:

@@ -47,10 +47,10 @@ def test_the_program_is_readable_by_python_3_6(path: str) -> None:
 
 
 @pytest.mark.needs("python3.6")
-def test_python_3_6_itself_reads_the_program(tmp_path: Path) -> None:
+def test_python_3_6_itself_reads_the_program(tmp_path: Path, python36: str) -> None:
     for path, data in program().items():
         (tmp_path / path.replace("/", "_")).write_bytes(data)
-    subprocess.run(["python3.6", "-m", "compileall", "-q", str(tmp_path)], check=True)
+    subprocess.run([python36, "-m", "compileall", "-q", str(tmp_path)], check=True)
 
 
 def test_the_program_brings_the_loader_that_replicas_use() -> None:

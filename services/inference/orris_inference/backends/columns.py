@@ -90,6 +90,11 @@ def columns_of(specs: Sequence[TensorSpec]) -> tuple[Column, ...] | None:
     return tuple(Column(spec.name, types.get(spec.datatype, ColumnType.NUMBER)) for spec in specs)
 
 
+def whole_columns(signature: Signature) -> list[int]:
+    """Return the positions of the columns that held whole numbers only when the model was fitted."""
+    return [index for index, column in enumerate(signature.columns or ()) if column.type is ColumnType.INTEGER]
+
+
 def _array(values: list[Any], spec: TensorSpec) -> Array:
     try:
         if spec.datatype == "BYTES":

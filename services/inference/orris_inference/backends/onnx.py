@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from orris.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
-from orris_inference.backends.columns import columns_of, feeds_of, feeds_of_rows
+from orris_inference.backends.columns import columns_of, feeds_of, feeds_of_rows, whole_columns
 from orris_inference.backends.pace import Pace
 from orris_inference.backends.port import Kind
 from orris_inference.scoring import Call
@@ -54,6 +54,7 @@ class OnnxBackend:
         self._all = [spec.name for spec in self.outputs]
         self._known = frozenset(self._all)
         self.signature = self._signed(signature)
+        self._whole = whole_columns(self.signature) if len(self.inputs) == 1 else []
 
     @classmethod
     def load(cls, content: bytes, signature: Signature | None = None, *, threads: int = 1) -> OnnxBackend:
@@ -93,6 +94,8 @@ class OnnxBackend:
         feeds = feeds_of(inputs, self.inputs, self.signature)
         if not self.signature.accepts_nan:
             _refuse_nan(feeds)
+        if self._whole:
+            _refuse_fractions(feeds[self.inputs[0].name], self._whole, self.inputs[0].name)
         return names, await self._run(names, feeds)
 
     async def close(self) -> None:
@@ -152,6 +155,16 @@ def _refuse_nan(feeds: Mapping[str, Array]) -> None:
             row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(np.atleast_2d(array)))[:2])
             message = f"{name}, row {row}, column {column}: the model takes neither missing values nor infinities"
             raise InvalidArgument(message, field=name)
+
+
+def _refuse_fractions(array: Array, columns: list[int], name: str) -> None:
+    """A converted encoder would cut a fraction to a whole number without a word."""
+    values = array[:, columns]
+    wrong = np.isfinite(values) & (values != np.floor(values))
+    if wrong.any():
+        row, position = (int(index[0]) for index in np.nonzero(wrong))
+        message = f"{name}, row {row}, column {columns[position]}: must be a whole number, as all were in fitting"
+        raise InvalidArgument(message, field=name)
 
 
 def _plain(answer: Any) -> Any:
