@@ -17,7 +17,7 @@ SIGNATURE = Signature(
 
 def graph(**external: str) -> bytes:
     """A model that answers with its input; with `external`, one whose weights are said to be in another file."""
-    shape = ["N", 2]
+    shape: list[str | int | None] = ["N", 2]
     weights = helper.make_tensor("W", TensorProto.DOUBLE, [2], [0.0, 0.0])
     for key, value in external.items():
         weights.ClearField("double_data")
