@@ -22,13 +22,13 @@ def environment_of(home: Path) -> dict[str, str]:
     return {**inherited, "ORRIS_HOME": str(home), "COLUMNS": "80"}
 
 
-def command_line(home: Path, folder: Path) -> Orris:
+def command_line(home: Path, folder: Path, **variables: str) -> Orris:
     """Return a function that runs `orris` with arguments in a folder and fails unless it exits with `code`."""
 
     def run(*arguments: str, code: int = 0, stdin: str = "", cwd: Path = folder) -> Finished:
         done = subprocess.run(
             [ORRIS, *arguments],
-            env=environment_of(home),
+            env=environment_of(home) | variables,
             cwd=cwd,
             input=stdin,
             capture_output=True,
