@@ -8,6 +8,7 @@ UV := .venv/bin/uv
 DISTRIBUTIONS := clients/python clients/azureml services/kit services/artifacts services/images services/runs \
 	services/models services/inference services/agent services/standalone
 SETTINGS := requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
+BASE ?= HEAD# what the contracts must stay compatible with
 CODE := clients services tests tools $(wildcard demo)
 
 .PHONY: help setup lock protos format check test demo bench clean
@@ -22,8 +23,9 @@ setup: .venv/.ready ## make .venv from requirements.lock (PYTHON=... names the i
 	@mkdir -p build
 	@awk '/^uv==/{found=1} found{print} found && !/\\$$/{exit}' requirements.lock > build/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r build/uv.txt
-	@$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(PY) --no-deps $(addprefix -e ./,$(DISTRIBUTIONS))
+	@$(PY) -m compileall -q clients services
 	@touch $@
 
 lock: setup ## resolve requirements-dev.in into requirements.lock (UPGRADE=1: to the newest versions)
@@ -47,6 +49,7 @@ check: setup ## format, lint, types, import rules, contracts
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/buf lint
 	.venv/bin/buf format --diff --exit-code
+	.venv/bin/buf breaking --against '.git#ref=$(BASE)'
 	$(PY) tools/generate_protos.py --check
 
 test: setup ## run the tests (ARGS=... goes to pytest)
@@ -55,8 +58,8 @@ test: setup ## run the tests (ARGS=... goes to pytest)
 demo: setup ## the whole story on this machine
 	@$(PY) demo/run.py
 
-bench: setup ## measure what the README claims
-	@$(PY) tests/bench/run.py
+bench: setup ## measure what the README claims (ARGS="--only SUBJECT")
+	@$(PY) tests/bench/run.py $(ARGS)
 
 clean: ## remove what was made
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,18 +13,22 @@ from sklearn.svm import SVC
 
 features, species = datasets.load_iris(return_X_y=True)
 model = SVC(kernel="linear").fit(features, species)
-Run.get_context().log("Accuracy", model.score(features, species))
+accuracy = model.score(features, species)
+print("Accuracy on the training set:", round(accuracy, 2))
+Run.get_context().log("Accuracy", accuracy)
 os.makedirs("outputs", exist_ok=True)
 joblib.dump(model, "outputs/model.joblib")
 PYTHON
 digest=$(sha256sum "$STORY/train.py" | cut -d ' ' -f 1)
 size=$(wc -c <"$STORY/train.py" | tr -d ' ')
+data=$(base64 <"$STORY/train.py" | tr -d '\n')
 
 say "Which blobs are missing?"
 call $service/FindMissingBlobs "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}"
 
-say "Upload one"
-call $service/BatchUploadBlobs "{\"parent\": \"$workspace\", \"items\": [{\"digest\": \"$digest\", \"data\": \"$(base64 <"$STORY/train.py" | tr -d '\n')\"}]}"
+say "Upload one with others, or alone in pieces: to store it again is no error"
+call $service/BatchUploadBlobs "{\"parent\": \"$workspace\", \"items\": [{\"digest\": \"$digest\", \"data\": \"$data\"}]}"
+call $service/UploadBlob "{\"parent\": \"$workspace\", \"digest\": \"$digest\", \"size\": $size} {\"data\": \"$data\"}"
 
 say "Make a tree of it"
 entry="{\"path\": \"train.py\", \"size\": $size, \"mode\": 420, \"digest\": \"$digest\", \"chunks\": [{\"digest\": \"$digest\", \"size\": $size}]}"
@@ -35,5 +39,6 @@ say "What is in the tree"
 call $service/GetTree "{\"name\": \"$tree\"}"
 call $service/ListTreeEntries "{\"parent\": \"$tree\"}"
 
-say "Read the blob back"
-call $service/DownloadBlob "{\"name\": \"$workspace/blobs/$digest\"}" | field data | base64 -d | head -n 3
+say "Read the blob back, with others or alone"
+call $service/BatchReadBlobs "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}" | bytes data.0 | sha256sum
+call $service/DownloadBlob "{\"name\": \"$workspace/blobs/$digest\"}" | bytes data

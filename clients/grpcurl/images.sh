@@ -13,14 +13,20 @@ call $service/CreateBuild "{\"parent\": \"$workspace\", \"environment\": \"$envi
 build=$(field build.name <"$STORY/build.json")
 
 say "Follow its log to the end"
-call $service/ReadBuildLog "{\"name\": \"$build\", \"follow\": true}" >"$STORY/build-log.json"
+call $service/ReadBuildLog "{\"name\": \"$build\", \"follow\": true}" | bytes data
 
 say "How it ended"
 call $service/GetBuild "{\"name\": \"$build\"}" | tee "$STORY/build.json"
 
 say "What is in the image"
-call $service/GetImage "{\"name\": \"$(field build.image <"$STORY/build.json")\"}" >"$STORY/image.json"
-field image.lock.packages <"$STORY/image.json"
+call $service/GetImage "{\"name\": \"$(field build.image <"$STORY/build.json")\"}" | field image.lock.packages
 
-say "All environments"
-call $service/ListEnvironments "{\"parent\": \"$workspace\", \"page_size\": 10}"
+say "Choose its versions anew, and think better of it"
+call $service/CreateBuild "{\"parent\": \"$workspace\", \"environment\": \"$environment\", \"refresh\": true}" >"$STORY/refresh.json"
+call $service/CancelBuild "{\"name\": \"$(field build.name <"$STORY/refresh.json")\"}"
+
+say "All environments, builds and images"
+call $service/GetEnvironment "{\"name\": \"$environment\"}" | field environment.image
+call $service/ListEnvironments "{\"parent\": \"$workspace\", \"page_size\": 10}" | grep '"name"'
+call $service/ListBuilds "{\"parent\": \"$workspace\", \"page_size\": 10}" | grep '"state"'
+call $service/ListImages "{\"parent\": \"$workspace\", \"page_size\": 10}" | grep '"python_version"'

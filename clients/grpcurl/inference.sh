@@ -2,23 +2,37 @@
 # Inference with grpcurl: deploy the model of models.sh, wait until it answers, predict with the Open Inference Protocol.
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh"
 service=orris.inference.v1.EndpointService
+protocol=inference.GRPCInferenceService
 name=$workspace/endpoints/grpcurl-story
+model=$(field model_version.name <"$STORY/model.json")
 
 say "Deploy"
-endpoint="{\"model_version\": \"$(field modelVersion.name <"$STORY/model.json")\"}"
-call $service/CreateEndpoint "{\"parent\": \"$workspace\", \"endpoint_id\": \"grpcurl-story\", \"endpoint\": $endpoint, \"overwrite\": true}"
+call $service/CreateEndpoint "{\"parent\": \"$workspace\", \"endpoint_id\": \"grpcurl-story\", \"endpoint\": {\"model_version\": \"$model\"}, \"overwrite\": true}"
 
 say "Watch it until it answers"
 call $service/WatchEndpoint "{\"name\": \"$name\"}" | grep '"state"'
 call $service/GetEndpoint "{\"name\": \"$name\"}"
+call $service/ListEndpoints "{\"parent\": \"$workspace\"}" | grep '"scoring_uri"'
+
+say "Its keys, one replaced: either is accepted where the token is"
+call $service/RegenerateEndpointKey "{\"name\": \"$name\", \"key\": \"KEY_NAME_SECONDARY\"}" >/dev/null
+token=$(call $service/GetEndpointKeys "{\"name\": \"$name\"}" | field secondary_key)
+
+say "Who answers?"
+call $protocol/ServerLive
+call $protocol/ServerReady
+call $protocol/ServerMetadata
+call $protocol/ModelReady '{"name": "grpcurl-story"}'
+call $protocol/ModelMetadata '{"name": "grpcurl-story"}'
 
 say "Predict"
 input='{"name": "X", "datatype": "FP64", "shape": [2, 4], "contents": {"fp64_contents": [5.1, 3.5, 1.4, 0.2, 6.7, 3.0, 5.2, 2.3]}}'
-call inference.GRPCInferenceService/ModelMetadata '{"name": "grpcurl-story"}'
-call inference.GRPCInferenceService/ModelInfer "{\"model_name\": \"grpcurl-story\", \"inputs\": [$input], \"outputs\": [{\"name\": \"predict\"}]}"
+call $protocol/ModelInfer "{\"model_name\": \"grpcurl-story\", \"inputs\": [$input], \"outputs\": [{\"name\": \"predict\"}]}"
 
+source "$(dirname "${BASH_SOURCE[0]}")/connection.sh" # the token again
 say "Its log"
-call $service/ReadEndpointLog "{\"name\": \"$name\"}" >"$STORY/endpoint-log.json"
+call $service/ReadEndpointLog "{\"name\": \"$name\"}" | bytes data
 
-say "Delete it"
+say "Delete it, and the model"
 call $service/DeleteEndpoint "{\"name\": \"$name\"}"
+call orris.models.v1.ModelService/DeleteModelVersion "{\"name\": \"$model\"}"

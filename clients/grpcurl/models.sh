@@ -7,13 +7,16 @@ say "Register"
 version="{\"run\": \"$(field run.name <"$STORY/run.json")\", \"framework\": \"FRAMEWORK_SCIKIT_LEARN\"}"
 call $service/CreateModelVersion "{\"parent\": \"$workspace\", \"model_id\": \"grpcurl-story\", \"run_path\": \"outputs/model.joblib\",
   \"model_version\": $version}" | tee "$STORY/model.json"
-name=$(field modelVersion.name <"$STORY/model.json")
+name=$(field model_version.name <"$STORY/model.json")
 
 say "Watch its conversion to the end"
 call $service/WatchModelVersion "{\"name\": \"$name\"}" | grep '"state"'
 
 say "What came out"
 call $service/GetModelVersion "{\"name\": \"$name\"}" | tee "$STORY/model.json"
+
+say "Describe it"
+call $service/UpdateModelVersion "{\"name\": \"$name\", \"description\": \"tells flowers apart\"}" | field model_version.description
 
 say "All models"
 call $service/ListModelVersions "{\"parent\": \"$workspace\"}" | grep '"name"'

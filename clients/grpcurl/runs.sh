@@ -2,10 +2,21 @@
 # Runs with grpcurl: submit the tree of artifacts.sh in the environment of images.sh, watch it, read its log and metrics.
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh"
 service=orris.runs.v1.RunService
+workspaces=orris.runs.v1.WorkspaceService
 
-say "Who am I, and who executes runs"
-call orris.runs.v1.WorkspaceService/GetWorkspace "{\"name\": \"$workspace\"}"
+say "Workspaces, and who executes runs"
+call $workspaces/CreateWorkspace '{"workspace_id": "grpcurl-story", "request_id": "grpcurl-story"}'
+call $workspaces/GetWorkspace "{\"name\": \"$workspace\"}"
+call $workspaces/ListWorkspaces | grep '"name"'
 call orris.runs.v1.AgentService/ListAgents
+
+say "A token for somebody who may only look, for an hour"
+call $workspaces/CreateToken "{\"parent\": \"$workspace\", \"role\": \"ROLE_READER\", \"lifetime\": \"3600s\"}" | field expire_time
+
+say "An experiment"
+call $service/CreateExperiment "{\"parent\": \"$workspace\", \"experiment_id\": \"grpcurl-story\"}"
+call $service/GetExperiment "{\"name\": \"$workspace/experiments/grpcurl-story\"}"
+call $service/ListExperiments "{\"parent\": \"$workspace\"}" | grep '"name"'
 
 say "Submit"
 run="{\"experiment\": \"$workspace/experiments/grpcurl-story\", \"script\": \"train.py\",
@@ -19,7 +30,17 @@ call $service/GetRun "{\"name\": \"$name\"}" | tee "$STORY/run.json"
 
 say "Its logs"
 call $service/ListRunLogs "{\"parent\": \"$name\"}"
-call $service/ReadRunLog "{\"name\": \"$name/logs/user_logs/std_log.txt\", \"follow\": true}"
+call $service/ReadRunLog "{\"name\": \"$name/logs/user_logs/std_log.txt\", \"follow\": true}" | bytes data
 
 say "Its metrics"
 call $service/ListRunMetrics "{\"parent\": \"$name\"}"
+
+say "Tag it, and find it by that"
+call $service/UpdateRun "{\"name\": \"$name\", \"set_tags\": {\"told\": \"with grpcurl\"}}" | field run.tags
+call $service/ListRuns "{\"parent\": \"$workspace\", \"tags\": {\"told\": \"with grpcurl\"}}" | grep '"display_name"'
+
+say "Submit it once more, and cancel that one"
+call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run}" >"$STORY/second-run.json"
+second=$(field run.name <"$STORY/second-run.json")
+call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state
+call $service/WatchRun "{\"name\": \"$second\"}" | field run.state

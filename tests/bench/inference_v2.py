@@ -1,61 +1,84 @@
-"""Compare an ONNX endpoint with the bare server, one row a request: `python tests/bench/inference_v2.py [SECONDS]`."""
+"""An ONNX endpoint against the bare server, one row a request: requests a second and latency, measured by h2load."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.bench.rows import Row, measured, skipped
 
 PATH = "inference.GRPCInferenceService/ModelInfer"
 HERE = Path(__file__).parent
 CONNECTIONS = (1, 16)
-ROUNDS = 3
+ROUNDS = 5
+SECONDS = 2
+GOAL = ">= 0.85"
 
 
-def main() -> None:
-    seconds = sys.argv[1] if len(sys.argv) > 1 else "3"
-    with tempfile.TemporaryDirectory() as name:
+class Load(NamedTuple):
+    """What one run of h2load found: requests a second, and the median latency in milliseconds."""
+
+    rate: float
+    latency: float
+
+
+def rows() -> Iterator[Row]:
+    if shutil.which("h2load") is None:
+        for connections in CONNECTIONS:
+            yield skipped(_title(connections), "1/s", GOAL, "h2load is not installed (nghttp2-client)")
+        return
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         (folder / "body").write_bytes(_prepare(folder))
-        with _started("bare_v2.py", str(folder / "graph.onnx"), "18301"), _started("orris_v2.py", name, "18302"):
-            for connections in CONNECTIONS:
-                pairs = [
-                    [_rate(port, folder / "body", connections, seconds) for port in (18301, 18302)]
-                    for _ in range(ROUNDS)
-                ]
-                bare, orris = (sorted(rates)[ROUNDS // 2] for rates in zip(*pairs, strict=True))
-                print(
-                    f"{connections:3} connections: bare {bare:.0f}/s, orris {orris:.0f}/s, ratio {orris / bare:.2f}",
-                    flush=True,
-                )
+        orris = stack.enter_context(_started("orris_v2.py", name))
+        bare = stack.enter_context(_started("bare_v2.py", str(folder / "graph.onnx")))
+        for connections in CONNECTIONS:
+            pairs = [[_load(port, folder, connections) for port in (orris, bare)] for _ in range(ROUNDS)]
+            ours, reference = zip(*pairs, strict=True)
+            rates = [each.rate for each in ours], [each.rate for each in reference]
+            latencies = [each.latency for each in ours], [each.latency for each in reference]
+            yield measured(_title(connections), "1/s", *rates, goal=GOAL)
+            yield measured(f"{_title(connections)}, median latency", "ms", *latencies)
+
+
+def _title(connections: int) -> str:
+    return f"V2, one row, {connections} connection{'s' if connections > 1 else ''} / bare server"
 
 
 def _prepare(folder: Path) -> bytes:
+    """Write a graph; return a request for it as it travels."""
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
 
     from tests.integration.inference.test_endpoints import converted, infer_request
 
-    rows, labels = load_iris(return_X_y=True)
-    (folder / "graph.onnx").write_bytes(converted(LogisticRegression(max_iter=1000).fit(rows, labels)))
-    message = infer_request(rows[:1]).SerializeToString()
+    features, species = load_iris(return_X_y=True)
+    (folder / "graph.onnx").write_bytes(converted(LogisticRegression(max_iter=1000).fit(features, species)))
+    message = infer_request(features[:1]).SerializeToString()
     return struct.pack(">BI", 0, len(message)) + message
 
 
 @contextmanager
-def _started(program: str, *arguments: str) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, str(HERE / program), *arguments])
+def _started(program: str, argument: str) -> Iterator[int]:
+    """Run a server while the context lasts; give its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(HERE / program), argument, str(port)])
     try:
-        asyncio.run(_answers(int(arguments[-1])))
-        yield
+        asyncio.run(_answers(port))
+        yield port
     finally:
         process.terminate()
         process.wait()
@@ -68,16 +91,16 @@ async def _answers(port: int) -> None:
         await asyncio.wait_for(channel.channel_ready(), 30)
 
 
-def _rate(port: int, body: Path, connections: int, seconds: str) -> float:
-    command = ["h2load", f"-D{seconds}", "--warm-up-time=1", f"-c{connections}", "-m1", "-d", str(body),
-               "-H", "te: trailers",
+def _load(port: int, folder: Path, connections: int) -> Load:
+    log = folder / "requests.log"
+    log.unlink(missing_ok=True)
+    command = ["h2load", f"-D{SECONDS}", "--warm-up-time=1", f"-c{connections}", "-m1", "-d", str(folder / "body"),
+               f"--log-file={log}", "-H", "te: trailers",
                "-H", "content-type: application/grpc", f"http://127.0.0.1:{port}/{PATH}"]  # fmt: skip
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"([\d.]+) req/s", output)
     assert found, output
     assert " 0 failed, 0 errored" in output, output
-    return float(found[1])
-
-
-if __name__ == "__main__":
-    main()
+    # A line a request: its start, the HTTP status, microseconds.
+    latencies = [int(line.split("\t")[2]) for line in log.read_text().splitlines()]
+    return Load(float(found[1]), median(latencies) / 1000)

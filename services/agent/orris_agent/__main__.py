@@ -28,10 +28,13 @@ async def main() -> None:
 
 async def _stop_with_stdin(stopping: asyncio.Event) -> None:
     """Stop when whoever started the agent is gone: the other end of standard input closes then, however it ended."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    gone = asyncio.ensure_future(reader.read())
-    gone.add_done_callback(lambda _: stopping.set())
+
+    class UntilClosed(asyncio.Protocol):
+        def connection_lost(self, error: Exception | None) -> None:
+            stopping.set()
+
+    # The loop holds the protocol. A task that reads would be held by nobody, and collected.
+    await asyncio.get_running_loop().connect_read_pipe(UntilClosed, sys.stdin)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _RETRY_SECONDS = 0.5
+# Unauthenticated too: the token's file may be written, or replaced by a fresh one, after the agent has started.
+_PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled, errors.Unauthenticated)
 
 MakeExecution = Callable[[agents.Lease, RunFolder], Execution]
 
@@ -51,7 +53,8 @@ class Agent:
         while True:
             try:
                 response = await self._stub.RegisterAgent(agents.RegisterAgentRequest(agent=self._identity))
-            except (errors.Unavailable, errors.DeadlineExceeded):
+            except _PASSING as problem:
+                log.info("not registered yet", reason=problem.message)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 log.info("registered", agent=self._identity.name)
@@ -64,7 +67,7 @@ class Agent:
                     await self._take(message)
             except errors.NotFound:
                 await self._register()
-            except (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled) as problem:
+            except _PASSING as problem:
                 log.debug("lease stream ended", reason=problem.message)
             await asyncio.sleep(_RETRY_SECONDS)
 

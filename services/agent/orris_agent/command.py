@@ -13,7 +13,16 @@ from orris_agent.folder import RunFolder
 INSIDE = Path(__file__).parent / "inside"
 
 # What the agent's own Python was told must not reach another Python, and its settings are nobody else's business.
-_NOT_INHERITED = {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+# GRPC_ENABLE_FORK_SUPPORT is set by orris_kit: a run may fork as it likes.
+_NOT_INHERITED = {
+    "GRPC_ENABLE_FORK_SUPPORT",
+    "PYTHONDONTWRITEBYTECODE",  # common in containers; each run would compile its libraries anew, for seconds
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+}
 
 
 def argument_list(run: runs.Run, python: Path) -> list[str]:

@@ -6,8 +6,9 @@ Every step can be taken up by another agent process: what is done shows in the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from orris import errors
 from orris.runs.v1 import agents_service_pb2 as agents
@@ -16,8 +17,8 @@ from orris_agent import command, failure, process
 from orris_agent.ended import end, wait_for_exit
 from orris_agent.environments import VirtualEnvironments
 from orris_agent.folder import RunFolder
-from orris_agent.keeping import kept_files, left_behind
-from orris_agent.reports import LeaseLostError, Reports
+from orris_agent.keeping import as_text, kept_files, left_behind, refused_files
+from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
 from orris_agent.shipping import Shipping
 from orris_agent.storage import Storage
@@ -27,6 +28,9 @@ from orris_kit.logging import get_logger
 log = get_logger(__name__)
 
 INSTALL_LOG = "azureml-logs/20_environment_log.txt"
+
+_RETRY_SECONDS = 1.0
+_Result = TypeVar("_Result")
 
 
 class Execution:
@@ -79,7 +83,8 @@ class Execution:
             try:
                 python = await self._prepare()
             except errors.OrrisError as problem:
-                return _failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
+                if not self._cancel:
+                    return _failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
             if self._cancel:
                 return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
             try:
@@ -90,13 +95,16 @@ class Execution:
 
     async def _prepare(self) -> Path:
         """Fetch the snapshot and make the image runnable, side by side."""
-        fetch = asyncio.ensure_future(self._storage.download(self.lease.run.snapshot, self.folder.work))
+        fetch = asyncio.ensure_future(self._reached(runs.Run.STATE_QUEUED, self._fetch))
         try:
             python = self._environments.ready(self.lease.image) or await self._install()
             await fetch
         finally:
             fetch.cancel()
         return python
+
+    async def _fetch(self) -> None:
+        await self._storage.download(self.lease.run.snapshot, self.folder.work)
 
     async def _install(self) -> Path:
         await self._reports.state(runs.Run.STATE_QUEUED, "its environment is being installed on the agent's machine")
@@ -140,13 +148,30 @@ class Execution:
         return await self._keep(_ended(exit_, self.folder))
 
     async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
-        await self._reports.state(runs.Run.STATE_FINALIZING)
         kept = await run_blocking(kept_files, self.folder)
+        refused = await run_blocking(refused_files, kept)
+        not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
+        await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)
+        kept = {path: file for path, file in kept.items() if path not in refused}
         if kept:
-            outcome.outputs = await self._storage.upload(kept)
-        snapshot = await self._storage.paths(self.lease.run.snapshot)
+            outcome.outputs = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.upload(kept))
+        snapshot = await self._reached(
+            runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot)
+        )
         outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot))
         return outcome
+
+    async def _reached(self, state: runs.Run.State.ValueType, transfer: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Return what a transfer does; while the artifacts service is away, say so and try again: the lease limits it."""
+        while True:
+            try:
+                return await transfer()
+            except PASSING as problem:
+                if self._cancel and state == runs.Run.STATE_QUEUED:
+                    raise
+                log.warning("the artifacts service is waited for", run=self.folder.run_id, code=problem.code)
+                await self._reports.state(state, f"waits for the artifacts service: {problem.message}")
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _finish(self, outcome: agents.FinishRunRequest) -> None:
         await self._reports.finish(outcome)

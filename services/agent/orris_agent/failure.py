@@ -11,11 +11,16 @@ from orris_agent.process import Exit
 _DETAILS = 8 * 1024
 _TRACEBACK = b"Traceback (most recent call last):"
 _LINES_WITHOUT_TRACEBACK = 20
+_UNCAUGHT = 1  # how Python ends with an exception that nobody caught
+_SYNTAX = ("SyntaxError: ", "IndentationError: ", "TabError: ")
+_LONGEST_RAISED = 500
 
 
 def error_of(ended: Exit, std_log: Path) -> runs.RunError:
     """Return the error of a program that did not end with exit code 0."""
-    error = runs.RunError(code=_code(ended), message=_message(ended), signal=ended.signal or 0, details=tail(std_log))
+    details = tail(std_log)
+    message = _message(ended, details)
+    error = runs.RunError(code=_code(ended), message=message, signal=ended.signal or 0, details=details)
     if ended.exit_code is not None:
         error.exit_code = ended.exit_code
     return error
@@ -46,14 +51,28 @@ def _code(ended: Exit) -> runs.RunError.Code.ValueType:
     return runs.RunError.CODE_USER_PROGRAM
 
 
-def _message(ended: Exit) -> str:
+def _message(ended: Exit, details: str) -> str:
     if ended.reason == "time_limit":
         return "The time limit was reached and the run's processes were ended. Give it a longer one, or less to do."
     if ended.reason == "start_failed":
         return f"The program could not be started: {ended.message}"
     if ended.signal:
         return f"The program was ended by signal {_signal_name(ended.signal)}.{_likely_cause(ended.signal)}"
-    return f"The program ended with exit code {ended.exit_code}."
+    raised = _raised(details) if ended.exit_code == _UNCAUGHT else ""
+    return f"The program ended with exit code {ended.exit_code}{f': {raised}' if raised else '.'}"
+
+
+def _raised(details: str) -> str:
+    """Return the line of a traceback that names the exception; empty where there is none.
+
+    A SyntaxError of the script itself comes without the words that begin a traceback.
+    """
+    lines = details.splitlines()
+    if details.startswith(_TRACEBACK.decode()):
+        found = next((line for line in lines[1:] if line and not line[0].isspace()), "")
+    else:
+        found = lines[-1] if lines and lines[-1].startswith(_SYNTAX) else ""
+    return found[:_LONGEST_RAISED]
 
 
 def _signal_name(number: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from orris_agent.folder import RunFolder
+from orris_kit.tree_paths import collisions, fault_of
 
 KEPT_FOLDERS = ("outputs", "logs")
 MOST_LEFT_BEHIND = 100
@@ -19,6 +20,18 @@ def kept_files(folder: RunFolder) -> dict[str, Path]:
     return kept | dict(_files(folder.files, folder.root))
 
 
+def refused_files(kept: Mapping[str, Path]) -> dict[str, str]:
+    """Return the files that cannot be kept, and why: one of them must not cost the others."""
+    refused = {path: fault for path in kept if (fault := fault_of(path))}
+    refused.update((path, "cannot be read") for path, file in kept.items() if not os.access(file, os.R_OK))
+    return refused | dict(collisions(kept.keys() - refused.keys()))
+
+
+def as_text(path: str) -> str:
+    """Return a path as it can be shown and sent: bytes that are no UTF-8 and control characters escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in path)
+
+
 def left_behind(folder: RunFolder, snapshot: Collection[str]) -> list[str]:
     """Return the first names, in order, of files in the working directory that are neither kept nor of the snapshot."""
     found = (
@@ -26,7 +39,7 @@ def left_behind(folder: RunFolder, snapshot: Collection[str]) -> list[str]:
         for path, _ in _files(folder.work, folder.root)
         if path not in snapshot and path.split("/", 1)[0] not in KEPT_FOLDERS
     )
-    return sorted(found)[:MOST_LEFT_BEHIND]
+    return [as_text(path) for path in sorted(found)[:MOST_LEFT_BEHIND]]
 
 
 def _files(top: Path, inside: Path) -> Iterator[tuple[str, Path]]:

@@ -15,7 +15,7 @@ from orris.runs.v1 import runs_pb2 as runs
 if TYPE_CHECKING:
     from orris.runs.v1.agents_service_pb2_grpc import AgentServiceAsyncStub
 
-_PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Conflict)
+PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Conflict)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts, doubling
 
 _Answer = TypeVar("_Answer")
@@ -73,6 +73,6 @@ async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
             if refusal.reason == "LEASE_LOST":
                 raise LeaseLostError from refusal
             raise
-        except _PASSING:
+        except PASSING:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

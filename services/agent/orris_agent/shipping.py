@@ -12,6 +12,7 @@ from pathlib import Path
 from orris_agent import journal
 from orris_agent.folder import RunFolder
 from orris_agent.reports import Reports
+from orris_kit.tree_paths import fault_of
 
 STD_LOG = "user_logs/std_log.txt"
 
@@ -19,6 +20,7 @@ _CHUNK = 512 * 1024
 _MOST_EVENTS = 1000
 _LONGEST_LINE = 1024 * 1024  # of a journal: a longer one is no event of ours
 _MOST_LOG_FILES = 1000
+_LONGEST_NAME = 1024  # of a log file, in characters, as the server takes them
 _LOOK_FOR_LOGS = 0.5  # seconds between looks for new files in logs/
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25  # seconds between looks for new bytes, growing while there are none
 
@@ -123,6 +125,8 @@ class Shipping:
             return
         for path in sorted(self._logs_folder.rglob("*")):
             name = f"logs/{path.relative_to(self._logs_folder).as_posix()}"
+            if fault_of(name) or len(name) > _LONGEST_NAME:
+                continue  # named when outputs and logs are kept; here it would end the run
             if len(self._files) < _MOST_LOG_FILES and name not in self._files and path.is_file():
                 self._files[name] = LogFile(self._reports, name, path)
 

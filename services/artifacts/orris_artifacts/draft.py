@@ -9,7 +9,7 @@ from orris.errors import InvalidArgument, ResourceExhausted
 from orris_artifacts.digests import EMPTY, check_digest
 from orris_artifacts.limits import MAX_BLOB_BYTES, MAX_CHUNKS, MAX_MODE, MAX_TREE_ENTRIES, MAX_TREE_MANIFEST_BYTES
 from orris_artifacts.manifest import Entry
-from orris_artifacts.paths import check_collisions, check_path
+from orris_kit.tree_paths import check_collisions, check_path
 
 # What an entry's digests, separators and numbers take in the manifest, about.
 _DIGEST_BYTES = 65

@@ -15,8 +15,6 @@ MAX_TREE_MANIFEST_BYTES = 256 * MIB
 MAX_OPEN_ENTRIES = 2 * MAX_TREE_ENTRIES
 # One entry must fit into one message: a chunk takes 75 bytes there. So a file is at most 512 GiB.
 MAX_CHUNKS = 32_768
-MAX_PATH_BYTES = 4096
-MAX_NAME_BYTES = 255
 MAX_MODE = 0o777
 
 MAX_TARGETS = 10_000

@@ -15,7 +15,7 @@ def parse_conda(text: str, name: str = "conda_file", *, strict: bool = False) ->
     """Read the YAML of a conda environment; errors name the place as `conda_file.dependencies[2]`.
 
     `python` among the dependencies becomes the Python asked for, the section `pip` the packages, `variables` the
-    environment variables. Other keys than these, `channels` and `dependencies` say nothing about the environment and
+    environment variables. `dependencies` must be there. Other keys than these, `channels` and `dependencies` say nothing about the environment and
     are ignored.
 
     Raises InvalidArgument when it is not such a file.
@@ -48,7 +48,8 @@ def _load(text: str, name: str) -> dict[str, object]:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
         raise InvalidArgument(f"{name} is not YAML: {why}", field=name) from None
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or "dependencies" not in document:
+        # A misspelt `dependencies` would otherwise be an environment with nothing in it.
         raise InvalidArgument(f"{name} must be a mapping with `dependencies`", field=name)
     return document
 

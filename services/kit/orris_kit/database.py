@@ -59,6 +59,19 @@ def open_database(url: str, package: str, metadata: sa.MetaData) -> sa.Engine:
     return engine
 
 
+def partial_index(name: str, *columns: sa.Column[Any], where: sa.ColumnElement[bool]) -> sa.Index:
+    """Return an index on the rows of a table for which `where` is true."""
+    index = sa.Index(name, *columns, sqlite_where=where)
+
+    def complete(table: sa.Table, connection: sa.Connection, **options: Any) -> None:
+        # Not before it is needed: to name an option of PostgreSQL's is to load all of its dialect.
+        if connection.dialect.name == "postgresql":
+            index.dialect_options["postgresql"]["where"] = where
+
+    event.listen(columns[0].table, "before_create", complete)
+    return index
+
+
 @contextmanager
 def write(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Run a transaction that writes: committed at the end of the block, rolled back when it raises.

@@ -40,7 +40,8 @@ async def until_draining(source: AsyncIterator[T]) -> AsyncIterator[T]:
 
 
 async def _close(source: AsyncIterator[T], following: asyncio.Future[T] | None) -> None:
-    if following is not None and not following.done():
+    if following is not None:
+        # Also one that is done: the caller may have gone just as the source ended.
         following.cancel()
         with suppress(asyncio.CancelledError, StopAsyncIteration):
             await following

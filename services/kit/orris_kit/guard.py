@@ -167,7 +167,7 @@ def _bearer(context: Context) -> str:
     value = _metadatum(context, "authorization")
     scheme, _, token = (value or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        message = "no token: send the metadata `authorization: Bearer <token>`"
+        message = "no token: set ORRIS_TOKEN, or send the metadata `authorization: Bearer <token>`"
         raise Unauthenticated(message, reason="TOKEN_MISSING")
     return token.strip()
 

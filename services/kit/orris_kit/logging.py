@@ -72,7 +72,8 @@ def setup(level: str = "info", style: str = "auto", stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for noisy in ("asyncio", "httpx"):  # httpx would tell of each request to a replica
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 class TextFormatter(logging.Formatter):

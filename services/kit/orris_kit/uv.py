@@ -98,12 +98,19 @@ def reason(finished: Finished) -> str:
     """Return why uv failed, in its own words: its error without what it says about errors in general, trimmed."""
     lines = [line for line in finished.errors if line.strip()]
     start = next((n for n, line in enumerate(lines) if line.startswith("error:")), 0)
-    text = "\n".join(lines[start:])
+    text = "\n".join(_without_build_output(lines[start:]))
     text = re.sub(r"^error: No solution found when resolving dependencies\s*(?:cause: )?", "", text)
     text = (
         re.sub(r"\n[ ╰▶─]+", "\n", text).removeprefix("error: ").strip() or f"uv ended with code {finished.exit_code}"
     )
     return text if len(text) <= REASON_LIMIT else text[:REASON_LIMIT].rsplit("\n", 1)[0] + "\n..."
+
+
+def _without_build_output(lines: Sequence[str]) -> Sequence[str]:
+    """Leave out what a package's build printed but for its last line (the log has it), and advice on uv's settings."""
+    begin = next((n for n, line in enumerate(lines) if line.strip() in ("[stdout]", "[stderr]")), len(lines))
+    printed = [line for line in lines[begin:] if line.startswith(" ")]
+    return [*lines[:begin], *printed[-1:]]
 
 
 def unreachable(finished: Finished) -> bool:

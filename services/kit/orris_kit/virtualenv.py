@@ -115,7 +115,7 @@ class _Calls:
 
 def _error(finished: Finished) -> Exception:
     kind = Unavailable if uv.unreachable(finished) else FailedPrecondition
-    return kind(f"the environment cannot be made: {uv.reason(finished)}")
+    return kind(f"its packages cannot be installed: {uv.reason(finished)}")
 
 
 def _fill(calls: _Calls, interpreter: Path, requirements: str, options: Sequence[str]) -> None:

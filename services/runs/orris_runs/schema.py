@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orris_kit.database import UtcDateTime
+from orris_kit.database import UtcDateTime, partial_index
 from orris_kit.requests import Requests
 from orris_runs.model import Kind, MetricType
 from orris_runs.states import State
@@ -90,11 +90,10 @@ sa.Index("runs_by_kind", runs.c.workspace, runs.c.kind, runs.c.key)
 sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind, runs.c.key)
 sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
 sa.Index("runs_by_lease", runs.c.lease)
-_waiting = runs.c.slot.is_not(None)
-sa.Index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, sqlite_where=_waiting, postgresql_where=_waiting)
+partial_index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, where=runs.c.slot.is_not(None))
 # A literal (State.PREPARING), not a parameter: only so can the planner tell that the index serves the query.
 PREPARING = runs.c.state == sa.literal_column("2")
-sa.Index("runs_preparing", runs.c.build, sqlite_where=PREPARING, postgresql_where=PREPARING)
+partial_index("runs_preparing", runs.c.build, where=PREPARING)
 
 tags = sa.Table(
     "run_tags",
@@ -153,8 +152,7 @@ logs = sa.Table(
     sa.UniqueConstraint("build"),
     sqlite_autoincrement=True,
 )
-_to_archive = logs.c.to_archive.is_(True)
-sa.Index("logs_to_archive", logs.c.key, sqlite_where=_to_archive, postgresql_where=_to_archive)
+partial_index("logs_to_archive", logs.c.key, where=logs.c.to_archive.is_(True))
 
 log_rows = sa.Table(
     "log_rows",

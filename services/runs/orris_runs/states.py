@@ -32,7 +32,8 @@ _NEXT: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.QUEUED, State.RUNNING, State.FINALIZING, State.CANCEL_REQUESTED} | FINAL),
     State.RUNNING: frozenset({State.FINALIZING, State.CANCEL_REQUESTED, State.NOT_RESPONDING} | FINAL),
     State.NOT_RESPONDING: frozenset({State.RUNNING, State.FINALIZING, State.CANCEL_REQUESTED} | FINAL),
-    State.FINALIZING: FINAL,
+    # To itself: its agent says what it waits for.
+    State.FINALIZING: frozenset({State.FINALIZING}) | FINAL,
     State.CANCEL_REQUESTED: FINAL,
 }
 

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from orris_agent import process, supervise
+from orris_agent import process
+from orris_agent.supervisor.ending import GRACE_SECONDS
+from orris_agent.supervisor.tree import processes, stat_fields
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a test in /proc")
 
@@ -63,7 +65,7 @@ class Supervised:
     def left(self) -> list[int]:
         """Return the processes of the run that are there."""
         mark = f"ORRIS_RUN_FOLDER={self.folder}".encode()
-        return sorted(pid for pid, _, _ in supervise.processes() if mark in _environ(pid))
+        return sorted(pid for pid, _, _ in processes() if mark in _environ(pid))
 
     def supervisor(self) -> int:
         return int(json.loads((self.folder / "supervisor.json").read_text())["pid"])
@@ -188,7 +190,7 @@ def test_stands_on_its_own(run: Supervised) -> None:
     run.start("/bin/sleep", "600")
     pid = run.supervisor()
     assert process.is_alive(run.folder)
-    assert int(supervise.stat_fields(pid)[1]) != os.getpid()
+    assert int(stat_fields(pid)[1]) != os.getpid()
     assert os.getsid(pid) == pid != os.getsid(0)
     assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)} == {"/dev/null"}
     assert process.cancel(run.folder)
@@ -206,7 +208,7 @@ def test_a_folder_is_executed_once(run: Supervised) -> None:
         "time_limit_seconds": None,
     }
     (run.folder / "command.json").write_text(json.dumps(command))
-    launcher = [sys.executable, "-I", "-S", "-B", supervise.__file__, str(run.folder)]
+    launcher = [sys.executable, "-I", "-S", "-B", str(process.SUPERVISOR), str(run.folder)]
     launched = [subprocess.Popen(launcher) for _ in range(4)]
     assert [one.wait(20) for one in launched] == [0, 0, 0, 0]
     run.start("/bin/echo", "twice")
@@ -225,7 +227,7 @@ def test_supervises_with_python_3_6(run: Supervised, python36: str) -> None:
         "time_limit_seconds": 60,
     }
     (run.folder / "command.json").write_text(json.dumps(command))
-    subprocess.run([python36, "-I", "-S", "-B", supervise.__file__, str(run.folder)], check=True, timeout=20)
+    subprocess.run([python36, "-I", "-S", "-B", str(process.SUPERVISOR), str(run.folder)], check=True, timeout=20)
     assert run.exit().exit_code == 0
     assert run.log() == b"ok\n"
 
@@ -265,7 +267,7 @@ def test_cancel_ends_what_ignores_it_wherever_it_hides(run: Supervised) -> None:
     process.cancel(run.folder)
     ended = run.exit()
     assert (ended.signal, ended.reason) == (9, "canceled")
-    assert supervise.GRACE_SECONDS <= time.monotonic() - started < supervise.GRACE_SECONDS + 3
+    assert GRACE_SECONDS <= time.monotonic() - started < GRACE_SECONDS + 3
 
 
 def test_cancel_catches_up_with_what_forks_on_and_on(run: Supervised) -> None:
@@ -358,7 +360,7 @@ def test_orphans_are_reaped_while_the_program_runs(run: Supervised) -> None:
 
     def zombies() -> int:
         supervisor = str(run.supervisor()).encode()
-        states = [supervise.stat_fields(int(name))[:2] for name in os.listdir("/proc") if name.isdigit()]
+        states = [stat_fields(int(name))[:2] for name in os.listdir("/proc") if name.isdigit()]
         return sum(state == b"Z" and parent == supervisor for state, parent in states)
 
     until(lambda: zombies() == 0, 3)
@@ -370,7 +372,7 @@ def test_an_idle_supervisor_uses_no_processor(run: Supervised) -> None:
     time.sleep(0.3)
 
     def used() -> int:
-        return sum(map(int, supervise.stat_fields(run.supervisor())[11:13]))
+        return sum(map(int, stat_fields(run.supervisor())[11:13]))
 
     before = used()
     time.sleep(2)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from typer.testing import CliRunner
 
 from orris.cli.main import app
@@ -91,6 +93,17 @@ def test_environments_can_be_described_in_place(orris: Invoke, server: FakeOrris
     assert specs[1].python_version == "3.10"
 
 
+def test_an_interpreter_is_found_from_where_the_command_was_given(
+    orris: Invoke, server: FakeOrris, source: Path
+) -> None:
+    (source / "venv").mkdir()
+    (source / "venv" / "python").symlink_to("/opt/python")
+    for python in ("./venv/python", "python"):
+        assert orris("submit", "-x", "iris", "--python", python, "train.py").exit_code == 0
+    specs = [each.spec for each in server.images.environments["workspaces/lab/environments/iris"]]
+    assert [spec.user_managed.interpreter for spec in specs] == [str(source / "venv" / "python"), "python"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -140,6 +153,13 @@ def test_each_kind_of_failure_has_its_exit_code_and_one_line(
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", f"orris: {error.message}\n")
 
 
+@pytest.mark.parametrize("group", [[], ["runs"], ["environments"], ["models"], ["endpoints"], ["agents"]])
+def test_every_command_says_in_one_line_what_it_does(orris: Invoke, group: list[str]) -> None:
+    shown = orris(*group, "--help", terminal_width=80).stdout
+    assert "Commands:" in shown
+    assert "..." not in shown
+
+
 def test_what_is_not_there_exits_with_3(orris: Invoke) -> None:
     for arguments in (["runs", "show", "none"], ["models", "show", "none"], ["endpoints", "show", "none"]):
         assert orris(*arguments).exit_code == 3
@@ -164,6 +184,25 @@ def test_a_run_is_listed_shown_and_read(orris: Invoke, run: str) -> None:
     assert orris("runs", "metrics", run).stdout == "METRIC    VALUE\nAccuracy  0.973684\n"
     assert orris("runs", "files", run).stdout.splitlines()[1] == "outputs/m.pkl          2.0 kB"
     assert "Completed" in orris("runs", "cancel", run).stderr
+
+
+def test_times_of_a_run_are_all_in_local_time(orris: Invoke, server: FakeOrris, run: str) -> None:
+    server.runs.set(
+        f"workspaces/lab/runs/{run}", start_time=Timestamp(seconds=10**9), end_time=Timestamp(seconds=10**9)
+    )
+    moment = datetime.fromtimestamp(10**9, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    shown = orris("runs", "show", run).stdout
+    assert [f"{name}{' ' * (13 - len(name))}{moment}" in shown for name in ("started", "ended")] == [True, True]
+
+
+def test_a_loud_warning_is_not_announced_as_one_again(orris: Invoke, server: FakeOrris) -> None:
+    def work(name: str) -> None:
+        server.runs.set(name, warnings=["WARNING: another Python IS USED", "a file is not kept"])
+        server.runs.end(name)
+
+    server.runs.script = work
+    lines = orris("submit", "train.py").stderr.splitlines()
+    assert lines[1:3] == ["WARNING: another Python IS USED", "warning: a file is not kept"]
 
 
 def test_files_are_saved_where_one_says(orris: Invoke, run: str, tmp_path: Path) -> None:

@@ -43,6 +43,29 @@ def test_the_last_traceback_is_the_detail(tmp_path: Path) -> None:
     assert failure.tail(log) == last
 
 
+@pytest.mark.parametrize(
+    ("log", "end"),
+    [
+        (
+            "Traceback (most recent call last):\n  File x, line 1\n    f()\nValueError: no\nsecond line\n",
+            "1: ValueError: no",
+        ),
+        ("Traceback (most recent call last):\n  File x, line 1\nKeyError\n", "1: KeyError"),
+        ('  File "x.py", line 1\n    x =\n       ^\nSyntaxError: invalid syntax\n', "1: SyntaxError: invalid syntax"),
+        ("usage: train.py\n", "code 1."),
+        ("", "code 1."),
+    ],
+)
+def test_the_message_of_an_uncaught_exception_names_it(log: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(log)
+    assert failure.error_of(ended(exit_code=1), tmp_path / "log").message.endswith(end)
+
+
+def test_an_exception_is_not_blamed_for_an_exit_code_that_the_program_chose(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("Traceback (most recent call last):\nValueError: caught and logged\n")
+    assert failure.error_of(ended(exit_code=3), tmp_path / "log").message.endswith("exit code 3.")
+
+
 def test_without_a_traceback_the_last_lines_are_the_detail(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("".join(f"line {number}\n" for number in range(100)))

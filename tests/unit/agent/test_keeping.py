@@ -1,15 +1,16 @@
 """What of a run's folder is kept, and what is only named."""
 
+import os
 from pathlib import Path
 
 from orris_agent.folder import RunFolder
-from orris_agent.keeping import kept_files, left_behind
+from orris_agent.keeping import as_text, kept_files, left_behind, refused_files
 
 
 def folder_with(root: Path, *paths: str) -> RunFolder:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(path)
+        (root / path).write_text("content")
     return RunFolder(root)
 
 
@@ -36,3 +37,18 @@ def test_files_outside_outputs_are_named_unless_they_came_with_the_snapshot(tmp_
 
 def test_a_run_without_outputs_keeps_nothing(tmp_path: Path) -> None:
     assert kept_files(RunFolder(tmp_path)) == {}
+
+
+def test_a_file_that_no_tree_takes_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
+    names = ("model.pkl", "Model.pkl", "two\nlines.txt", "back\\slash", os.fsdecode(b"latin\xff.txt"), "fine.txt")
+    folder = folder_with(tmp_path, *(f"work/outputs/{name}" for name in names))
+    kept = kept_files(folder)
+    assert sorted(kept.keys() - refused_files(kept).keys()) == ["outputs/Model.pkl", "outputs/fine.txt"]
+    assert "only in case" in refused_files(kept)["outputs/model.pkl"]
+
+
+def test_a_name_that_is_no_text_can_be_sent(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, os.path.join("work", os.fsdecode(b"latin\xff")), "work/two\nlines")
+    names = left_behind(folder, set())
+    assert names == ["latin\\udcff", "two\\nlines"]
+    assert as_text("ü 日") == "ü 日"

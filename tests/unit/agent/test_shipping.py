@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,13 @@ async def test_all_that_a_run_wrote_is_sent_when_it_has_ended(tmp_path: Path) ->
     assert server.logs == {STD_LOG: b"hello\n", "logs/late.log": b"late\n"}
     assert server.ended == {STD_LOG, "logs/late.log"}
     assert [event.metric.metric for event in server.received] == ["a"]
+
+
+async def test_a_log_whose_name_no_server_takes_does_not_stop_the_others(tmp_path: Path) -> None:
+    server, folder, ended = StoredReports(), RunFolder(tmp_path), asyncio.Event()
+    (folder.work / "logs").mkdir(parents=True)
+    for name in ("two\nlines.log", os.fsdecode(b"latin\xff.log"), "fine.log"):
+        (folder.work / "logs" / name).write_bytes(b"line\n")
+    ended.set()
+    await Shipping(server, folder).until(ended)  # type: ignore[arg-type]
+    assert server.ended == {STD_LOG, "logs/fine.log"}

@@ -104,6 +104,20 @@ def test_sources_are_built_only_when_allowed_and_after_wheels(answers: Install) 
     assert lock.source_builds
 
 
+def test_of_a_failed_build_the_reason_is_its_last_line() -> None:
+    printed = ("[stdout]", "running egg_info", "[stderr]", "Traceback (most recent call last):", "KeyError: 'x'")
+    errors = (
+        "error: Failed to build `nu==1.0`",
+        "  cause: The build backend returned an error",
+        *(f"         {line}" for line in printed),
+        "hint: set no-build-isolation",
+    )
+    lines = uv.reason(Finished(1, "", errors)).splitlines()
+    assert [line.strip() for line in lines] == [
+        "Failed to build `nu==1.0`", "cause: The build backend returned an error", "KeyError: 'x'",
+    ]  # fmt: skip
+
+
 def test_a_silent_index_is_no_verdict(answers: Install) -> None:
     answers(
         Finished(

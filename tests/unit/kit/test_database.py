@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition
-from orris_kit.database import UtcDateTime, open_database, read, write
+from orris_kit.database import UtcDateTime, open_database, partial_index, read, write
 from orris_kit.migration import differences, migrate
 
 FIRST = """
@@ -212,3 +212,15 @@ def test_a_moment_without_a_time_zone_is_refused(engine: sa.Engine) -> None:
     runs = tables().tables["runs"]
     with pytest.raises(sa.exc.StatementError, match="time zone"), write(engine) as connection:
         connection.execute(runs.insert().values(id="r", time=datetime(2026, 1, 1)))  # noqa: DTZ001  # the mistake
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "postgresql+psycopg://"])
+def test_a_partial_index_is_one_in_every_database(url: str) -> None:
+    metadata = tables()
+    time = metadata.tables["runs"].c.time
+    partial_index("runs_timed", time, where=time.is_not(None))
+    statements: list[str] = []
+    dialect = sa.make_url(url).get_dialect()()
+    mocked = sa.create_mock_engine(url, lambda made, *_, **__: statements.append(str(made.compile(dialect=dialect))))
+    metadata.create_all(mocked, checkfirst=False)
+    assert statements[-1] == "CREATE INDEX runs_timed ON runs (time) WHERE time IS NOT NULL"

@@ -42,6 +42,8 @@ def test_a_command_is_split_like_a_shell_would_without_one() -> None:
         ({"arguments": "--kernel linear"}, "arguments"),
         ({"script": None, "command": "python 'open"}, "command"),
         ({"max_run_duration_seconds": 0}, "max_run_duration_seconds"),
+        ({"max_run_duration_seconds": float("nan")}, "max_run_duration_seconds"),
+        ({"max_run_duration_seconds": 1e99}, "max_run_duration_seconds"),
     ],
 )
 def test_the_error_names_the_field(folder: Path, changes: dict[str, Any], field: str) -> None:

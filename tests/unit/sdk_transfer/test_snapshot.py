@@ -133,6 +133,14 @@ def test_a_link_to_nowhere_is_left_out_with_a_warning(folder: Path) -> None:
         assert snapshot(folder) == {}
 
 
+def test_many_links_to_the_outside_are_one_warning(folder: Path) -> None:
+    for name in "abc":
+        (folder / name).symlink_to("/etc")
+    with pytest.warns(UserWarning, match=r"a is a link to /etc.*\(so are 2 other links\)") as caught:
+        snapshot(folder)
+    assert len(caught) == 1
+
+
 def test_ignored_links_give_no_warning(folder: Path) -> None:
     put(folder, ".amlignore", content="link")
     (folder / "link").symlink_to("/etc")

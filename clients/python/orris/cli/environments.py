@@ -103,7 +103,10 @@ def create(
     workspace: InWorkspace = None,
     json: AsJson = False,
 ) -> None:
-    """Register an environment: a new version if it differs from the latest one."""
+    """Register an environment.
+
+    It becomes a new version if it differs from the latest one.
+    """
     described = environment_from(name, conda, requirements, package, python)
     if described is None:
         raise typer.BadParameter("say what is in it: --conda, --requirements, --package or --python")

@@ -19,7 +19,10 @@ def init(
     workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", help="Name of the workspace.")] = "default",
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder that will belong to it.")] = Path("."),
 ) -> None:
-    """Create a workspace if need be, and write `.azureml/config.json`, by which scripts find it."""
+    """Create a workspace if need be, and a config.json that names it.
+
+    Scripts below the folder find their workspace by `.azureml/config.json`.
+    """
     from orris.sdk.workspace import Workspace
 
     file = Workspace.create(workspace, exist_ok=True).write_config(folder)

@@ -76,7 +76,10 @@ def token(
     subject: Annotated[str, typer.Option(help="Who holds a new token, for records.")] = "",
     workspace: InWorkspace = None,
 ) -> None:
-    """Print the token that is used here, or a new one: `orris token --role reader --days 7`."""
+    """Print the token that is used here, or a new one.
+
+    A new one has a role and an end: `orris token --role reader --days 7`.
+    """
     from orris.sdk.connection import Connection
     from orris.sdk.tokens import create_token
 

@@ -49,7 +49,7 @@ def conclude(run: Run) -> None:
         seconds = run.message.end_time.ToNanoseconds() - run.message.start_time.ToNanoseconds()
         took = f" after {duration(max(0, seconds) / 1e9)}"
     for warning in run.warnings:
-        say(f"warning: {warning}")
+        say(warning if warning.startswith("WARNING: ") else f"warning: {warning}")
     colour = {"Completed": typer.colors.GREEN, "Failed": typer.colors.RED}.get(run.status, typer.colors.YELLOW)
     status = typer.style(run.status, fg=colour) if sys.stderr.isatty() else run.status
     say(f"{status}{took}: {run.error}" if run.error else f"{status}{took}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import typer
 
 from orris.cli import agents, endpoints, environments, init, instance, models, predict, runs, submit
-from orris.cli.failures import Commands
+from orris.cli.failures import Commands, say
 
 app = typer.Typer(
     cls=Commands,
@@ -25,4 +27,5 @@ for commands in (instance, init, submit, endpoints, predict):
 
 def main() -> None:
     """Run the command line; exits with the codes that `orris.cli.failures` lists."""
+    warnings.showwarning = lambda message, *_where, **_more: say(f"warning: {message}")
     app()

@@ -40,7 +40,10 @@ def list_(
 
 @app.command()
 def show(model: Name, workspace: InWorkspace = None, json: AsJson = False) -> None:
-    """Show a model: where it came from, what it takes, and whether it is served as ONNX."""
+    """Show a model.
+
+    Where it came from, what it takes, and whether it is served as ONNX.
+    """
     from orris.sdk.model import Model
 
     found = Model(open_workspace(workspace), model)
@@ -67,8 +70,8 @@ def show(model: Name, workspace: InWorkspace = None, json: AsJson = False) -> No
             "inputs": len(signature.inputs) or "",
             "onnx": f"{report.state}: {report.message}" if report.message else report.state,
             "compared": [
-                f"{each.method}: {each.different} of {each.compared} differ, "
-                f"at most by {each.max_absolute_difference:.3g}"
+                f"{each.method}: {each.different} of {each.compared} differ"
+                + (f", at most by {each.max_absolute_difference:.3g}" if each.max_absolute_difference else "")
                 for each in report.parity
             ],
         }

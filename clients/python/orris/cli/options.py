@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -105,4 +106,10 @@ def environment_from(
         return Environment.from_pip_requirements(name, requirements, version)
     if packages or version:
         return Environment(name, pip_packages=packages or (), python_version=version)
-    return Environment.from_existing_interpreter(name, python) if python else None
+    return Environment.from_existing_interpreter(name, _absolute(python)) if python else None
+
+
+def _absolute(interpreter: str) -> str:
+    """Return the interpreter as it is found from anywhere: not resolved, for a virtual environment's is a link."""
+    path = os.path.expanduser(interpreter)
+    return os.path.abspath(path) if os.sep in path else path

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orris.runs.v1.workspaces_service_pb2_grpc import WorkspaceServiceStub
 
 NO_INSTANCE = "no Orris is running here: start one with `orris up`, or set ORRIS_ADDRESS"
+NOUNS = ("ARTIFACTS", "IMAGES", "RUNS", "MODELS", "INFERENCE")
 
 # gRPC would report each fork of a notebook or joblib on standard error. It reads this when it is imported, after this.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -41,6 +42,8 @@ class Connection:
     def find(cls, address: str | None = None) -> Connection:
         """Return the connection to `address`, else to ORRIS_ADDRESS, else to the instance that runs here.
 
+        Where none of them is given, ORRIS_<NOUN>_ADDRESS says for each service where it is.
+
         The token is ORRIS_TOKEN, else what is in the file ORRIS_TOKEN_FILE, else the local instance's, which no
         other address ever gets to see. Raises Unavailable when there is no instance, Unauthenticated when a token
         file cannot be read.
@@ -48,9 +51,9 @@ class Connection:
         instance = find_instance()
         address = address or os.environ.get("ORRIS_ADDRESS")
         if address is None or address == "":
-            if instance is None:
+            if instance is None and not any(map(_address_of, NOUNS)):
                 raise Unavailable(NO_INSTANCE, reason="NO_INSTANCE")
-            address = instance.address
+            address = "" if instance is None else instance.address
         token = os.environ.get("ORRIS_TOKEN")
         if not token and (file := os.environ.get("ORRIS_TOKEN_FILE")):
             token = _read_token(Path(file), "ORRIS_TOKEN_FILE")
@@ -107,7 +110,9 @@ class Connection:
         # A channel does not survive a fork: a child process makes its own.
         key = (os.getpid(), kind)
         if key not in self._stubs:
-            address = os.environ.get(f"ORRIS_{noun}_ADDRESS") or self.address
+            address = _address_of(noun) or self.address
+            if not address:
+                raise Unavailable(f"set ORRIS_{noun}_ADDRESS, or ORRIS_ADDRESS for all services", reason="NO_INSTANCE")
             make: Any = kind
             self._stubs[key] = make(shared_channel(address, self.token))
         stub: StubT = self._stubs[key]
@@ -115,6 +120,10 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self.address!r})"
+
+
+def _address_of(noun: str) -> str:
+    return os.environ.get(f"ORRIS_{noun}_ADDRESS", "")
 
 
 def _read_token(path: Path, what: str) -> str:

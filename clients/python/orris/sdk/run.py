@@ -96,6 +96,16 @@ class Run:
         return moment(self.message.create_time)
 
     @property
+    def started(self) -> datetime | None:
+        """When its program began (UTC); None before."""
+        return moment(self.message.start_time)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When its program ended (UTC); None before."""
+        return moment(self.message.end_time)
+
+    @property
     def tags(self) -> dict[str, str]:
         return dict(self.message.tags)
 

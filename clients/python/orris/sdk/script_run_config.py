@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.
 DEFAULT_ENVIRONMENT = "orris-sklearn"
+LONGEST_SECONDS = 366 * 86_400  # what the service takes
 
 
 @dataclass
@@ -76,8 +77,9 @@ class ScriptRunConfig:
             raise InvalidArgument(
                 f"script: {self.script} lies outside of {folder.resolve()}; set source_directory", field="script"
             )
-        if self.max_run_duration_seconds is not None and self.max_run_duration_seconds <= 0:
+        if self.max_run_duration_seconds is not None and not 0 < self.max_run_duration_seconds <= LONGEST_SECONDS:
             raise InvalidArgument(
-                "max_run_duration_seconds: give seconds, more than 0", field="max_run_duration_seconds"
+                f"max_run_duration_seconds: give seconds, more than 0 and at most {LONGEST_SECONDS:,}",
+                field="max_run_duration_seconds",
             )
         _ = self.argument_texts, self.command_texts

@@ -50,6 +50,7 @@ class _Walk:
         self._start = os.fspath(folder)
         self._ignore = Ignore.of(folder)
         self._entered = 0
+        self._left_out: list[str] = []
 
     def files(self) -> dict[str, tuple[Path, int]]:
         """Return path in the snapshot -> path on this machine and size."""
@@ -57,6 +58,8 @@ class _Walk:
         for name, path, size in self._below(self._start, "", (self._top,)):
             found[name] = (Path(path), size)
             self._check_count(len(found))
+        if self._left_out:
+            _warn_of(self._left_out)
         return found
 
     def _below(self, folder: str, prefix: str, parents: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
@@ -85,10 +88,10 @@ class _Walk:
         try:
             found = os.stat(target)
         except OSError:
-            _warn(f"{name} is a link that leads nowhere; it is left out of the snapshot")
+            self._left_out.append(f"{name} is a link that leads nowhere")
             return
         if os.path.commonpath((self._top, target)) != self._top:
-            _warn(f"{name} is a link to {target}, outside the source directory; it is left out of the snapshot")
+            self._left_out.append(f"{name} is a link to {target}, outside the source directory")
         elif stat.S_ISREG(found.st_mode):
             yield _checked(name), path, found.st_size
         elif stat.S_ISDIR(found.st_mode) and target not in parents:
@@ -116,8 +119,9 @@ def _checked(name: str) -> str:
     return name
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=2)
+def _warn_of(left_out: list[str]) -> None:
+    more = f" (so are {len(left_out) - 1} other links)" if len(left_out) > 1 else ""
+    warnings.warn(f"{left_out[0]}; it is left out of the snapshot{more}", stacklevel=2)
 
 
 def _too_large(folder: Path, found: dict[str, tuple[Path, int]], total: int, limit: int) -> ResourceExhausted:

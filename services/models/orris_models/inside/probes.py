@@ -78,7 +78,8 @@ def _sample_rows(sample, signature):
     names = [column["name"] for column in signature["inputs"]]
     listed = [[row.get(name) for name in names] if isinstance(row, dict) else row for row in sample]
     if any(not isinstance(row, list) or len(row) != len(names) for row in listed):
-        raise SystemExit("the sample's rows must have %d columns: %s" % (len(names), ", ".join(names) or "numbers"))
+        what = ", ".join(filter(None, names)) or "numbers"
+        raise SystemExit("the sample's rows must have %d columns: %s" % (len(names), what))
     rows = np.full((len(listed), len(names)), None, dtype=object)
     for index, row in enumerate(listed):
         rows[index, :] = row

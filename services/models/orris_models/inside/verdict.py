@@ -99,12 +99,15 @@ def _verified(graph, compared, chosen):
 def _different(compared):
     worst = [one for one in compared if one["different"]]
     parts = [
-        "%s differs on %d of %d (by up to %.3g)" % (
-            one["method"], one["different"], one["compared"], one["max_absolute_difference"],
-        )
-        for one in worst
-    ]  # fmt: skip
+        "%s differs on %d of %d%s" % (one["method"], one["different"], one["compared"], _size(one)) for one in worst
+    ]
     return {"verdict": "DIFFERENT", "message": "%s; the original is served" % ", ".join(parts), "parity": compared}
+
+
+def _size(compared):
+    """Say how large a difference is; labels differ without a size."""
+    largest = compared["max_absolute_difference"]
+    return " (by up to %.3g)" % largest if largest else ""
 
 
 def _unsupported(reason):

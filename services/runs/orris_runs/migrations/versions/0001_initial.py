@@ -143,7 +143,7 @@ def upgrade() -> None:
         ["key"],
         unique=False,
         sqlite_where=sa.text("to_archive IS 1"),
-        postgresql_where=sa.text("to_archive IS 1"),
+        postgresql_where=sa.text("to_archive IS true"),
     )
     op.create_table(
         "metrics",

@@ -1,0 +1,43 @@
+"""The models that a run registers."""
+
+import os
+
+from ._placeholder import explain
+from ._requests import ask
+
+
+class RunModels:
+    """How a run registers models. Needs the run's `_folder`."""
+
+    def register_model(self, model_name, model_path=None, tags=None, properties=None, model_framework=None,
+                       model_framework_version=None, description=None, datasets=None, sample_input_dataset=None,
+                       sample_output_dataset=None, resource_configuration=None, sample_input=None,
+                       **kwargs):  # fmt: skip
+        """Register a file or folder of this run (by default the one named like the model) and return the model.
+
+        `model_path` is relative to the run's working directory, as `outputs/model.joblib`, or the name of a kept file.
+        `sample_input` (rows, also as an array) is what the model's conversion is checked with.
+        Raises UserErrorException when it is refused, ServiceException when nobody answers.
+        """
+        for argument in ("datasets", "sample_input_dataset", "sample_output_dataset"):
+            if locals()[argument]:
+                raise explain("register_model(%s=...)" % argument)
+        params = dict(
+            kwargs,
+            model_name=model_name,
+            model_path=self._relative(model_name if model_path is None else model_path),
+            tags=tags,
+            properties=properties,
+            model_framework=model_framework,
+            model_framework_version=model_framework_version,
+            description=description,
+            sample_input=sample_input,
+            resource_configuration=getattr(resource_configuration, "__dict__", resource_configuration),
+        )
+        from ._model import registered
+
+        answer = ask(self._folder, "register_model", {key: value for key, value in params.items() if value is not None})
+        return registered(dict(params, name=model_name), answer)
+
+    def _relative(self, path) -> str:
+        return os.path.relpath(os.path.join(self._folder, "work", str(path)), os.path.join(self._folder, "work"))

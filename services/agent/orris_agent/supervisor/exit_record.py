@@ -1,0 +1,34 @@
+"""exit.json: how the run ended."""
+
+import json
+import os
+import resource
+
+from orris_agent.supervisor.files import write_file
+from orris_agent.supervisor.system import LINUX, signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orris_agent.supervisor.run import Run
+
+
+def record(run: "Run", reason: "str | None", message: str) -> None:
+    """Write exit.json, with the room that was reserved for it."""
+    code = number = None
+    if run.status is not None:
+        number = os.WTERMSIG(run.status) if os.WIFSIGNALED(run.status) else None
+        code = os.WEXITSTATUS(run.status) if number is None else None
+    if number == signal.SIGKILL and not (reason or message):
+        message = "ended by SIGKILL from outside: the machine may have run out of memory"
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = {
+        "exit_code": code,
+        "signal": number,
+        "reason": reason,
+        "message": message[:4000],
+        "start_time": run.start_time,
+        "end_time": run.end_time,
+        "max_rss_bytes": used.ru_maxrss * (1024 if LINUX else 1),
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+    }
+    write_file(run.folder, "exit.json", json.dumps(result).encode() + b"\n")

@@ -1,0 +1,71 @@
+"""The run: its main process and the reasons to end it."""
+
+import os
+import time
+
+from orris_agent.supervisor.lease import LOOK_SECONDS, Lease
+from orris_agent.supervisor.program import start_program
+from orris_agent.supervisor.signals import Signals
+from orris_agent.supervisor.system import LINUX
+from orris_agent.supervisor.tree import descendants
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Run:
+    """The run in `folder`, started or not."""
+
+    def __init__(self, folder: str, command: "dict[str, Any]") -> None:
+        self.folder = folder
+        self.command = command
+        self.limit = command.get("time_limit_seconds")  # type: float | None
+        self.pid = 0
+        self.status = None  # type: int | None  # as waitpid gives it
+        self.start_time = self.end_time = time.time()
+        self.started_at = time.monotonic()
+        self.lease = Lease(folder)
+        self.signals = Signals()
+
+    def start(self) -> None:
+        """Start the main process. Raises CannotStart."""
+        self.start_time, self.started_at = time.time(), time.monotonic()
+        self.pid = start_program(self.folder, self.command)
+
+    def reason_to_end(self) -> "str | None":
+        """Say why the run must end now, if it must."""
+        if self.signals.cancel_requested:
+            return "canceled"
+        if self.lease.seconds_left() <= 0:
+            return "lease_lost"
+        if self._limit_seconds() <= 0:
+            return "time_limit"
+        return None
+
+    def _limit_seconds(self) -> float:
+        return float("inf") if self.limit is None else self.started_at + self.limit - time.monotonic()
+
+    def watch(self) -> "str | None":
+        """Return when the main process has ended (None) or must be ended (the reason)."""
+        while True:
+            self.reap()
+            if self.status is not None:
+                return None
+            reason = self.reason_to_end()
+            if reason:
+                return reason
+            self.signals.sleep(min(LOOK_SECONDS, self.lease.seconds_left(), self._limit_seconds()))
+
+    def reap(self) -> bool:
+        """Collect processes that ended; return whether any of the run's are left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                # A subreaper without children has no descendants either.
+                return not LINUX and bool(descendants(self.pid))
+            if pid == 0:
+                return True
+            if pid == self.pid:
+                self.status, self.end_time = status, time.time()

@@ -1,0 +1,35 @@
+"""What differs between operating systems, and what Python has no function for."""
+
+import sys
+
+TYPE_CHECKING = False  # importing typing takes longer than all of the supervisor
+if TYPE_CHECKING:
+    import signal
+else:
+    try:
+        import _signal as signal  # the `signal` module around it imports enum: 5 ms
+    except ImportError:
+        import signal
+
+__all__ = ["LINUX", "adopt_orphans", "die_with_parent", "signal"]
+
+LINUX = sys.platform.startswith("linux")
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of descendants whose parent has ended (Linux only)."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have this process killed when its parent ends (Linux only)."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if LINUX:
+        import ctypes
+
+        if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl(%d)" % option)

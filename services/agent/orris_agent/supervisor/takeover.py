@@ -1,0 +1,48 @@
+"""How a process becomes the supervisor of a run."""
+
+import fcntl
+import os
+import time
+
+from orris_agent.supervisor.command import read_command
+from orris_agent.supervisor.files import reserve, write_file
+from orris_agent.supervisor.run import Run
+from orris_agent.supervisor.system import LINUX, adopt_orphans
+from orris_agent.supervisor.tree import stat_fields
+
+
+def detach(keep: int) -> None:
+    """Leave the session, the directory and the open files of whoever started this, but for the descriptor `keep`."""
+    os.setsid()
+    os.umask(0o077)
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    names = "/proc/self/fd" if LINUX else "/dev/fd"
+    for number in [int(name) for name in os.listdir(names)]:
+        if number > 2 and number != keep:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # the one that listed them
+
+
+def take_over(folder: str) -> "Run | None":
+    """Become the supervisor of the run in `folder`; None when it has or had one."""
+    lock = os.open(folder, os.O_RDONLY)
+    locked = False
+    while not locked:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held for life
+            locked = True
+        except BlockingIOError:
+            time.sleep(0.01)  # another supervisor is about to write its file
+        if os.path.exists(os.path.join(folder, "supervisor.json")):
+            return None
+    adopt_orphans()
+    run = Run(folder, read_command(folder))
+    ticks = int(stat_fields(os.getpid())[19]) if LINUX else 0
+    reserve(folder, "exit.json")
+    write_file(folder, "supervisor.json", b'{"pid": %d, "start_ticks": %d}\n' % (os.getpid(), ticks))
+    return run

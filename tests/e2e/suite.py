@@ -1,0 +1,86 @@
+"""The services and an agent as processes of their own, as an installation on several machines has them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+SERVICES = ("artifacts", "images", "runs", "models", "inference")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Suite:
+    """Five services and an agent, each with a home of its own; what they share are keys and addresses."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.keys = root / "runs"
+        self.addresses = {f"ORRIS_{noun.upper()}_ADDRESS": f"127.0.0.1:{free_port()}" for noun in SERVICES}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *nouns: str) -> None:
+        """Start services in this order, without waiting for any of them."""
+        for noun in nouns:
+            with (self.root / f"{noun}.log").open("ab") as log:
+                command = [sys.executable, "-m", f"orris_{noun}"]
+                process = subprocess.Popen(command, env=self._environment(noun), stdout=log, stderr=log)
+            self._processes[noun] = process
+
+    def kill(self, *nouns: str) -> None:
+        """Kill services (SIGKILL)."""
+        for noun in nouns:
+            self._processes[noun].kill()
+            self._processes[noun].wait()
+
+    def restart(self, *nouns: str) -> None:
+        """Kill services and start them again."""
+        self.kill(*nouns)
+        self.start(*nouns)
+
+    def close(self) -> None:
+        """Ask all to end, and see to it."""
+        with ExitStack() as stack:
+            for process in self._processes.values():
+                process.terminate()
+                stack.callback(process.wait, 20)
+
+    def log(self, noun: str) -> str:
+        """Return what a service has written."""
+        return (self.root / f"{noun}.log").read_text(errors="replace")
+
+    def until_up(self, seconds: float = 20.0) -> None:
+        """Wait until all services listen."""
+        end = time.monotonic() + seconds
+        for address in self.addresses.values():
+            host, port = address.rsplit(":", 1)
+            while True:
+                try:
+                    socket.create_connection((host, int(port)), timeout=1).close()
+                except OSError:
+                    assert time.monotonic() < end, f"nobody listens at {address}"
+                    time.sleep(0.05)
+                else:
+                    break
+
+    def _environment(self, noun: str) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORRIS_")}
+        token = "agent.token" if noun == "agent" else "service.token"
+        mine = {
+            "ORRIS_HOME": str(self.root / noun),
+            "ORRIS_PUBLIC_KEY": str(self.keys / "signing.pub"),
+            "ORRIS_TOKEN_FILE": str(self.keys / token),
+            "ORRIS_AGENT_NAME": "suite",
+        }
+        address = self.addresses.get(f"ORRIS_{noun.upper()}_ADDRESS")
+        return {**inherited, **self.addresses, **mine, **({f"ORRIS_{noun.upper()}_LISTEN": address} if address else {})}
