@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from orris.errors import FailedPrecondition
 from orris_kit.lifecycle import stop_signals
 from orris_kit.logging import get_logger
 from orris_standalone import instance, ports, stopping
@@ -16,26 +18,38 @@ from orris_standalone.config import Settings
 log = get_logger(__name__)
 
 HOST = "127.0.0.1"
+LISTEN_ATTEMPTS = 3
 NOUNS = ("artifacts", "images", "runs", "models", "inference")
 
 
 async def run(settings: Settings, on_ready: Callable[[instance.Instance], None] = lambda _: None) -> None:
     """Serve until SIGTERM or SIGINT. Raises FailedPrecondition when another instance uses the home."""
-    home = settings.home
-    with instance.held(home):
+    with instance.held(settings.home):
         async with stop_signals() as stop:
-            chosen = ports.choose(home, settings.port, settings.http_port)
-            here = _describe(home, chosen)
-            _tell_services(home, chosen)
-            from orris_standalone.installation import services
+            for attempt in range(LISTEN_ATTEMPTS):
+                try:
+                    await _serve(settings, stop, on_ready)
+                    return
+                except FailedPrecondition as error:
+                    # Between the choice of a port and its use, another instance may have taken it.
+                    if error.reason != "CANNOT_LISTEN" or attempt == LISTEN_ATTEMPTS - 1:
+                        raise
 
-            async with services(settings, here.address) as inference, kept_running(home, _agent_settings(home, here)):
-                instance.write(home, here)
-                on_ready(here)
-                await stop.wait()
-                log.info("stopping")
-                await inference.aclose()
-                await stopping.end_all_runs(here)
+
+async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[instance.Instance], None]) -> None:
+    home = settings.home
+    chosen = ports.choose(home, settings.port, settings.http_port)
+    here = _describe(home, chosen)
+    _tell_services(home, chosen)
+    from orris_standalone.installation import services
+
+    async with services(settings, here.address) as inference, kept_running(home, _agent_settings(home, here)):
+        instance.write(home, here)
+        on_ready(here)
+        await stop.wait()
+        log.info("stopping")
+        await inference.aclose()
+        await stopping.end_all_runs(here)
 
 
 def _describe(home: Path, chosen: ports.Ports) -> instance.Instance:
