@@ -9,6 +9,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,11 +47,15 @@ def find_python36() -> str | None:
     return next((path for path in (*known, "python3.6") if command(path, "-c", "")() is None), None)
 
 
+# Asks the package index for a small package, and installs nothing.
+DRY_RUN = ("pip", "install", "--dry-run", "--quiet", "--no-cache", "--no-deps", "--reinstall")
+
 PROBES: dict[str, Callable[[], str | None]] = {
     "docker": command("docker", "version"),
     "grpcurl": program("grpcurl"),
     "h2load": program("h2load"),
     "minio": setting("ORRIS_TEST_S3"),
+    "pypi": command(str(Path(sys.executable).with_name("uv")), *DRY_RUN, "--python", sys.executable, "iniconfig"),
     "postgres": setting("ORRIS_TEST_POSTGRES"),
     "python3.6": lambda: None if find_python36() else "no python3.6 on PATH or in pyenv",
     "registry": setting("ORRIS_TEST_REGISTRY"),

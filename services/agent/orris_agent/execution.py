@@ -155,14 +155,12 @@ class Execution:
         kept = {path: file for path, file in kept.items() if path not in refused}
         if kept:
             outcome.outputs = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.upload(kept))
-        snapshot = await self._reached(
-            runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot)
-        )
+        snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
         outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot))
         return outcome
 
     async def _reached(self, state: runs.Run.State.ValueType, transfer: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Return what a transfer does; while the artifacts service is away, say so and try again: the lease limits it."""
+        """Return what a transfer gives; while the artifacts service is away, say so and try again."""
         while True:
             try:
                 return await transfer()

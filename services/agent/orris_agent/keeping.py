@@ -37,7 +37,7 @@ def left_behind(folder: RunFolder, snapshot: Collection[str]) -> list[str]:
     found = (
         path
         for path, _ in _files(folder.work, folder.root)
-        if path not in snapshot and path.split("/", 1)[0] not in KEPT_FOLDERS
+        if path not in snapshot and not path.startswith(tuple(f"{name}/" for name in KEPT_FOLDERS))
     )
     return [as_text(path) for path in sorted(found)[:MOST_LEFT_BEHIND]]
 

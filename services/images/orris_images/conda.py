@@ -15,8 +15,8 @@ def parse_conda(text: str, name: str = "conda_file", *, strict: bool = False) ->
     """Read the YAML of a conda environment; errors name the place as `conda_file.dependencies[2]`.
 
     `python` among the dependencies becomes the Python asked for, the section `pip` the packages, `variables` the
-    environment variables. `dependencies` must be there. Other keys than these, `channels` and `dependencies` say nothing about the environment and
-    are ignored.
+    environment variables. `dependencies` must be there, `channels` may; other keys say nothing about the environment
+    and are ignored.
 
     Raises InvalidArgument when it is not such a file.
     """

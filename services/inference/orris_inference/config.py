@@ -17,6 +17,7 @@ class Settings(ServiceSettings):
     public_url: what scoring URIs begin with where clients reach it by another name, for example behind a proxy.
     allow_open_endpoints: whether endpoints without keys answer callers on other machines.
     onnx_threads: threads of one graph.
+    load_time_limit: how long a replica may take to load its model, in seconds.
     """
 
     model_config = settings_of("inference")
@@ -27,6 +28,7 @@ class Settings(ServiceSettings):
     allow_open_endpoints: bool = False
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     onnx_threads: Annotated[int, Field(ge=1, le=64)] = 1
+    load_time_limit: Annotated[float, Field(gt=0)] = 600
     pool: str = ""
     models_address: Listen = Field(default=HERE, validation_alias="ORRIS_MODELS_ADDRESS")
     runs_address: Listen = Field(default=HERE, validation_alias="ORRIS_RUNS_ADDRESS")

@@ -30,9 +30,13 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long is waited, in seconds. A replica that answered for `settled` begins with the shortest pause again."""
+    """How long is waited, in seconds. A replica that answered for `settled` begins with the shortest pause again.
+
+    load: for a program that runs to have loaded its model and say where it answers.
+    """
 
     place: float = 5.0
+    load: float = 600.0
     first_pause: float = 1.0
     longest_pause: float = 60.0
     settled: float = 60.0
@@ -136,14 +140,27 @@ class Keeper:
         copying = asyncio.create_task(self._copy_log(run))
         try:
             following = tools.replicas.follow(run, tools.patience.place, self._unschedulable)
-            async with aclosing(following) as changes:
+            async with aclosing(following) as changes, asyncio.timeout(None) as limit:
                 async for replica in changes:
                     await self._take(replica, version)
+                    limit.reschedule(self._load_until(replica, limit.when()))
             await asyncio.wait((copying,), timeout=5)  # its last lines belong to the endpoint's log, and to the error
             return replica
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            reason = f"the model was not loaded within {tools.patience.load:g} s"
+            await tools.replicas.runs.cancel(run, reason)
+            return Replica(run, Stage.ENDED, reason=reason, users_fault=True)
         finally:
             copying.cancel()
             await self._withdraw()
+
+    def _load_until(self, replica: Replica, known: float | None) -> float | None:
+        """Return when, by the loop's clock, a replica must answer; None for one that does, or has not begun."""
+        if self._backend is not None or replica.stage is not Stage.RUNNING:
+            return None
+        return known or asyncio.get_running_loop().time() + self._tools.patience.load
 
     async def _order(self, version: ModelVersion) -> None:
         run = await self._tools.replicas.start(self._deployment, version)

@@ -54,6 +54,7 @@ async def open_service(
     store = artifacts.Artifacts(await channel(settings.artifacts_address, artifacts.SERVICE))
     agents = runs.Runs(await channel(settings.runs_address, runs.SERVICE))
     replicas = Replicas(store, agents, settings.pool)
+    patience = patience or Patience(load=settings.load_time_limit)
     keepers = Keepers(core, registry, Graphs(store, settings.onnx_threads), replicas, routes, patience)
     stack.push_async_callback(keepers.stop)
     await keepers.start()

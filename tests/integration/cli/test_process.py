@@ -32,6 +32,16 @@ def test_help_is_there_at_once() -> None:
     assert min(seconds() for _ in range(4)) < 0.5
 
 
+def test_a_warning_is_one_line_without_code(server: FakeOrris, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORRIS_WORKSPACE", "lab")
+    (source / "link").symlink_to("/etc")
+    command = [*ORRIS, "submit", "--no-wait", "train.py"]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stderr == (
+        "warning: link is a link to /etc, outside the source directory; it is left out of the snapshot\n"
+    )
+
+
 @pytest.mark.parametrize("command", [["submit", "train.py"], ["runs", "logs", "-f", "latest"]])
 def test_ctrl_c_leaves_the_run_alone_says_so_and_exits_with_130(
     server: FakeOrris, source: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]

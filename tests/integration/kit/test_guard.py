@@ -42,6 +42,11 @@ async def test_without_a_valid_token_no_kind_of_call_reaches_its_handler(setup: 
         _ = [each async for each in stub.Talk(stream(Echo()))]
 
 
+async def test_who_has_no_token_is_told_where_to_put_one(setup: Setup) -> None:
+    with pytest.raises(errors.Unauthenticated, match=r"ORRIS_TOKEN.*authorization: Bearer"):
+        await setup.stub(None).Say(Echo())
+
+
 async def test_a_role_that_is_not_admitted_is_refused(setup: Setup) -> None:
     with pytest.raises(errors.PermissionDenied) as caught:
         await setup.stub("reader").Say(Echo())

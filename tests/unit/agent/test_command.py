@@ -60,3 +60,8 @@ def test_azures_names_are_set() -> None:
     result = variables(lease(), {})
     assert result["AZUREML_RUN_ID"] == result["ORRIS_RUN_ID"] == "e_1_00000000"
     assert (result["AZUREML_ARM_WORKSPACE_NAME"], result["AZUREML_ARM_PROJECT_NAME"]) == ("main", "e")
+
+
+def test_a_run_that_uses_grpc_may_fork() -> None:
+    """The agent itself switches that off for its own process."""
+    assert "GRPC_ENABLE_FORK_SUPPORT" not in variables(lease(), {"GRPC_ENABLE_FORK_SUPPORT": "0"})

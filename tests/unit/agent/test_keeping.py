@@ -35,6 +35,11 @@ def test_files_outside_outputs_are_named_unless_they_came_with_the_snapshot(tmp_
     assert left_behind(folder, {"train.py"}) == ["model.joblib"]
 
 
+def test_a_file_in_the_place_of_the_outputs_folder_is_named(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, "work/outputs")
+    assert (kept_files(folder), left_behind(folder, set())) == ({}, ["outputs"])
+
+
 def test_a_run_without_outputs_keeps_nothing(tmp_path: Path) -> None:
     assert kept_files(RunFolder(tmp_path)) == {}
 

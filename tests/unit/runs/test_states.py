@@ -14,6 +14,10 @@ def test_nothing_follows_a_final_state() -> None:
     assert not any(may_follow(state, new) for state, new in itertools.product(FINAL, State))
 
 
+def test_a_run_that_is_finalizing_may_say_what_it_waits_for() -> None:
+    assert may_follow(State.FINALIZING, State.FINALIZING)
+
+
 def test_every_active_state_leads_to_an_end() -> None:
     assert all(may_follow(state, State.CANCELED) for state in ACTIVE - {State.PROVISIONING})
 

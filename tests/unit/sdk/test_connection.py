@@ -10,7 +10,7 @@ import pytest
 
 from orris.errors import InvalidArgument, Unauthenticated, Unavailable
 from orris.sdk.channel import channel_options, open_channel
-from orris.sdk.connection import NO_INSTANCE, Connection
+from orris.sdk.connection import NO_INSTANCE, NOUNS, Connection
 from orris.sdk.instance import default_home, find_instance
 
 VARIABLES = ("ORRIS_ADDRESS", "ORRIS_TOKEN", "ORRIS_TOKEN_FILE", "ORRIS_HOME")
@@ -18,7 +18,7 @@ VARIABLES = ("ORRIS_ADDRESS", "ORRIS_TOKEN", "ORRIS_TOKEN_FILE", "ORRIS_HOME")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in VARIABLES:
+    for name in (*VARIABLES, *(f"ORRIS_{noun}_ADDRESS" for noun in NOUNS)):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ORRIS_HOME", str(tmp_path))
     return tmp_path
@@ -96,3 +96,19 @@ def test_an_address_that_cannot_be_read_is_refused(address: str) -> None:
 @pytest.mark.parametrize(("target", "off"), [("127.0.0.1:1", True), ("[::1]:1", True), ("example.org:1", False)])
 def test_no_proxy_stands_before_this_machine(target: str, off: bool) -> None:
     assert (("grpc.enable_http_proxy", 0) in channel_options(target)) is off
+
+
+def test_the_local_token_is_shown_to_no_service_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instance(home, os.getpid())
+    monkeypatch.setenv("ORRIS_MODELS_ADDRESS", "elsewhere:443")
+    assert Connection.find().token is None
+    monkeypatch.setenv("ORRIS_MODELS_ADDRESS", "127.0.0.1:4000")
+    assert Connection.find().token == "local-token"
+
+
+def test_services_may_be_found_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORRIS_RUNS_ADDRESS", "127.0.0.1:4000")
+    found = Connection.find()
+    assert found.runs is found.runs
+    with pytest.raises(Unavailable, match="ORRIS_MODELS_ADDRESS"):
+        _ = found.models

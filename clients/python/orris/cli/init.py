@@ -19,7 +19,7 @@ def init(
     workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", help="Name of the workspace.")] = "default",
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder that will belong to it.")] = Path("."),
 ) -> None:
-    """Create a workspace if need be, and a config.json that names it.
+    """Make a folder belong to a workspace, new or not.
 
     Scripts below the folder find their workspace by `.azureml/config.json`.
     """

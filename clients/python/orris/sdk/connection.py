@@ -57,7 +57,7 @@ class Connection:
         token = os.environ.get("ORRIS_TOKEN")
         if not token and (file := os.environ.get("ORRIS_TOKEN_FILE")):
             token = _read_token(Path(file), "ORRIS_TOKEN_FILE")
-        elif not token and instance is not None and instance.address == address:
+        elif not token and instance is not None and _goes_to(instance.address, address):
             token = _read_token(instance.token_file, "the token file of the instance running here")
         return cls(address, token or None)
 
@@ -120,6 +120,11 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self.address!r})"
+
+
+def _goes_to(only: str, address: str) -> bool:
+    """Tell whether no service is called elsewhere than at one address."""
+    return all(each == only for each in (address, *filter(None, map(_address_of, NOUNS))))
 
 
 def _address_of(noun: str) -> str:

@@ -4,9 +4,8 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from orris_kit.process import Log
-
 from orris_images.lock import Lock
+from orris_kit.process import Log
 
 
 class Builder(Protocol):

@@ -5,11 +5,10 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from orris_images.lock import Lock
 from orris_kit import virtualenv
 from orris_kit.process import Log
 from orris_kit.virtualenv import LinkMode
-
-from orris_images.lock import Lock
 
 
 class VirtualenvBuilder:

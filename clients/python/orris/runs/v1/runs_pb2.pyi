@@ -247,7 +247,9 @@ class Run(_message.Message):
         STATE_RUNNING: Run._State.ValueType  # 5
         """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING."""
         STATE_FINALIZING: Run._State.ValueType  # 6
-        """The program has ended, its outputs are being kept. Next: COMPLETED, FAILED, CANCELED."""
+        """The program has ended, its outputs are being kept; `state_reason` says what that waits for. Next: COMPLETED, FAILED,
+        CANCELED.
+        """
         STATE_COMPLETED: Run._State.ValueType  # 7
         """The program ended with exit code 0 and its outputs are kept. Final."""
         STATE_FAILED: Run._State.ValueType  # 8
@@ -279,7 +281,9 @@ class Run(_message.Message):
     STATE_RUNNING: Run.State.ValueType  # 5
     """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING."""
     STATE_FINALIZING: Run.State.ValueType  # 6
-    """The program has ended, its outputs are being kept. Next: COMPLETED, FAILED, CANCELED."""
+    """The program has ended, its outputs are being kept; `state_reason` says what that waits for. Next: COMPLETED, FAILED,
+    CANCELED.
+    """
     STATE_COMPLETED: Run.State.ValueType  # 7
     """The program ended with exit code 0 and its outputs are kept. Final."""
     STATE_FAILED: Run.State.ValueType  # 8
