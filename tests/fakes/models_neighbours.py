@@ -58,6 +58,7 @@ class FakeImages(_Images):
     def __init__(self) -> None:
         self.error = ""
         self.refusal = ""
+        self.packages = {"numpy": "2.0", "scikit-learn": "1.5.2"}
         self.overlays: list[images_service_pb2.CreateBuildRequest] = []
 
     @service
@@ -66,10 +67,7 @@ class FakeImages(_Images):
     ) -> images_service_pb2.GetImageResponse:
         if request.name != IMAGE:
             raise NotFound(f"no image {request.name}", reason="IMAGE_NOT_FOUND")
-        packages = [
-            images_pb2.Package(name="numpy", version="2.0"),
-            images_pb2.Package(name="scikit-learn", version="1.5.2"),
-        ]
+        packages = [images_pb2.Package(name=name, version=version) for name, version in self.packages.items()]
         image = images_pb2.Image(name=IMAGE, lock=images_pb2.Lock(packages=packages))
         return images_service_pb2.GetImageResponse(image=image)
 

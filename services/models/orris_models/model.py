@@ -58,6 +58,7 @@ class Signature:
     accepts_nan: bool
     one_dimensional: bool
     classes_json: tuple[str, ...]
+    framework_version: str
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def _signature(found: dict[str, Any]) -> Signature:
         accepts_nan=_truth(found, "accepts_nan"),
         one_dimensional=_truth(found, "one_dimensional"),
         classes_json=tuple(_json_text(each) for each in _list(found, "classes_json", MAX_COLUMNS)),
+        framework_version=_text(found, "framework_version"),
     )
 
 

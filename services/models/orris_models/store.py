@@ -92,4 +92,5 @@ def _signature(stored: dict[str, Any] | None) -> Signature | None:
     return Signature(
         stored["estimator"], tuple(Column(**each) for each in stored["inputs"]), tuple(stored["methods"]),
         stored["accepts_nan"], stored["one_dimensional"], tuple(stored["classes_json"]),
+        stored["framework_version"],
     )  # fmt: skip

@@ -27,6 +27,12 @@ def draft_from(message: pb.ModelVersion, created_by: str) -> Draft:
     )
 
 
+def _recorded(version: Version) -> str:
+    """Return the framework's version as locked, else, where a lock knows no packages, as found when it was examined."""
+    found = version.signature.framework_version if version.signature else ""
+    return version.content.recorded_framework_version or found
+
+
 def version_message(version: Version) -> pb.ModelVersion:
     """Return the message that describes a version."""
     content = version.content
@@ -34,7 +40,7 @@ def version_message(version: Version) -> pb.ModelVersion:
         name=version.name,
         framework=pb.Framework.Value(f"FRAMEWORK_{content.framework}"),
         framework_version=content.framework_version,
-        recorded_framework_version=content.recorded_framework_version,
+        recorded_framework_version=_recorded(version),
         tree=content.tree,
         file=content.file,
         run=content.run,

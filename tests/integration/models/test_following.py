@@ -10,6 +10,7 @@ from typing import Any
 
 import joblib
 import pytest
+import sklearn
 
 from orris.models.v1 import models_pb2, models_service_pb2
 from orris.runs.v1 import runs_pb2
@@ -24,6 +25,7 @@ State = models_pb2.Conversion
 REPORT = {
     "signature": {
         "estimator": "sklearn.svm.SVC",
+        "framework_version": "1.4.0",
         "inputs": [{"name": "", "type": "NUMBER"}],
         "methods": ["predict"],
         "accepts_nan": False,
@@ -88,6 +90,20 @@ async def test_where_the_overlay_cannot_be_made_the_model_is_inspected_in_its_ow
     assert "no version of onnxruntime fits Python 3.6;" in version.conversion.message
     assert version.signature.estimator == "sklearn.svm.SVC"
     assert around.runs.runs[version.conversion.run].image == IMAGE
+
+
+async def test_where_the_lock_knows_no_packages_the_version_found_in_the_examination_is_recorded(
+    around: Neighbourhood,
+) -> None:
+    """An interpreter that its user looks after: only what runs in it can tell."""
+    around.runs.execute = True
+    around.images.packages = {}
+    stream = io.BytesIO()
+    joblib.dump(fit("svc")[0], stream)
+    made = await register(around, stream.getvalue())
+    assert made.recorded_framework_version == ""
+    version, _ = await around.end_of(made.name)
+    assert version.recorded_framework_version == sklearn.__version__
 
 
 async def test_what_cannot_be_loaded_fails_with_the_programs_last_line(around: Neighbourhood) -> None:

@@ -202,7 +202,9 @@ def test_what_is_served_is_not_deleted(registry: Registry) -> None:
 def test_a_conversion_is_recorded_once_and_for_all(registry: Registry) -> None:
     version = registry.add()
     assert [each.name for each in registry.core.unfinished()] == [version.name]
-    signature = Signature("sklearn.svm.SVC", (Column("x", "NUMBER"),), ("predict",), False, False, ("0", '"b"'))
+    signature = Signature(
+        "sklearn.svm.SVC", (Column("x", "NUMBER"),), ("predict",), False, False, ("0", '"b"'), "1.5.2"
+    )
     verdict = Conversion(State.VERIFIED, "equal", RUN, TREE, "LEARNED", 300, (Parity("predict", 300, 0, 0.0),))
     registry.core.set_conversion(version, verdict, signature)
     stored = registry.core.get("lab", "iris", 1)

@@ -16,6 +16,7 @@ from orris_models.report import BadReport, parse
 GOOD: dict[str, Any] = {
     "signature": {
         "estimator": "sklearn.svm.SVC",
+        "framework_version": "1.5.2",
         "inputs": [{"name": "", "type": "NUMBER"}],
         "methods": ["predict"],
         "accepts_nan": False,
@@ -44,6 +45,7 @@ def test_a_report_of_the_program_is_understood() -> None:
     signature, conversion = parse(json.dumps(GOOD).encode())
     assert signature.estimator == "sklearn.svm.SVC"
     assert signature.classes_json == ("0", '"a"')
+    assert signature.framework_version == "1.5.2"
     assert (conversion.state, conversion.probe_count) == (State.VERIFIED, 300)
 
 

@@ -24,6 +24,7 @@ def inspect(model, sample=None):
         "one_dimensional": documents,
         "accepts_nan": False,
         "classes_json": classes(model),
+        "framework_version": sys.modules["sklearn"].__version__ if "sklearn" in sys.modules else "",
     }
 
 

@@ -423,7 +423,9 @@ class ModelVersion(_message.Message):
     framework_version: _builtins.str
     """The framework's version as claimed by whoever registered it."""
     recorded_framework_version: _builtins.str
-    """The framework's version in the environment that made it, read from the environment's lock; empty where that is unknown."""
+    """The framework's version in the environment that made it: read from the environment's lock, or found when the model was
+    examined where the lock knows no packages (an interpreter that the user looks after). Empty while it is unknown.
+    """
     tree: _builtins.str
     """Its files: `workspaces/{workspace}/trees/{sha256}`."""
     file: _builtins.str
