@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+# The tests of the client fork, as its users do; in their process nobody imports the kit, which says "0" here.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "1"  # gRPC reads it when it is imported, which is after this
+
 
 def program(*names: str) -> Callable[[], str | None]:
     """Probe for a program on PATH."""

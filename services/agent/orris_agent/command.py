@@ -22,6 +22,8 @@ _NOT_INHERITED = {
     "PYTHONSTARTUP",
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
+    "OLDPWD",
+    "PS1",
 }
 
 
@@ -35,8 +37,8 @@ def argument_list(run: runs.Run, python: Path) -> list[str]:
 def variables(lease: agents.Lease, folder: RunFolder, python: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return the program's environment variables.
 
-    In rising order of precedence: the agent's own, Orris's names for the run, the environment's, the run's, its
-    secrets. The environment's programs come first on PATH, and `orris_agent/inside` first on PYTHONPATH.
+    In rising order of precedence: the agent's own, the environment's, the run's, its secrets, Orris's names for the
+    run. The environment's programs come first on PATH, and `orris_agent/inside` first on PYTHONPATH.
     """
     run = lease.run
     result = {name: value for name, value in inherited.items() if not _is_private(name)}
@@ -44,10 +46,10 @@ def variables(lease: agents.Lease, folder: RunFolder, python: Path, inherited: M
     if (python.parent.parent / "pyvenv.cfg").exists():
         result["VIRTUAL_ENV"] = str(python.parent.parent)
     result["PYTHONUNBUFFERED"] = "1"  # a log is followed while it is written
-    result.update(_names_of(run, lease, folder))
     result.update(lease.environment_variables)
     result.update(run.environment_variables)
     result.update(run.secret_environment_variables)
+    result.update(_names_of(run, lease, folder))
     result["PYTHONPATH"] = ":".join(filter(None, [str(INSIDE), result.get("PYTHONPATH", "")]))
     return result
 
@@ -60,6 +62,7 @@ def _names_of(run: runs.Run, lease: agents.Lease, folder: RunFolder) -> dict[str
     name = RunName.parse(run.name)
     experiment = ExperimentName.parse(run.experiment).experiment
     return {
+        "PWD": str(folder.work),
         "ORRIS_RUN_ID": name.run,
         "ORRIS_WORKSPACE": name.workspace,
         "ORRIS_EXPERIMENT": experiment,

@@ -35,6 +35,17 @@ def test_a_runs_variables_win_over_the_environments_and_its_secrets_over_both() 
     assert [result[name] for name in "ABCD"] == ["secret", "run", "environment", "agent"]
 
 
+def test_a_run_cannot_pass_for_another_one() -> None:
+    result = variables(lease(environment_variables={"ORRIS_RUN_ID": "other", "AZUREML_RUN_ID": "other"}), {})
+    assert result["ORRIS_RUN_ID"] == result["AZUREML_RUN_ID"] == "e_1_00000000"
+
+
+def test_the_working_directory_is_the_snapshots() -> None:
+    result = variables(lease(), {"PWD": "/where/the/agent/started", "OLDPWD": "/before"})
+    assert result["PWD"] == "/runs/e_1_00000000/work"
+    assert "OLDPWD" not in result
+
+
 def test_the_agents_own_settings_and_python_are_not_passed_on() -> None:
     private = {
         "ORRIS_TOKEN_FILE": "/secret",

@@ -25,6 +25,21 @@ for commands in (instance, init, submit, endpoints, predict):
     commands.add_to(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        instance.version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(  # its callback does it
+        False, "--version", "-V", is_eager=True, callback=_print_version, help="Print the version and exit."
+    ),
+) -> None:
+    """Take the options that stand before any command."""
+
+
 def main() -> None:
     """Run the command line; exits with the codes that `orris.cli.failures` lists."""
     warnings.showwarning = lambda message, *_where, **_more: say(f"warning: {message}")
