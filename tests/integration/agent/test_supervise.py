@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from orris_agent import process
-from orris_agent.supervisor.ending import GRACE_SECONDS
 from orris_agent.supervisor.tree import processes, stat_fields
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a test in /proc")
@@ -52,7 +51,7 @@ class Supervised:
     def python(self, script: str, *arguments: str, limit: float | None = None) -> None:
         self.start(sys.executable, "-c", script, *arguments, limit=limit)
 
-    def exit(self, seconds: float = 20.0) -> process.Exit:
+    def exit(self, seconds: float = 40.0) -> process.Exit:
         handle = process.open_handle(self.folder)
         if handle is not None:
             assert select.select([handle], [], [], seconds)[0], "the supervisor did not end"
@@ -81,7 +80,7 @@ def _environ(pid: int) -> list[bytes]:
         return []
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 40.0) -> None:
     give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up, "did not come true"
@@ -153,7 +152,8 @@ def test_signals_have_their_defaults(run: Supervised) -> None:
     finally:
         signal.signal(signal.SIGHUP, previous)
     run.exit()
-    assert int(run.log().split()[1], 16) == 0
+    kept_by_libc = 0b11 << 31  # signals 32 and 33: no program can set them, so what was inherited stays
+    assert int(run.log().split()[1], 16) & ~kept_by_libc == 0
 
 
 @pytest.mark.parametrize(
@@ -242,32 +242,37 @@ def test_a_supervisor_that_cannot_start_says_so(run: Supervised) -> None:
 
 def test_cancel_lets_the_program_say_goodbye(run: Supervised) -> None:
     run.python("""
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
-print("ready", flush=True)
+import os, signal, sys, time
+def leave(*_):
+    os.write(1, b" goodbye")
+    sys.exit(7)
+signal.signal(signal.SIGTERM, leave)
+os.write(1, b"ready")
 while True: time.sleep(600)
 """)
     until(run.log)
-    started = time.monotonic()
     process.cancel(run.folder)
     ended = run.exit()
-    assert (ended.exit_code, ended.reason) == (7, "canceled")
-    assert time.monotonic() - started < 2
+    assert (ended.exit_code, ended.signal, ended.reason) == (7, None, "canceled")
+    assert run.log() == b"ready goodbye"
 
 
 def test_cancel_ends_what_ignores_it_wherever_it_hides(run: Supervised) -> None:
     escaped = run.folder / "escaped"
-    run.python(
-        f"import signal, time; signal.signal(15, signal.SIG_IGN)\n{ESCAPEE}\nprint('x', flush=True); time.sleep(600)",
-        str(escaped),
-    )
+    script = f"""
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b" asked"))
+{ESCAPEE}
+os.write(1, b"ready")
+while True: time.sleep(600)
+"""
+    run.python(script, str(escaped))
     until(run.log)
     assert len(run.left()) == 2
-    started = time.monotonic()
     process.cancel(run.folder)
     ended = run.exit()
     assert (ended.signal, ended.reason) == (9, "canceled")
-    assert GRACE_SECONDS <= time.monotonic() - started < GRACE_SECONDS + 3
+    assert run.log() == b"ready asked"  # SIGKILL was not the first it heard
 
 
 def test_cancel_catches_up_with_what_forks_on_and_on(run: Supervised) -> None:
@@ -275,7 +280,7 @@ def test_cancel_catches_up_with_what_forks_on_and_on(run: Supervised) -> None:
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("x", flush=True)
-until = time.time() + 60
+until = time.time() + 120
 while time.time() < until:  # each lives for a moment and leaves the next
     time.sleep(0.002)
     if os.fork() > 0:
@@ -295,22 +300,26 @@ def test_what_the_program_leaves_behind_is_ended(run: Supervised) -> None:
 
 
 def test_time_limit(run: Supervised) -> None:
-    started = time.monotonic()
     run.start("/bin/sleep", "600", limit=0.3)
     ended = run.exit()
     assert (ended.signal, ended.reason) == (15, "time_limit")
     assert "0.3 seconds" in ended.message
-    assert 0.3 <= time.monotonic() - started < 3
 
 
-def test_the_lease_can_be_extended_and_runs_out(run: Supervised) -> None:
-    process.set_deadline(run.folder, process.boottime() + 0.5)
-    run.python("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)")
-    process.set_deadline(run.folder, process.boottime() + 1.5)
-    time.sleep(0.8)
-    assert process.is_alive(run.folder)
+def test_a_lease_that_runs_out_ends_the_run_without_a_word(run: Supervised) -> None:
+    """When it does is what the file says now: unit tests have the clock for it."""
+    process.set_deadline(run.folder, process.boottime() + 600)
+    run.python("""
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b" asked"))
+os.write(1, b"ready")
+while True: time.sleep(600)
+""")
+    until(run.log)
+    process.set_deadline(run.folder, process.boottime())
     ended = run.exit()
     assert (ended.signal, ended.reason) == (9, "lease_lost")
+    assert run.log() == b"ready"
 
 
 def test_nothing_is_started_when_the_lease_has_run_out(run: Supervised) -> None:
@@ -363,17 +372,22 @@ def test_orphans_are_reaped_while_the_program_runs(run: Supervised) -> None:
         states = [stat_fields(int(name))[:2] for name in os.listdir("/proc") if name.isdigit()]
         return sum(state == b"Z" and parent == supervisor for state, parent in states)
 
-    until(lambda: zombies() == 0, 3)
+    until(lambda: zombies() == 0)
 
 
 def test_an_idle_supervisor_uses_no_processor(run: Supervised) -> None:
+    """It wakes once a second to look at the lease. Who turns in a loop wakes, or works, a hundred times as much."""
     process.set_deadline(run.folder, process.boottime() + 600)
     run.start("/bin/sleep", "600")
     time.sleep(0.3)
+    pid = run.supervisor()
 
-    def used() -> int:
-        return sum(map(int, stat_fields(run.supervisor())[11:13]))
+    def work() -> tuple[int, int]:
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return int(status["voluntary_ctxt_switches"]), sum(map(int, stat_fields(pid)[11:13]))
 
-    before = used()
+    wakings, ticks = work()
     time.sleep(2)
-    assert used() - before <= 1  # hundredths of a second
+    now_wakings, now_ticks = work()
+    assert now_wakings - wakings <= 20
+    assert now_ticks - ticks <= 10  # hundredths of a second

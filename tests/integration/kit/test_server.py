@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,6 +22,9 @@ from tests.fakes.echo_server import EchoServicer, Setup, Tokens
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+# A stop that waits for a stream takes all its grace: the guard ends the test long before.
+GRACE, GUARD = 600, 60
 
 
 # The stubs of the two have no types for grpc.aio.
@@ -91,11 +93,10 @@ async def test_a_health_watch_is_told_of_the_stop_and_does_not_delay_it(setup: S
         watch = health_stub(channel).Watch(health_pb2.HealthCheckRequest())
         states = aiter(watch)
         assert (await anext(states)).status == SERVING
-        begin = time.monotonic()
-        stopping = asyncio.create_task(setup.server.stop(grace=5))
-        assert (await anext(states)).status == NOT_SERVING
-        await stopping
-    assert time.monotonic() - begin < 2
+        async with asyncio.timeout(GUARD):
+            stopping = asyncio.create_task(setup.server.stop(GRACE))
+            assert (await anext(states)).status == NOT_SERVING
+            await stopping
 
 
 async def test_an_open_reflection_stream_does_not_delay_the_stop(setup: Setup) -> None:
@@ -104,9 +105,8 @@ async def test_an_open_reflection_stream_does_not_delay_the_stop(setup: Setup) -
         call = stub.ServerReflectionInfo()
         await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
         await call.read()
-        begin = time.monotonic()
-        await setup.server.stop(grace=5)
-    assert time.monotonic() - begin < 2
+        async with asyncio.timeout(GUARD):
+            await setup.server.stop(GRACE)
 
 
 async def test_a_stream_that_watches_the_draining_ends_with_the_server(setup: Setup) -> None:
@@ -122,13 +122,12 @@ async def test_a_stream_that_watches_the_draining_ends_with_the_server(setup: Se
     setup.servicer.watch = lambda request: until_draining(forever(request))
     responses = aiter(setup.stub().Watch(Echo()))
     await anext(responses)
-    begin = time.monotonic()
-    stopping = asyncio.create_task(setup.server.stop(grace=5))
-    with pytest.raises(errors.Unavailable) as caught:
-        await anext(responses)
-    await stopping
+    async with asyncio.timeout(GUARD):
+        stopping = asyncio.create_task(setup.server.stop(GRACE))
+        with pytest.raises(errors.Unavailable) as caught:
+            await anext(responses)
+        await stopping
     assert caught.value.reason == "SERVER_DRAINING"
-    assert time.monotonic() - begin < 2
     assert closed.is_set()
 
 
@@ -150,10 +149,10 @@ async def test_a_call_in_progress_is_finished_before_the_server_stops(setup: Set
         return request
 
     setup.servicer.say = slow
-    call = setup.stub().Say(Echo(text="a"), timeout=5)
+    call = setup.stub().Say(Echo(text="a"), timeout=GUARD)
     answer = asyncio.ensure_future(_answer(call))
     await began.wait()
-    stopping = asyncio.create_task(setup.server.stop(grace=5))
+    stopping = asyncio.create_task(setup.server.stop(GRACE))
     await setup.server.draining.wait()
     go_on.set()
     assert (await answer).text == "a"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
@@ -42,9 +41,10 @@ def test_a_call_carries_the_token_and_a_request_id_of_its_own(server: FakeOrris,
 
 def test_a_call_gets_a_deadline_and_the_callers_own_is_kept(server: FakeOrris, lab: Workspace, run: Run) -> None:
     lab.connection.runs.GetRun(REQUEST, timeout=300)
-    lab.connection.runs.GetRun(REQUEST, timeout=5)
-    seconds = [call.seconds or 0 for call in server.called("GetRun")]
-    assert seconds == pytest.approx([CALL_SECONDS, 300, 5], abs=2)
+    lab.connection.runs.GetRun(REQUEST, timeout=10)
+    # What is left of each on arrival: at most what was given, which gRPC rounds up; how much less does not matter.
+    default, long, short = (call.seconds or 0 for call in server.called("GetRun"))
+    assert 0 < short <= 11 < default <= CALL_SECONDS + 1 < long <= 301
 
 
 def test_a_watch_has_no_deadline(server: FakeOrris, run: Run) -> None:
@@ -98,11 +98,10 @@ def test_no_answer_in_time_says_which_call_and_how_long(server: FakeOrris, lab: 
         lab.connection.runs.GetRun(REQUEST, timeout=0.1)
 
 
-def test_nobody_there_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = time.monotonic()
+def test_nobody_there_says_where() -> None:
+    """And does not wait for somebody until the deadline: that would be DeadlineExceeded."""
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1: check"):
         Connection("127.0.0.1:1", "t").runs.GetRun(REQUEST)
-    assert time.monotonic() - start < 6
 
 
 def test_a_wrong_token_is_unauthenticated(server: FakeOrris) -> None:

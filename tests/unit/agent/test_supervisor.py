@@ -1,0 +1,115 @@
+"""How long the supervisor waits, by a clock that only its own sleeping moves."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orris_agent.supervisor import ending, lease, run
+from orris_agent.supervisor.system import signal
+
+FOREVER = float("inf")
+
+
+class Clock:
+    """Stands in for `time`, and for what the supervisor knows of signals: none comes."""
+
+    cancel_requested = False
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def clock_gettime(self, clock: int) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+
+
+class Processes:
+    """The processes of a run: pid 7 until SIGKILL, or until `leaves` says so; `sent` has each signal and when."""
+
+    def __init__(self, clock: Clock, leaves: Callable[[], bool] = lambda: False, lease_end: float = FOREVER) -> None:
+        self.pid, self.lease, self.signals = 7, self, clock
+        self.sent: list[tuple[int, float]] = []
+        self._clock, self._leaves, self._lease_end = clock, leaves, lease_end
+
+    def reap(self) -> bool:
+        return not self._leaves() and not any(number == signal.SIGKILL for number, _ in self.sent)
+
+    def seconds_left(self) -> float:
+        return self._lease_end - self._clock.now
+
+    def descendants(self, main: int) -> set[int]:
+        return {self.pid} if self.reap() else set()
+
+    def send(self, pid: int, number: int) -> None:
+        assert pid == self.pid
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            self.sent.append((number, self._clock.now - 1000))
+
+    def end(self, monkeypatch: pytest.MonkeyPatch, grace: float) -> None:
+        monkeypatch.setattr(ending, "descendants", self.descendants)
+        monkeypatch.setattr(ending, "_send", self.send)
+        of: Any = self
+        ending.end(of, grace)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (ending, lease, run):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def supervised(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> run.Run:
+    monkeypatch.setattr(run, "Signals", lambda: clock)
+    monkeypatch.setattr(run, "start_program", lambda folder, command: 7)
+    monkeypatch.setattr(os, "waitpid", lambda pid, options: (0, 0))
+    made = run.Run(str(tmp_path), {"time_limit_seconds": 90.5})
+    clock.now += 3  # the limit counts from the start of the program
+    made.start()
+    return made
+
+
+def test_who_ignores_sigterm_has_the_whole_grace_before_sigkill(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = Processes(clock)
+    processes.end(monkeypatch, ending.GRACE_SECONDS)
+    assert processes.sent == [(signal.SIGTERM, 0.0), (signal.SIGKILL, pytest.approx(ending.GRACE_SECONDS, abs=0.01))]
+
+
+def test_the_grace_ends_with_the_last_process(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = Processes(clock, leaves=lambda: clock.now >= 1002)
+    processes.end(monkeypatch, grace=60)
+    assert processes.sent == [(signal.SIGTERM, 0.0)]
+    assert clock.now == 1002
+
+
+def test_the_grace_ends_with_the_lease(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = Processes(clock, lease_end=1002)
+    processes.end(monkeypatch, grace=60)
+    assert processes.sent == [(signal.SIGTERM, 0.0), (signal.SIGKILL, 2.0)]
+
+
+def test_a_run_is_watched_for_as_long_as_its_limit(supervised: run.Run, clock: Clock) -> None:
+    assert supervised.watch() == "time_limit"
+    assert clock.now == pytest.approx(1093.5, abs=0.01)
+
+
+def test_a_lease_ends_when_the_file_says_so_now(supervised: run.Run, clock: Clock, tmp_path: Path) -> None:
+    deadline = tmp_path / "deadline"
+    deadline.write_text("1010.000")
+    assert supervised.lease.seconds_left() == pytest.approx(7)
+    deadline.write_text("1020.000")
+    assert supervised.watch() == "lease_lost"
+    assert clock.now == pytest.approx(1020, abs=0.01)
