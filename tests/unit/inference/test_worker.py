@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -89,17 +88,10 @@ def test_a_class_of_the_script_is_found_without_training(tmp_path: Path) -> None
     check(tmp_path, sys.executable)
 
 
-def python36() -> str | None:
-    found = [*Path("~/.pyenv/versions").expanduser().glob("3.6.*/bin/python3.6"), shutil.which("python3.6")]
-    return next((str(each) for each in found if each), None)
-
-
 @pytest.mark.needs("python3.6")
-def test_it_runs_on_python_3_6(tmp_path: Path) -> None:
-    python = python36()
-    assert python is not None
+def test_it_runs_on_python_3_6(tmp_path: Path, python36: str) -> None:
     (tmp_path / "numpy.py").write_text("def array(rows, dtype=None):\n    return rows\n")
-    check(tmp_path, python)
+    check(tmp_path, python36)
 
 
 def test_the_answer_has_plain_values() -> None:
