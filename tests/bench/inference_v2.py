@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.bench.rows import Row, measured, skipped
 
@@ -43,6 +43,8 @@ def rows() -> Iterator[Row]:
         (folder / "body").write_bytes(_prepare(folder))
         orris = stack.enter_context(_started("orris_v2.py", name))
         bare = stack.enter_context(_started("bare_v2.py", str(folder / "graph.onnx")))
+        for port in (orris, bare):
+            asyncio.run(_check(port, folder))
         for connections in CONNECTIONS:
             pairs = [[_load(port, folder, connections) for port in (orris, bare)] for _ in range(ROUNDS)]
             ours, reference = zip(*pairs, strict=True)
@@ -91,11 +93,25 @@ async def _answers(port: int) -> None:
         await asyncio.wait_for(channel.channel_ready(), 30)
 
 
+async def _check(port: int, folder: Path) -> None:
+    """Raise unless the request is answered: h2load takes every HTTP 200 for an answer, errors of gRPC too."""
+    import grpc
+
+    message = (folder / "body").read_bytes()[5:]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call: Any = channel.unary_unary(f"/{PATH}")
+        assert await call(message, metadata=(("authorization", _authorization(folder)),), timeout=30)
+
+
+def _authorization(folder: Path) -> str:
+    return f"Bearer {(folder / 'key').read_text()}"
+
+
 def _load(port: int, folder: Path, connections: int) -> Load:
     log = folder / "requests.log"
     log.unlink(missing_ok=True)
     command = ["h2load", f"-D{SECONDS}", "--warm-up-time=1", f"-c{connections}", "-m1", "-d", str(folder / "body"),
-               f"--log-file={log}", "-H", "te: trailers",
+               f"--log-file={log}", "-H", "te: trailers", "-H", f"authorization: {_authorization(folder)}",
                "-H", "content-type: application/grpc", f"http://127.0.0.1:{port}/{PATH}"]  # fmt: skip
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"([\d.]+) req/s", output)

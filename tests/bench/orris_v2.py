@@ -1,4 +1,7 @@
-"""The real server with one ONNX endpoint and no neighbours but fakes. Arguments: folder with graph.onnx, port."""
+"""The real server with one ONNX endpoint as a deployment without options makes it: a key is needed, rows are checked.
+
+Arguments: folder with graph.onnx and the endpoint's key, port.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,13 @@ from orris_inference.config import Settings
 from orris_inference.graphs import load_graph
 from orris_inference.model import Wish
 from orris_inference.service import open_service
+from orris_inference.signature import Column, ColumnType, Signature
 from orris_kit import logging
 from orris_kit.auth import TokenSigner, TokenVerifier
 from orris_kit.lifecycle import main
 from orris_kit.server import Server
+
+METHODS = ("predict_proba", "predict")
 
 
 async def run(folder: Path, port: str) -> None:
@@ -31,10 +37,12 @@ async def run(folder: Path, port: str) -> None:
                 routes = servicer._routes
             else:
                 core = servicer._core
-        wish = Wish("workspaces/lab/models/m/versions/1", auth_enabled=False)
+        wish = Wish("workspaces/lab/models/m/versions/1")
         endpoint, _ = core.create("lab", "iris", wish, overwrite=False, request_id="", by="bench")
+        (folder / "key").write_text(endpoint.primary_key)
         routes.set(endpoint)
-        backend = load_graph((folder / "graph.onnx").read_bytes(), None, 1)
+        signature = Signature(METHODS, (Column("", ColumnType.NUMBER),) * 4, accepts_nan=False)
+        backend = load_graph((folder / "graph.onnx").read_bytes(), signature, 1)
         routes.serve("iris", endpoint.uid, 1, "1", backend)
         await server.start()
         await asyncio.Event().wait()
