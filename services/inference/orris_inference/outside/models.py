@@ -86,7 +86,7 @@ class Models:
                         return _version(version)
                     state = _C.State.Name(version.conversion.state).removeprefix("STATE_").lower()
                     if state != waiting:
-                        note(f"Waiting for the conversion to ONNX, which is {state}. {version.conversion.message}")
+                        note(f"Waiting for the conversion to ONNX: it {version.conversion.message or f'is {state}'}.")
                         waiting = state
             except NotFound:
                 raise
