@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent / "train_iris"
@@ -31,7 +33,7 @@ def step(title: str) -> Iterator[None]:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="orris-demo-", ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(prefix="orris-demo-", ignore_cleanup_errors=True) as home, place_of_its_own():
         os.environ["ORRIS_HOME"] = home
         for name in ("ORRIS_ADDRESS", "ORRIS_TOKEN", "ORRIS_TOKEN_FILE"):
             os.environ.pop(name, None)
@@ -46,6 +48,26 @@ def main() -> int:
                 control.down(Path(home))
     report()
     return 0
+
+
+@contextmanager
+def place_of_its_own() -> Iterator[None]:
+    """Keep bytes below the store that is set, if one is, and leave nothing there."""
+    store = os.environ.get("ORRIS_ARTIFACTS_STORE")
+    if not store:
+        yield
+        return
+    os.environ["ORRIS_ARTIFACTS_STORE"] = place = f"{store.rstrip('/')}/demo-{secrets.token_hex(4)}"
+    print(f"Bytes are kept in {place}")
+    try:
+        yield
+    finally:
+        from orris_artifacts.config import Settings
+        from orris_artifacts.store.opening import open_store
+
+        opened = open_store(Settings(), lambda: datetime.now(UTC))
+        opened.delete([each.key for each in opened.list("")])
+        opened.close()
 
 
 def story() -> None:

@@ -15,6 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.databases import new_database, new_postgres, new_sqlite, postgres_databases
+from tests.servers.postgres import programs
+from tests.servers.storages import minio, object_storage, seaweedfs
+
+__all__ = ["minio", "new_database", "new_postgres", "new_sqlite", "object_storage", "postgres_databases", "seaweedfs"]
+
 # The tests of the client fork, as its users do; in their process nobody imports the kit, which says "0" here.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "1"  # gRPC reads it when it is imported, which is after this
 
@@ -50,6 +56,11 @@ def find_python36() -> str | None:
     return next((path for path in (*known, "python3.6") if command(path, "-c", "")() is None), None)
 
 
+def postgres() -> str | None:
+    """Probe for a PostgreSQL: a server that runs, or the programs to run one."""
+    return None if os.environ.get("ORRIS_TEST_POSTGRES") or programs() else "no postgres here: see ORRIS_TEST_POSTGRES"
+
+
 # Asks the package index for a small package, and installs nothing.
 DRY_RUN = ("pip", "install", "--dry-run", "--quiet", "--no-cache", "--no-deps", "--reinstall")
 
@@ -57,11 +68,13 @@ PROBES: dict[str, Callable[[], str | None]] = {
     "docker": command("docker", "version"),
     "grpcurl": program("grpcurl"),
     "h2load": program("h2load"),
-    "minio": setting("ORRIS_TEST_S3"),
+    "minio": program("minio"),
     "pypi": command(str(Path(sys.executable).with_name("uv")), *DRY_RUN, "--python", sys.executable, "iniconfig"),
-    "postgres": setting("ORRIS_TEST_POSTGRES"),
+    "postgres": postgres,
     "python3.6": lambda: None if find_python36() else "no python3.6 on PATH or in pyenv",
     "registry": setting("ORRIS_TEST_REGISTRY"),
+    "seaweedfs": program("weed"),
+    "tmpfs": command("unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),
 }
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Artifacts with grpcurl: hash a script, ask whether it is stored, upload it, make a tree of it, read it back.
+# Artifacts with grpcurl: hash a script, ask whether it is stored, upload it, make a tree of it, read it back, count it.
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh"
 service=orris.artifacts.v1.ArtifactService
 
@@ -30,6 +30,11 @@ say "Upload one with others, or alone in pieces: to store it again is no error"
 call $service/BatchUploadBlobs "{\"parent\": \"$workspace\", \"items\": [{\"digest\": \"$digest\", \"data\": \"$data\"}]}"
 call $service/UploadBlob "{\"parent\": \"$workspace\", \"digest\": \"$digest\", \"size\": $size} {\"data\": \"$data\"}"
 
+say "Where the store is an object storage, large blobs may travel past the service: PUT, then CompleteUploads; or GET"
+call $service/PrepareUploads "{\"parent\": \"$workspace\", \"blobs\": [{\"digest\": \"$digest\", \"size\": $size}]}"
+call $service/CompleteUploads "{\"parent\": \"$workspace\", \"uploads\": []}"
+call $service/PrepareDownloads "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}"
+
 say "Make a tree of it"
 entry="{\"path\": \"train.py\", \"size\": $size, \"mode\": 420, \"digest\": \"$digest\", \"chunks\": [{\"digest\": \"$digest\", \"size\": $size}]}"
 call $service/CreateTree "{\"parent\": \"$workspace\", \"entries\": [$entry]}" | tee "$STORY/tree.json"
@@ -42,3 +47,7 @@ call $service/ListTreeEntries "{\"parent\": \"$tree\"}"
 say "Read the blob back, with others or alone"
 call $service/BatchReadBlobs "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}" | bytes data.0 | sha256sum
 call $service/DownloadBlob "{\"name\": \"$workspace/blobs/$digest\"}" | bytes data
+
+say "How much the workspace keeps, and what of it nobody needs any more"
+call $service/GetStorage "{\"name\": \"$workspace/storage\"}"
+call $service/CollectGarbage "{\"parent\": \"$workspace\", \"grace\": \"86400s\", \"dry_run\": true}"

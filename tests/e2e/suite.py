@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,27 +23,32 @@ def free_port() -> int:
 
 
 class Suite:
-    """Five services and an agent, each with a home of its own; what they share are keys and addresses."""
+    """Five services and an agent, each with a home of its own; what they share are keys and addresses.
 
-    def __init__(self, root: Path) -> None:
+    Given the URL of a database, the services share that one too.
+    """
+
+    def __init__(self, root: Path, database: str = "") -> None:
         self.root = root
+        self._database = database
         self.keys = root / "runs"
         self.addresses = {f"ORRIS_{noun.upper()}_ADDRESS": f"127.0.0.1:{free_port()}" for noun in SERVICES}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, list[subprocess.Popen[bytes]]] = defaultdict(list)
 
     def start(self, *nouns: str) -> None:
-        """Start services in this order, without waiting for any of them."""
+        """Start services in this order, without waiting for any of them; of one that runs, another process."""
         for noun in nouns:
             with (self.root / f"{noun}.log").open("ab") as log:
                 command = [sys.executable, "-m", f"orris_{noun}"]
                 process = subprocess.Popen(command, env=self._environment(noun), stdout=log, stderr=log)
-            self._processes[noun] = process
+            self._processes[noun].append(process)
 
     def kill(self, *nouns: str) -> None:
-        """Kill services (SIGKILL)."""
+        """Kill services (SIGKILL): of each the process that was started first."""
         for noun in nouns:
-            self._processes[noun].kill()
-            self._processes[noun].wait()
+            process = self._processes[noun].pop(0)
+            process.kill()
+            process.wait()
 
     def restart(self, *nouns: str) -> None:
         """Kill services and start them again."""
@@ -51,7 +58,7 @@ class Suite:
     def close(self) -> None:
         """Ask all to end, and see to it."""
         with ExitStack() as stack:
-            for process in self._processes.values():
+            for process in itertools.chain(*self._processes.values()):
                 process.terminate()
                 stack.callback(process.wait, 20)
 
@@ -81,6 +88,7 @@ class Suite:
             "ORRIS_PUBLIC_KEY": str(self.keys / "signing.pub"),
             "ORRIS_TOKEN_FILE": str(self.keys / token),
             "ORRIS_AGENT_NAME": "suite",
+            f"ORRIS_{noun.upper()}_DATABASE": self._database,
         }
         address = self.addresses.get(f"ORRIS_{noun.upper()}_ADDRESS")
         return {**inherited, **self.addresses, **mine, **({f"ORRIS_{noun.upper()}_LISTEN": address} if address else {})}

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from orris import Environment, Experiment, Model, Run, ScriptRunConfig, Workspace
+from orris.errors import OrrisError
 from tests.e2e.processes import processes_of, wait_until
 from tests.e2e.suite import SERVICES, Suite
+from tests.servers.databases import Databases
 
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
 TRAIN = """
@@ -32,9 +34,20 @@ COUNTED = b"".join(b"line %d\n" % number for number in range(200))
 LAST_WORDS = "import os\nos.makedirs('outputs')\nopen('outputs/kept', 'w').write('x')\nprint('done')\n"
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of one database for all services; empty: each has a file of its own."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    with databases.new() as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("suite"))
+def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("suite"), database)
     # Nobody finds whom it needs at first: `runs`, which makes the keys, comes last.
     suite.start("agent", "inference", "models", "images", "artifacts", "runs")
     try:
@@ -123,6 +136,41 @@ def test_a_run_is_adopted_by_the_next_agent_and_every_line_is_there_once(
     assert log_of(run) == COUNTED
 
 
+def test_a_service_that_stands_by_takes_over_when_the_first_is_killed(
+    suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
+) -> None:
+    suite.start("runs")
+    wait_until(lambda: "another runs service uses this database" in suite.log("runs"))
+    run = submit(workspace, environment, tmp_path / "short", LAST_WORDS)
+    suite.kill("runs")
+    suite.until_up()
+    run.wait_for_completion()
+    assert log_of(run) == b"done\n"
+
+
+def test_nothing_is_lost_while_the_database_is_away(
+    suite: Suite,
+    workspace: Workspace,
+    environment: Environment,
+    tmp_path: Path,
+    database: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    if not database:
+        pytest.skip("a file is always there")
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    if databases.server.program is None:
+        pytest.skip("somebody else's server: ORRIS_TEST_POSTGRES")
+    run = submit(workspace, environment, tmp_path / "count", COUNT)
+    wait_until(lambda: b"line 20\n" in log_of(run) if run.refresh().status == "Running" else False)
+    databases.server.program.stop()
+    wait_until(lambda: "the database cannot be reached" in suite.log("runs"))
+    databases.server.program.start()
+    wait_until(lambda: _listed(workspace))
+    run.wait_for_completion()
+    assert log_of(run) == COUNTED
+
+
 def test_runs_wait_for_the_artifacts_service(
     suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
 ) -> None:
@@ -148,6 +196,13 @@ def test_no_service_has_failed_inside(suite: Suite) -> None:
     for noun in (*SERVICES, "agent"):
         told = [line for line in suite.log(noun).splitlines() if '"level": "error"' in line or "Traceback" in line]
         assert not told, f"{noun}: {told[0]}"
+
+
+def _listed(workspace: Workspace) -> bool:
+    try:
+        return bool(list(Experiment(workspace, "suite").get_runs()))
+    except OrrisError:
+        return False
 
 
 def score(uri: str, key: str) -> Any:

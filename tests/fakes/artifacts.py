@@ -104,4 +104,10 @@ class FakeArtifacts(ArtifactServiceServicer):
     async def CreateTree(self, requests: Any, context: Any) -> Any:
         raise NotImplementedError
 
+    @allow(Role.SERVICE)
+    async def CollectGarbage(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        raise NotImplementedError
+        yield
+
     BatchReadBlobs = GetTree = BatchUploadBlobs
+    PrepareUploads = CompleteUploads = PrepareDownloads = GetStorage = BatchUploadBlobs

@@ -40,7 +40,8 @@ def from_rpc_error(error: Any) -> errors.OrrisError:
 
 def _classes(base: type[errors.OrrisError]) -> Iterator[type[errors.OrrisError]]:
     for each in base.__subclasses__():
-        yield from (each, *_classes(each))
+        if each.__module__ == errors.__name__:  # what a service derives for itself does not cross the wire
+            yield from (each, *_classes(each))
 
 
 _BY_CODE = {each.code: each for each in _classes(errors.OrrisError)} | {"UNKNOWN": errors.OrrisError}

@@ -184,6 +184,12 @@ class BlobName(_Name):
 
 
 @dataclass(frozen=True, slots=True)
+class StorageName(_Name):
+    pattern = "workspaces/{workspace}/storage"
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
 class AgentName(_Name):
     pattern = "agents/{agent}"
     agent: str

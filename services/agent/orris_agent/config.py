@@ -27,6 +27,7 @@ class Settings(ServiceSettings):
     folder: Path | None = Field(default=None, description="runs' folders; default: agent/ in the home")
     environments: Path | None = Field(default=None, description="default: environments/ in the home")
     link_mode: LinkMode = Field(default="clone", description="how files come out of uv's cache: clone or copy")
+    cache_size: int = Field(default=10 * 1024**3, ge=0, description="bytes of blobs to keep for later runs; 0: none")
     runs_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_RUNS_ADDRESS")
     artifacts_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_ARTIFACTS_ADDRESS")
     models_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_MODELS_ADDRESS")
@@ -38,6 +39,10 @@ class Settings(ServiceSettings):
     @property
     def folder_path(self) -> Path:
         return self.folder or self.home / "agent"
+
+    @property
+    def cache_path(self) -> Path:
+        return self.folder_path / "cache"
 
     @property
     def environments_path(self) -> Path:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from orris.tree_paths import collisions, fault_of
 from orris_agent.folder import RunFolder
-from orris_kit.tree_paths import collisions, fault_of
 
 KEPT_FOLDERS = ("outputs", "logs")
 MOST_LEFT_BEHIND = 100

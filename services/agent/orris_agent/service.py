@@ -15,6 +15,7 @@ from orris.runs.v1.agents_service_pb2_grpc import AgentServiceStub
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 from orris.sdk.channel import shared_channel
 from orris_agent.agent import Agent
+from orris_agent.blob_cache import BlobCache
 from orris_agent.config import Settings, platform_name
 from orris_agent.environments import VirtualEnvironments
 from orris_agent.execution import Execution
@@ -24,6 +25,7 @@ from orris_agent.registration import Registration
 from orris_agent.reports import Reports
 from orris_agent.requests import RequestServer
 from orris_agent.storage import Storage
+from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
 
 
@@ -36,9 +38,10 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     models = await stack.enter_async_context(connect(settings.models_address, token, services=[models_contract]))
     stub = AgentServiceStub(channel)
     environments = VirtualEnvironments(settings.environments_path, settings.link_mode)
+    cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
 
     def storage(workspace: str) -> Storage:
-        return Storage(ArtifactServiceStub(shared_channel(settings.artifacts_address, token())), workspace)
+        return Storage(ArtifactServiceStub(shared_channel(settings.artifacts_address, token())), workspace, cache)
 
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)

@@ -9,10 +9,10 @@ import asyncio
 import time
 from pathlib import Path
 
+from orris.tree_paths import fault_of
 from orris_agent import journal
 from orris_agent.folder import RunFolder
 from orris_agent.reports import Reports
-from orris_kit.tree_paths import fault_of
 
 STD_LOG = "user_logs/std_log.txt"
 

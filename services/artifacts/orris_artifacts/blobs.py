@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
-from orris.errors import InvalidArgument, OutOfRange
+from orris.errors import DataLoss, InvalidArgument, NotFound, OutOfRange
 from orris_artifacts.digests import check_bytes, check_digest
+from orris_artifacts.incoming import Incoming
+from orris_artifacts.index import Index, Location
 from orris_artifacts.limits import MAX_BATCH_BYTES, MAX_BLOB_BYTES, MAX_DIGESTS
-from orris_artifacts.store.port import Store
+from orris_artifacts.object_keys import blob_key, new_id, pack_key
+from orris_artifacts.packs import Span, packed, spans_of
+from orris_artifacts.store.port import ObjectLost, Store
+
+# Parts of a batch that are read side by side: on an object storage each takes a round trip.
+_READERS = 8
 
 
 class Blobs:
-    """Blobs of a store, by workspace."""
+    """Blobs by workspace: their bytes in the objects of a store, where they lie in the index."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, index: Index, clock: Callable[[], datetime]) -> None:
         self._store = store
+        self._index = index
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
 
     def missing(self, workspace: str, digests: Sequence[str]) -> list[str]:
         """Return which digests are not stored, each once. Raises InvalidArgument (INVALID_DIGEST)."""
         wanted = _checked(digests)
-        stored = self._store.sizes(workspace, wanted)
+        stored = self._index.use(workspace, wanted)
         return [digest for digest in wanted if digest not in stored]
 
-    def put(self, workspace: str, digest: str, data: bytes | bytearray) -> None:
+    def receive(self, workspace: str, digest: str, size: int) -> Incoming:
+        """Begin to store a blob that comes in pieces. Raises InvalidArgument (INVALID_DIGEST, BLOB_TOO_LARGE)."""
+        check_upload(digest, size)
+        if self._index.use(workspace, [digest]):
+            return Incoming(self._store, None, digest, size, lambda: None)
+        location = Location(digest, size, blob_key(workspace, digest, new_id(self._clock())), 0)
+        return Incoming(self._store, location.object, digest, size, lambda: self._index.add(workspace, [location]))
+
+    def put(self, workspace: str, digest: str, data: bytes) -> None:
         """Store one blob. Raises InvalidArgument (DIGEST_MISMATCH), ResourceExhausted (STORE_FULL)."""
         check_upload(digest, len(data))
         check_bytes(digest, data)
-        self._store.put(workspace, {digest: data})
+        self._put(workspace, {digest: data})
 
     def put_many(self, workspace: str, blobs: Sequence[tuple[str, bytes]]) -> None:
         """Store small blobs, all or none. Raises as `put`, and InvalidArgument (BATCH_TOO_LARGE)."""
@@ -34,16 +55,23 @@ class Blobs:
         _check_batch(len(data) for _, data in blobs)
         for digest, data in blobs:
             check_bytes(digest, data)
-        self._store.put(workspace, dict(blobs))
+        self._put(workspace, dict(blobs))
 
     def read_many(self, workspace: str, digests: Sequence[str]) -> list[bytes]:
         """Return small blobs, in the order given.
 
         Raises NotFound (BLOB_NOT_FOUND), InvalidArgument (BATCH_TOO_LARGE), DataLoss (BLOB_DAMAGED).
         """
-        sizes = self._store.sizes(workspace, _checked(digests))
-        _check_batch(sizes.get(digest, 0) for digest in digests)
-        return [self._store.read(workspace, digest) for digest in digests]
+        wanted = _checked(digests)
+        found = self._index.use(workspace, wanted)
+        _check_batch(found[digest].size if digest in found else 0 for digest in digests)
+        blobs: dict[str, bytes] = {}
+        for some in self._pool.map(self._read_span, spans_of(found.values())):
+            blobs.update(some)
+        for digest in wanted:
+            if digest not in blobs:
+                blobs[digest] = self._read(workspace, digest)
+        return [blobs[digest] for digest in digests]
 
     def read(self, workspace: str, digest: str, offset: int = 0, length: int = 0) -> memoryview:
         """Return a range of a blob; length 0 means all that follows. The whole blob is verified each time.
@@ -53,11 +81,57 @@ class Blobs:
         for field, value in (("offset", offset), ("length", length)):
             if value < 0:
                 raise InvalidArgument(f"{field} must not be negative", field=field)
-        data = self._store.read(workspace, digest)
+        data = self._read(workspace, digest)
         if offset > len(data):
             message = f"offset {offset} lies behind the blob's end at {len(data)}"
             raise OutOfRange(message, reason="OFFSET_TOO_LARGE", metadata={"size": str(len(data))})
         return memoryview(data)[offset : offset + length if length else len(data)]
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def _put(self, workspace: str, blobs: dict[str, bytes]) -> None:
+        stored = self._index.use(workspace, list(blobs))
+        new = {digest: data for digest, data in blobs.items() if digest not in stored}
+        if not new:
+            return
+        upload = new_id(self._clock())
+        key = pack_key(workspace, upload) if len(new) > 1 else blob_key(workspace, next(iter(new)), upload)
+        data, locations = packed(key, new)
+        self._store.put(key, data)
+        self._index.add(workspace, locations)
+
+    def _read(self, workspace: str, digest: str) -> bytes:
+        """Return a blob's bytes, verified."""
+        location, data = self._look(workspace, digest)
+        if data is None:
+            # It may have been moved while it was read, or a bit have flipped on its way here.
+            location, data = self._look(workspace, digest)
+        if data is None:
+            self._index.mark_damaged(workspace, location)
+            raise _damaged(digest)
+        return data
+
+    def _look(self, workspace: str, digest: str) -> tuple[Location, bytes | None]:
+        """Return where a blob lies, and its bytes if they are right."""
+        found = self._index.find(workspace, digest)
+        if found is None:
+            raise _absent(digest)
+        location, damaged = found
+        if damaged:
+            raise _damaged(digest)
+        span = Span(location.object, location.offset, location.offset + location.size, [location])
+        return location, self._read_span(span).get(digest)
+
+    def _read_span(self, span: Span) -> dict[str, bytes]:
+        """Return those blobs of a span whose bytes are right."""
+        try:
+            size = span.end - span.begin
+            data = self._store.read(span.object, span.begin, size) if size else b""
+        except ObjectLost:
+            return {}
+        return dict(_verified(span.cut(data)))
 
 
 def check_upload(digest: str, size: int) -> None:
@@ -66,6 +140,12 @@ def check_upload(digest: str, size: int) -> None:
     if not 0 <= size <= MAX_BLOB_BYTES:
         message = f"size: a blob has 0 to {MAX_BLOB_BYTES} bytes, not {size}; cut the file into chunks"
         raise InvalidArgument(message, field="size", reason="BLOB_TOO_LARGE")
+
+
+def _verified(blobs: Iterable[tuple[Location, bytes]]) -> Iterator[tuple[str, bytes]]:
+    for location, data in blobs:
+        if hashlib.sha256(data).hexdigest() == location.digest:
+            yield location.digest, data
 
 
 def _checked(digests: Sequence[str]) -> list[str]:
@@ -85,3 +165,13 @@ def _check_batch(sizes: Iterable[int]) -> None:
             f"{total} bytes are too many for one batch of {MAX_BATCH_BYTES}; send fewer, or large blobs one by one"
         )
         raise InvalidArgument(message, reason="BATCH_TOO_LARGE")
+
+
+def _absent(digest: str) -> NotFound:
+    message = f"blob {digest} is not stored; upload it first"
+    return NotFound(message, reason="BLOB_NOT_FOUND", metadata={"digest": digest})
+
+
+def _damaged(digest: str) -> DataLoss:
+    message = f"blob {digest} is damaged in the store; upload the file again or restore the blob from a copy"
+    return DataLoss(message, reason="BLOB_DAMAGED", metadata={"digest": digest})

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
-from pydantic import field_validator
+from orris_artifacts.store_settings import StoreSettings
+from orris_kit.config import settings_of
 
-from orris_kit.config import ServiceSettings, settings_of
 
+class Settings(StoreSettings):
+    """Where blobs and metadata are kept. `store` as in StoreSettings; `database` is a URL of SQLAlchemy's.
 
-class Settings(ServiceSettings):
-    """Where blobs and metadata are kept. `store` is a folder; `database` a URL of SQLAlchemy's."""
+    grace: for how long what nobody refers to is kept after it was last used (seconds, at least ten minutes).
+    sweep_interval: how often garbage is collected (seconds); 0 means only when somebody asks for it.
+    """
 
-    model_config = settings_of("artifacts")
+    # An error about several settings would show them all, secrets as well.
+    model_config = SettingsConfigDict(**settings_of("artifacts"), hide_input_in_errors=True)
 
-    store: str = ""
     database: str = ""
-
-    @field_validator("store")
-    @classmethod
-    def _is_folder(cls, store: str) -> str:
-        if re.match(r"\w+:", store):
-            raise ValueError(f"{store.partition(':')[0]}: is not supported as a store; give the path of a folder")
-        return store
-
-    @property
-    def store_path(self) -> Path:
-        """The folder that holds the blobs: as set, else in the home."""
-        return Path(self.store).expanduser() if self.store else self.home / "artifacts" / "blobs"
+    grace: int = Field(default=86_400, ge=600, le=10 * 366 * 86_400)
+    sweep_interval: int = Field(default=6 * 3600, ge=0, le=366 * 86_400)
 
     @property
     def database_url(self) -> str:

@@ -1,4 +1,4 @@
-"""What the service does, without the wire: blobs, trees, references."""
+"""What the service does, without the wire: blobs, direct transfers, trees, references, garbage."""
 
 from __future__ import annotations
 
@@ -8,15 +8,29 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from orris_artifacts.blobs import Blobs
+from orris_artifacts.direct import DirectTransfers
+from orris_artifacts.garbage import GarbageCollector
+from orris_artifacts.index import Index
 from orris_artifacts.references import References
+from orris_artifacts.repacking import Repacking
+from orris_artifacts.storage_report import StorageReport
 from orris_artifacts.store.port import Store
 from orris_artifacts.trees import Trees
 
 
 class Artifacts:
-    """The three subjects over one store and one database."""
+    """The subjects over one store and one database."""
 
     def __init__(self, engine: sa.Engine, store: Store, clock: Callable[[], datetime]) -> None:
-        self.blobs = Blobs(store)
-        self.trees = Trees(engine, store, clock)
-        self.references = References(engine, store, self.trees)
+        index = Index(engine, clock)
+        self.blobs = Blobs(store, index, clock)
+        self.direct = DirectTransfers(store, index, clock)
+        self.trees = Trees(engine, index, clock)
+        self.references = References(engine, index, self.trees)
+        self.garbage = GarbageCollector(engine, store, Repacking(engine, store, self.blobs, clock), clock)
+        self.storage = StorageReport(engine)
+
+    def close(self) -> None:
+        """End the threads."""
+        self.blobs.close()
+        self.direct.close()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from orris.digests import digest_of_file
 from orris.errors import InvalidArgument, ResourceExhausted
-from orris_artifacts.digests import EMPTY, check_digest
+from orris.tree_paths import check_collisions, check_path
+from orris_artifacts.digests import check_digest
 from orris_artifacts.limits import MAX_BLOB_BYTES, MAX_CHUNKS, MAX_MODE, MAX_TREE_ENTRIES, MAX_TREE_MANIFEST_BYTES
 from orris_artifacts.manifest import Entry
-from orris_kit.tree_paths import check_collisions, check_path
 
 # What an entry's digests, separators and numbers take in the manifest, about.
 _DIGEST_BYTES = 65
@@ -88,16 +89,11 @@ def _check_entry(entry: Entry) -> None:
     total = sum(chunk.size for chunk in entry.chunks)
     if entry.size != total:
         raise _invalid(entry, "size", f"has size {entry.size}, but its chunks have {total} bytes together")
-    if len(entry.chunks) < 2:
-        _check_short(entry)
-
-
-def _check_short(entry: Entry) -> None:
-    """Check the digest of a file without chunks, or with one only: it follows from theirs."""
-    digest = entry.chunks[0].digest if entry.chunks else EMPTY
+    digest = digest_of_file([chunk.digest for chunk in entry.chunks])
     if entry.digest != digest:
-        raise _invalid(entry, "digest", f"has digest {entry.digest}, but its bytes have {digest}")
+        fault = f"has digest {entry.digest}, but its chunks make {digest}; hash it again"
+        raise _invalid(entry, "digest", fault, reason="DIGEST_MISMATCH")
 
 
-def _invalid(entry: Entry, field: str, fault: str) -> InvalidArgument:
-    return InvalidArgument(f"the file {entry.path[:300]!r} {fault}", field=f"entries.{field}", reason="INVALID_ENTRY")
+def _invalid(entry: Entry, field: str, fault: str, reason: str = "INVALID_ENTRY") -> InvalidArgument:
+    return InvalidArgument(f"the file {entry.path[:300]!r} {fault}", field=f"entries.{field}", reason=reason)

@@ -80,6 +80,13 @@ def entries_of(content: bytes, start: str = "") -> Iterator[Entry]:
             yield _entry(line)
 
 
+def chunk_digests(content: bytes) -> Iterator[str]:
+    """Give the digests of all chunks in a packed page."""
+    for line in zlib.decompress(content).decode().split("\n")[:-1]:
+        if chunks := line.rsplit("\0", 2)[1]:
+            yield from chunks.split(",")
+
+
 def _page(last_path: str, lines: list[bytes]) -> Page:
     return Page(last_path.encode(), zlib.compress(b"".join(lines), 1))
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from orris.artifacts.v1 import artifacts_service_pb2 as pb
-from orris.errors import DeadlineExceeded, InvalidArgument
+from orris.errors import DeadlineExceeded
 from orris.names import WorkspaceName
-from orris_artifacts.blobs import check_upload
+from orris_artifacts.blobs import Blobs
 from orris_artifacts.draft import Draft
 from orris_artifacts.translation import entry_from
 from orris_artifacts.trees import Trees
@@ -20,22 +20,19 @@ UPLOAD_SECONDS = 300.0
 TREE_SECONDS = 600.0
 
 
-async def receive_blob(requests: AsyncIterator[pb.UploadBlobRequest]) -> tuple[str, str, bytearray]:
-    """Return workspace, digest and bytes. Raises InvalidArgument (SIZE_MISMATCH), DeadlineExceeded."""
+async def receive_blob(requests: AsyncIterator[pb.UploadBlobRequest], blobs: Blobs) -> None:
+    """Store the blob that is streamed. Raises InvalidArgument (SIZE_MISMATCH, DIGEST_MISMATCH), DeadlineExceeded."""
     async with _in_time(UPLOAD_SECONDS):
         first = await anext(requests, pb.UploadBlobRequest())
         workspace = WorkspaceName.parse(first.parent, field="parent").workspace
-        check_upload(first.digest, first.size)
-        data = bytearray(first.data)
-        async for request in requests:
-            data += request.data
-            if len(data) > first.size:
-                break
-    if len(data) != first.size:
-        found = f"{len(data)}" if len(data) < first.size else "more"
-        message = f"{first.size} bytes were announced, {found} came; send exactly as many as `size` says"
-        raise InvalidArgument(message, field="size", reason="SIZE_MISMATCH")
-    return workspace, first.digest, data
+        incoming = await run_blocking(blobs.receive, workspace, first.digest, first.size)
+        try:
+            await run_blocking(incoming.write, first.data)
+            async for request in requests:
+                await run_blocking(incoming.write, request.data)
+            await run_blocking(incoming.commit)
+        finally:
+            await run_blocking(incoming.close)
 
 
 @asynccontextmanager

@@ -10,18 +10,18 @@ import sqlalchemy as sa
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import BlobName, TreeName
 from orris_artifacts import schema
+from orris_artifacts.index import Index
 from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_TARGETS
-from orris_artifacts.store.port import Store
 from orris_artifacts.trees import Trees
 from orris_kit.database import write
 
 
 class References:
-    """The references in a database, to trees and to blobs in a store."""
+    """The references in a database, to trees and blobs."""
 
-    def __init__(self, engine: sa.Engine, store: Store, trees: Trees) -> None:
+    def __init__(self, engine: sa.Engine, index: Index, trees: Trees) -> None:
         self._engine = engine
-        self._store = store
+        self._index = index
         self._trees = trees
 
     def set(self, workspace: str, owner: str, trees: Sequence[str], blobs: Sequence[str]) -> None:
@@ -35,9 +35,9 @@ class References:
             "blob": _digests(workspace, [BlobName.parse(name, field="reference.blobs") for name in blobs]),
         }
         with write(self._engine) as connection:
-            existing = self._trees.existing(connection, workspace, wanted["tree"])
-            _check_there("trees", workspace, wanted["tree"], existing)
-            _check_there("blobs", workspace, wanted["blob"], self._store.sizes(workspace, wanted["blob"]))
+            # Blobs before trees, as who creates a tree does: nobody waits in a ring.
+            _check_there("blobs", workspace, wanted["blob"], self._index.hold(connection, workspace, wanted["blob"]))
+            _check_there("trees", workspace, wanted["tree"], self._trees.hold(connection, workspace, wanted["tree"]))
             _drop(connection, workspace, owner)
             rows = [
                 {"workspace": workspace, "owner": owner, "kind": kind, "digest": digest}

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import add_ArtifactServiceServicer_to_server
 from orris_artifacts.config import Settings
 from orris_artifacts.core import Artifacts
+from orris_artifacts.identity import claim
 from orris_artifacts.schema import metadata
 from orris_artifacts.servicer import ArtifactServicer
-from orris_artifacts.store.folder import FolderStore
+from orris_artifacts.store.opening import open_store
+from orris_artifacts.sweeping import sweep_beside
 from orris_kit.blocking import run_blocking
-from orris_kit.database import open_database
+from orris_kit.database import open_shared
 
 
 async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[Callable[[Any, Any], None], Any]]:
     """Open store and database, to be closed by `stack`; return what `Server.add` takes."""
-    store = await run_blocking(FolderStore, settings.store_path)
+    store = await run_blocking(open_store, settings, _now)
     stack.callback(store.close)
-    engine = await run_blocking(open_database, settings.database_url, "orris_artifacts", metadata)
-    stack.callback(engine.dispose)
-    core = Artifacts(engine, store, lambda: datetime.now(UTC))
-    return [(add_ArtifactServiceServicer_to_server, ArtifactServicer(core))]
+    engine = await stack.enter_async_context(open_shared(settings.database_url, "orris_artifacts", metadata))
+    await run_blocking(claim, store, engine, _now)
+    core = Artifacts(engine, store, _now)
+    stack.callback(core.close)
+    grace = timedelta(seconds=settings.grace)
+    if settings.sweep_interval:
+        sweep_beside(stack, core, grace, timedelta(seconds=settings.sweep_interval))
+    return [(add_ArtifactServiceServicer_to_server, ArtifactServicer(core, grace))]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

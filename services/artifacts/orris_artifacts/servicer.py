@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from itertools import starmap
 from typing import Any
 
 from orris.artifacts.v1 import artifacts_service_pb2 as pb
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceServicer
-from orris.names import BlobName, TreeName, WorkspaceName
+from orris.names import BlobName, StorageName, TreeName, WorkspaceName
+from orris_artifacts.collecting import reports_of
 from orris_artifacts.core import Artifacts
+from orris_artifacts.direct import Upload
+from orris_artifacts.garbage import DEFAULT_GRACE
 from orris_artifacts.limits import MESSAGE_BYTES
 from orris_artifacts.receiving import receive_blob, receive_draft
-from orris_artifacts.translation import entry_message, tree_message
+from orris_artifacts.translation import (
+    download_message,
+    entry_message,
+    grace_from,
+    storage_message,
+    tree_message,
+    upload_message,
+)
 from orris_kit.access import allow
 from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
 from orris_kit.paging import MAX_PAGE_SIZE, after_key, page_size, page_token
 
 # Blobs in memory at one time, in each direction: 16 MiB each.
-MAX_TRANSFERS = 16
+MAX_TRANSFERS = 8
 
 writers = allow(Role.USER, Role.AGENT, Role.SERVICE)
 readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.READER)
 
 
 class ArtifactServicer(ArtifactServiceServicer):
-    """Blobs, trees and references over gRPC."""
+    """Blobs, trees, references and garbage over gRPC."""
 
-    def __init__(self, core: Artifacts) -> None:
-        self._blobs, self._trees, self._references = core.blobs, core.trees, core.references
+    def __init__(self, core: Artifacts, grace: timedelta = DEFAULT_GRACE) -> None:
+        self._blobs, self._direct = core.blobs, core.direct
+        self._trees, self._references = core.trees, core.references
+        self._garbage, self._storage, self._grace = core.garbage, core.storage, grace
         self._uploads = asyncio.Semaphore(MAX_TRANSFERS)
         self._downloads = asyncio.Semaphore(MAX_TRANSFERS)
 
@@ -49,8 +64,25 @@ class ArtifactServicer(ArtifactServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadBlobRequest], context: Any
     ) -> pb.UploadBlobResponse:
         async with self._uploads:
-            await run_blocking(self._blobs.put, *await receive_blob(request_iterator))
+            await receive_blob(request_iterator, self._blobs)
         return pb.UploadBlobResponse()
+
+    @writers
+    async def PrepareUploads(self, request: pb.PrepareUploadsRequest, context: Any) -> pb.PrepareUploadsResponse:
+        blobs = [(blob.digest, blob.size) for blob in request.blobs]
+        prepared = await run_blocking(self._direct.prepare_uploads, _workspace(request.parent), blobs)
+        return pb.PrepareUploadsResponse(uploads=starmap(upload_message, prepared))
+
+    @writers
+    async def CompleteUploads(self, request: pb.CompleteUploadsRequest, context: Any) -> pb.CompleteUploadsResponse:
+        uploads = [Upload(upload.id, upload.digest, upload.size) for upload in request.uploads]
+        await run_blocking(self._direct.complete_uploads, _workspace(request.parent), uploads)
+        return pb.CompleteUploadsResponse()
+
+    @readers
+    async def PrepareDownloads(self, request: pb.PrepareDownloadsRequest, context: Any) -> pb.PrepareDownloadsResponse:
+        prepared = await run_blocking(self._direct.prepare_downloads, _workspace(request.parent), request.digests)
+        return pb.PrepareDownloadsResponse(downloads=starmap(download_message, prepared.items()))
 
     @readers
     async def BatchReadBlobs(self, request: pb.BatchReadBlobsRequest, context: Any) -> pb.BatchReadBlobsResponse:
@@ -95,6 +127,21 @@ class ArtifactServicer(ArtifactServiceServicer):
     async def DeleteReference(self, request: pb.DeleteReferenceRequest, context: Any) -> pb.DeleteReferenceResponse:
         await run_blocking(self._references.delete, _workspace(request.parent), request.owner)
         return pb.DeleteReferenceResponse()
+
+    @readers
+    async def GetStorage(self, request: pb.GetStorageRequest, context: Any) -> pb.GetStorageResponse:
+        storage = await run_blocking(self._storage.storage, StorageName.parse(request.name).workspace)
+        return pb.GetStorageResponse(storage=storage_message(storage))
+
+    @allow(Role.USER, Role.SERVICE)
+    async def CollectGarbage(
+        self, request: pb.CollectGarbageRequest, context: Any
+    ) -> AsyncIterator[pb.CollectGarbageResponse]:
+        grace = grace_from(request.grace) if request.HasField("grace") else self._grace
+        steps = self._garbage.collect(_workspace(request.parent), grace, dry_run=request.dry_run)
+        async with aclosing(reports_of(steps)) as reports:
+            async for report in reports:
+                yield report
 
     def _list(self, request: pb.ListTreeEntriesRequest) -> pb.ListTreeEntriesResponse:
         name = TreeName.parse(request.parent, field="parent")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,31 +11,33 @@ import sqlalchemy as sa
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 from orris_artifacts import schema
 from orris_artifacts.draft import Draft, Room
+from orris_artifacts.index import TOUCH_AFTER, Index, groups
 from orris_artifacts.limits import MAX_BATCH_BYTES, MAX_OPEN_ENTRIES
-from orris_artifacts.manifest import Entry, digest_of, entries_of, line_of, pages_of
-from orris_artifacts.store.port import Store
+from orris_artifacts.manifest import Entry, Page, digest_of, entries_of, pages_of
 from orris_kit.database import read, write
 
 _NAMED = 5
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is known of a tree: `total_size` in bytes, counted without deduplication."""
+    """What is known of a tree: `total_size` in bytes, counted without deduplication; `use_time` not to the minute."""
 
     workspace: str
     digest: str
     file_count: int
     total_size: int
     create_time: datetime
+    use_time: datetime
 
 
 class Trees:
-    """The trees in a database, over the blobs in a store."""
+    """The trees in a database, over the blobs of an index."""
 
-    def __init__(self, engine: sa.Engine, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: sa.Engine, index: Index, clock: Callable[[], datetime]) -> None:
         self._engine = engine
-        self._store = store
+        self._index = index
         self._clock = clock
         self._room = Room(MAX_OPEN_ENTRIES)
 
@@ -50,23 +51,34 @@ class Trees:
         Raises InvalidArgument (INVALID_PATH, DIGEST_MISMATCH, ...), FailedPrecondition (BLOBS_MISSING).
         """
         entries = draft.complete()
-        self._check_chunks(draft.workspace, entries)
-        digest = digest_of(entries)
-        known = self._find(draft.workspace, digest)
-        if known is not None:
-            return known
-        self._check_long_files(draft.workspace, entries)
+        chunks = _chunks_of(entries)
         size = sum(entry.size for entry in entries)
-        tree = Tree(draft.workspace, digest, len(entries), size, self._clock())
-        return self._insert(tree, entries)
+        now = self._clock()
+        tree = Tree(draft.workspace, digest_of(entries), len(entries), size, create_time=now, use_time=now)
+        pages = list(pages_of(entries))
+        try:
+            with write(self._engine) as connection:
+                _check_stored(entries, chunks, self._index.hold(connection, tree.workspace, chunks))
+                if self.hold(connection, tree.workspace, [tree.digest]):
+                    return _select(connection, tree.workspace, tree.digest) or tree
+                _insert(connection, tree, pages)
+        except sa.exc.IntegrityError:
+            # Somebody else created the same tree meanwhile: theirs is as good.
+            return self.get(tree.workspace, tree.digest)
+        return tree
 
     def get(self, workspace: str, digest: str) -> Tree:
         """Return what is known of a tree. Raises NotFound (TREE_NOT_FOUND)."""
-        tree = self._find(workspace, digest)
-        if tree is None:
+        with read(self._engine) as connection:
+            found = _select(connection, workspace, digest)
+        if found and found.use_time < self._clock() - TOUCH_AFTER:
+            with write(self._engine) as connection:
+                if not self.hold(connection, workspace, [digest]):
+                    found = None  # collected between the two transactions
+        if found is None:
             message = f"workspace {workspace} has no tree {digest}"
             raise NotFound(message, reason="TREE_NOT_FOUND", metadata={"digest": digest})
-        return tree
+        return found
 
     def entries(self, tree: Tree, path: str, after: str, limit: int) -> tuple[list[Entry], bool]:
         """Return entries in the order of their paths, and whether more follow.
@@ -91,34 +103,19 @@ class Trees:
             found.append(entry)
         return found, False
 
-    def existing(self, connection: sa.Connection, workspace: str, digests: Sequence[str]) -> set[str]:
-        """Return which of these trees are there."""
-        table = schema.trees.c
-        query = sa.select(table.digest).where(table.workspace == workspace)
-        found: set[str] = set()
-        for begin in range(0, len(digests), 500):
-            found |= set(connection.scalars(query.where(table.digest.in_(digests[begin : begin + 500]))))
-        return found
-
-    def _find(self, workspace: str, digest: str) -> Tree | None:
-        with read(self._engine) as connection:
-            return _select(connection, workspace, digest)
-
-    def _insert(self, tree: Tree, entries: Sequence[Entry]) -> Tree:
-        pages = [
-            {"workspace": tree.workspace, "tree": tree.digest, "last_path": page.last_path, "content": page.content}
-            for page in pages_of(entries)
-        ]
-        try:
-            with write(self._engine) as connection:
-                values = {column.name: getattr(tree, column.name) for column in schema.trees.columns}
-                connection.execute(schema.trees.insert().values(values))
-                if pages:
-                    connection.execute(schema.tree_pages.insert(), pages)
-        except sa.exc.IntegrityError:
-            # Somebody else created the same tree meanwhile: theirs is as good.
-            return self.get(tree.workspace, tree.digest)
-        return tree
+    def hold(self, connection: sa.Connection, workspace: str, digests: Iterable[str]) -> set[str]:
+        """Return which of these trees are there: none of them can be collected before this commits."""
+        table = schema.trees
+        held: set[str] = set()
+        for some in groups(sorted(digests), _AT_ONCE):
+            query = sa.select(table.c.digest, table.c.use_time).where(*_these(workspace, some))
+            rows = connection.execute(query.order_by(table.c.digest).with_for_update()).all()
+            held.update(row.digest for row in rows)
+            now = self._clock()
+            stale = [row.digest for row in rows if row.use_time < now - TOUCH_AFTER]
+            if stale:
+                connection.execute(table.update().where(*_these(workspace, stale)).values(use_time=now))
+        return held
 
     def _from(self, tree: Tree, start: str) -> Iterator[Entry]:
         """Give the entries whose paths are not before `start`, reading page after page."""
@@ -135,57 +132,43 @@ class Trees:
             yield from entries_of(page.content, start)
             first = page.last_path + b"\0"
 
-    def _check_chunks(self, workspace: str, entries: Iterable[Entry]) -> None:
-        """Check that all chunks are stored, with the sizes that the entries say."""
-        claimed: dict[str, int] = {}
-        for entry in entries:
-            for chunk in entry.chunks:
-                if claimed.setdefault(chunk.digest, chunk.size) != chunk.size:
-                    raise _wrong_size(entry.path, chunk.digest)
-        stored = self._store.sizes(workspace, claimed)
-        missing = [digest for digest in claimed if digest not in stored]
-        if missing:
-            message = f"{len(missing)} chunks are not stored: {_named(missing)}; upload them, then retry"
-            raise FailedPrecondition(message, reason="BLOBS_MISSING", metadata={"digest": missing[0]})
-        if stored != claimed:
-            wrong = next(digest for digest in claimed if stored[digest] != claimed[digest])
-            raise _wrong_size(_file_with(entries, wrong), wrong)
 
-    def _check_long_files(self, workspace: str, entries: Iterable[Entry]) -> None:
-        """Check the digests of files of several chunks by reading them, each file once and for all."""
-        for entry in entries:
-            if len(entry.chunks) < 2:
-                continue
-            key = {"workspace": workspace, "fingerprint": _fingerprint(entry)}
-            table = schema.checked_files
-            with read(self._engine) as connection:
-                if connection.execute(sa.select(table).filter_by(**key)).first():
-                    continue
-            self._check_long_file(workspace, entry)
-            try:
-                with write(self._engine) as connection:
-                    connection.execute(table.insert().values(**key))
-            except sa.exc.IntegrityError:
-                pass
+def _insert(connection: sa.Connection, tree: Tree, pages: Sequence[Page]) -> None:
+    connection.execute(schema.trees.insert().values(asdict(tree)))
+    of_tree = {"workspace": tree.workspace, "tree": tree.digest}
+    if pages:
+        rows = [{**of_tree, "last_path": page.last_path, "content": page.content} for page in pages]
+        connection.execute(schema.tree_pages.insert(), rows)
 
-    def _check_long_file(self, workspace: str, entry: Entry) -> None:
-        whole = hashlib.sha256()
+
+def _chunks_of(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return the chunks' sizes by their digests. Raises InvalidArgument (SIZE_MISMATCH) when two entries disagree."""
+    chunks: dict[str, int] = {}
+    for entry in entries:
         for chunk in entry.chunks:
-            whole.update(self._store.read(workspace, chunk.digest))
-        if whole.hexdigest() != entry.digest:
-            message = f"the chunks of {entry.path[:300]!r} have the digest {whole.hexdigest()}, not {entry.digest}"
-            raise InvalidArgument(message, field="entries.digest", reason="DIGEST_MISMATCH")
+            if chunks.setdefault(chunk.digest, chunk.size) != chunk.size:
+                raise _wrong_size(entry.path, chunk.digest)
+    return chunks
+
+
+def _check_stored(entries: Iterable[Entry], chunks: Mapping[str, int], stored: Mapping[str, int]) -> None:
+    """Check that all chunks are stored, with the sizes that the entries say."""
+    missing = [digest for digest in chunks if digest not in stored]
+    if missing:
+        message = f"{len(missing)} chunks are not stored: {_named(missing)}; upload them, then retry"
+        raise FailedPrecondition(message, reason="BLOBS_MISSING", metadata={"digest": missing[0]})
+    if stored != chunks:
+        wrong = next(digest for digest in chunks if stored[digest] != chunks[digest])
+        raise _wrong_size(_file_with(entries, wrong), wrong)
+
+
+def _these(workspace: str, digests: Sequence[str]) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return schema.trees.c.workspace == workspace, schema.trees.c.digest.in_(digests)
 
 
 def _select(connection: sa.Connection, workspace: str, digest: str) -> Tree | None:
-    query = sa.select(schema.trees).filter_by(workspace=workspace, digest=digest)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(sa.select(schema.trees).where(*_these(workspace, [digest]))).one_or_none()
     return Tree(**row._mapping) if row else None
-
-
-def _fingerprint(entry: Entry) -> str:
-    """Return what stands for the file's digest and chunks, whatever its path and mode."""
-    return hashlib.sha256(line_of(entry).split(b"\0", 2)[2]).hexdigest()
 
 
 def _message_bytes(entry: Entry) -> int:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from orris.errors import NotFound, OutOfRange
 from orris_images import schema
 from orris_images.records import UNFINISHED
-from orris_kit.database import read, write
+from orris_kit.database import DatabaseUnavailable, read, write
 from orris_kit.logging import get_logger
 
 CHUNK_BYTES = 64 * 1024
@@ -46,20 +46,25 @@ class LogWriter:
         """Store what is not stored yet. The log of a finished build stays as it is."""
         with self._storing:
             with self._gathering:
-                data, self._pending, self._scheduled = bytes(self._pending), bytearray(), False
-            data = _within_limit(data, LOG_LIMIT - self._size)
+                gathered, self._scheduled = len(self._pending), False
+                data = _within_limit(bytes(self._pending), LOG_LIMIT - self._size)
             if not data:
                 return
             with write(self._engine) as connection:
-                if not _is_open(connection, self._key):
-                    return
-                append(connection, self._key, self._size, data)
+                if _is_open(connection, self._key):
+                    # More than is known where the database went away as it stored the last.
+                    stored = log_size(connection, self._key)
+                    append(connection, self._key, stored, data[stored - self._size :])
             self._size += len(data)
+            with self._gathering:  # not before: what could not be stored is stored with the next
+                del self._pending[:gathered]
         self._notify(self._key)
 
     def _store_and_report(self) -> None:
         try:
             self.flush()
+        except DatabaseUnavailable as error:
+            log.warning("a build's log waits", build=self._key[1], why=error.message)
         except Exception:
             log.exception("a build's log could not be stored", build=self._key[1])
 
@@ -77,7 +82,8 @@ def append(connection: sa.Connection, key: Key, offset: int, data: bytes) -> Non
         for begin in range(0, len(data), CHUNK_BYTES)
         for part in (data[begin : begin + CHUNK_BYTES],)
     ]
-    connection.execute(schema.build_log.insert(), rows)
+    if rows:
+        connection.execute(schema.build_log.insert(), rows)
 
 
 def read_log(engine: sa.Engine, key: Key, offset: int) -> tuple[bytes, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,10 +24,13 @@ from orris_images.lock import Lock
 from orris_images.locking import lock_spec
 from orris_images.records import Build, State
 from orris_images.resolve.port import Resolver
-from orris_kit.database import read, write
+from orris_kit.database import DatabaseUnavailable, read, write
 from orris_kit.logging import get_logger
+from orris_kit.text import readable
 
 WAIT_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+ERROR_CHARACTERS = 16 * 1024
 log = get_logger(__name__)
 
 
@@ -97,9 +101,30 @@ class Building:
         self._writers.shutdown(wait=True)
 
     def _run(self, job: _Job) -> None:
+        try:
+            # A build is taken up again where the database went away, as after a restart.
+            while not self._ended(job) and not self._stopping:
+                time.sleep(RETRY_SECONDS)
+        finally:
+            self._jobs.pop(job.build.key, None)
+            job.done.set()
+
+    def _ended(self, job: _Job) -> bool:
+        """Make an image, or say why there is none; return whether that is recorded."""
+        try:
+            self._attempt(job)
+            job.log.flush()
+            return True
+        except DatabaseUnavailable as error:
+            log.warning("a build waits", build=job.build.build, why=error.message)
+            return False
+
+    def _attempt(self, job: _Job) -> None:
         key = job.build.key
         try:
             self._make(job)
+        except DatabaseUnavailable:
+            raise
         except Cancelled:
             if not self._stopping:
                 self._finish(key, State.CANCELED)
@@ -108,10 +133,6 @@ class Building:
         except Exception:
             log.exception("a build failed for a reason of ours", build=key[1])
             self._fail(job, f"internal error; the log of the images service says more (build {key[1]})")
-        finally:
-            job.log.flush()
-            self._jobs.pop(key, None)
-            job.done.set()
 
     def _make(self, job: _Job) -> None:
         build = job.build
@@ -185,7 +206,7 @@ class Building:
 
     def _finish(self, key: Key, state: State, error: str = "") -> None:
         with write(self._engine) as connection:
-            build_rows.advance(connection, key, state, now=self._clock(), error=error)
+            build_rows.advance(connection, key, state, now=self._clock(), error=readable(error, ERROR_CHARACTERS))
         self._notify(key)
 
     def _measure(self, workspace: str, image: str) -> None:

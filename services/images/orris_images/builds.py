@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -19,11 +18,14 @@ from orris_images.interpreters import Interpreters
 from orris_images.locking import lock_user_managed
 from orris_images.records import UNFINISHED, Build, State
 from orris_images.spec import Spec
-from orris_kit.database import read, write
+from orris_kit.database import read, take_turn, write
+
+# Method, workspace, request id, payload.
+Request = tuple[str, str, str, bytes]
 
 
 class Builds:
-    """The builds in a database. One process at a time uses it: the lock that makes one build of requests is here."""
+    """The builds in a database."""
 
     def __init__(
         self,
@@ -36,7 +38,6 @@ class Builds:
     ) -> None:
         self._engine, self._building, self._builder, self._interpreters = engine, building, builder, interpreters
         self._clock, self._new_id = clock, new_id
-        self._creating = threading.Lock()
 
     def create(
         self,
@@ -53,21 +54,22 @@ class Builds:
         Raises FailedPrecondition (INTERPRETER_NOT_FOUND) for a strict spec whose Python is absent.
         """
         request = ("CreateBuild", workspace, request_id, payload)
-        if known := self._known(request, workspace, target, spec, refresh):
-            return known
+        with read(self._engine) as connection:
+            if known := self._known(connection, request, target, spec, refresh):
+                return known
         if spec.strict and spec.interpreter is None and spec.base is None:
             self._interpreters.find(spec.python, strict=True)
-        with self._creating:
-            if known := self._known(request, workspace, target, spec, refresh):
+        with write(self._engine) as connection:
+            take_turn(connection, "target", workspace, target)
+            if known := self._known(connection, request, target, spec, refresh):
                 return known
-            with write(self._engine) as connection:
-                build = self._running(connection, workspace, target, refresh)
-                joined = build is not None
-                if build is None:
-                    build = self._new(connection, workspace, target, spec, refresh)
-                schema.requests.remember(connection, *request, build.build)
-            if not joined and not build.finished:
-                self._building.submit(build)
+            build = self._running(connection, workspace, target, refresh)
+            joined = build is not None
+            if build is None:
+                build = self._new(connection, workspace, target, spec, refresh)
+            schema.requests.remember(connection, *request, build.build)
+        if not joined and not build.finished:
+            self._building.submit(build)
         return build
 
     def get(self, workspace: str, build: str) -> Build:
@@ -97,18 +99,18 @@ class Builds:
         return read_log(self._engine, (workspace, build), offset)
 
     def _known(
-        self, request: tuple[str, str, str, bytes], workspace: str, target: str, spec: Spec, refresh: bool
+        self, connection: sa.Connection, request: Request, target: str, spec: Spec, refresh: bool
     ) -> Build | None:
         """Return the build that this request made before, or one whose image is there: the way of almost all runs."""
-        with read(self._engine) as connection:
-            if made := schema.requests.recall(connection, *request):
-                return build_rows.get(connection, (workspace, made))
-            if refresh:
-                return None
-            image = image_of(connection, workspace, spec.digest)
-            if not image or not self._is_ready(image, spec):
-                return None
-            build = build_rows.newest(connection, workspace, target, (State.SUCCEEDED,))
+        workspace = request[1]
+        if made := schema.requests.recall(connection, *request):
+            return build_rows.get(connection, (workspace, made))
+        if refresh:
+            return None
+        image = image_of(connection, workspace, spec.digest)
+        if not image or not self._is_ready(image, spec):
+            return None
+        build = build_rows.newest(connection, workspace, target, (State.SUCCEEDED,))
         return replace(build, cached=True) if build is not None and build.image == image else None
 
     def _is_ready(self, image: str, spec: Spec) -> bool:

@@ -14,9 +14,10 @@ from orris_kit.virtualenv import LinkMode
 class Settings(ServiceSettings):
     """Where metadata and environments are kept, and how environments are made.
 
-    `database` is a URL of SQLAlchemy's; one process of the service uses it. Building a source distribution runs its
-    code as the user of this service: that is allowed, because an instance on one machine runs everything as the person
-    who started it. A service for several people sets ORRIS_IMAGES_ALLOW_SOURCE_BUILDS=false.
+    `database` is sqlite:///PATH or postgresql://HOST/NAME; one process of the service uses it at a time. Building a
+    source distribution runs its code as the user of this service: that is allowed, because an instance on one machine
+    runs everything as the person who started it. A service for several people sets
+    ORRIS_IMAGES_ALLOW_SOURCE_BUILDS=false.
     """
 
     model_config = settings_of("images")

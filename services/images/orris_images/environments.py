@@ -16,7 +16,7 @@ from orris_images.curated import CURATED
 from orris_images.images import images_of
 from orris_images.records import Environment
 from orris_images.spec import Spec
-from orris_kit.database import read, write
+from orris_kit.database import read, take_turn, write
 
 CURATED_VERSION = "1"
 SIMILAR = 3
@@ -43,6 +43,7 @@ class Environments:
         request = ("CreateEnvironment", workspace, request_id, payload)
         with write(self._engine) as connection:
             version = schema.requests.recall(connection, *request)
+            take_turn(connection, "environment", workspace, environment)
             latest = _newest(connection, workspace, environment, version)
             if version is not None and latest is not None:
                 return _with_images(connection, workspace, [latest])[0]

@@ -12,7 +12,7 @@ from orris_images import schema
 from orris_images.lock import Lock
 from orris_images.records import Image
 from orris_images.spec import Base, Spec
-from orris_kit.database import read
+from orris_kit.database import insert_new, read
 
 
 class Images:
@@ -66,18 +66,16 @@ def kept_lock(connection: sa.Connection, workspace: str, digest: str) -> Lock | 
 def keep_lock(connection: sa.Connection, workspace: str, digest: str, lock: Lock) -> None:
     """Make `lock` the one that a specification has."""
     table = schema.locks
-    connection.execute(table.delete().where(table.c.workspace == workspace, table.c.digest == digest))
     row = {"workspace": workspace, "digest": digest, "image": lock.image_id, "lock": lock.to_json()}
-    connection.execute(table.insert().values(row))
+    if not insert_new(connection, table, [row]):
+        is_its = (table.c.workspace == workspace, table.c.digest == digest)
+        connection.execute(table.update().where(*is_its).values(row))
 
 
 def keep_image(connection: sa.Connection, workspace: str, lock: Lock, now: datetime) -> None:
     """Make `lock` an image, unless it is one."""
-    table = schema.images
-    known = sa.select(table.c.image).where(table.c.workspace == workspace, table.c.image == lock.image_id)
-    if connection.execute(known).first() is None:
-        row = {"workspace": workspace, "image": lock.image_id, "lock": lock.to_json(), "size": 0, "create_time": now}
-        connection.execute(table.insert().values(row))
+    row = {"workspace": workspace, "image": lock.image_id, "lock": lock.to_json(), "size": 0, "create_time": now}
+    insert_new(connection, schema.images, [row])
 
 
 def image_of(connection: sa.Connection, workspace: str, digest: str) -> str:

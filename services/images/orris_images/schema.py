@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from orris_kit.database import UtcDateTime
+from orris_kit.database import Text, UtcDateTime
 from orris_kit.requests import Requests
 
 metadata = sa.MetaData()
 requests = Requests(metadata)
 
-# Compared and sorted as Python does it: curated names are merged in there.
-_NAME = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
-
 # `message` is the specification as it was sent, `spec` what it means (spec_text); `digest` is that of the spec.
 environments = sa.Table(
     "environments",
     metadata,
-    sa.Column("workspace", sa.String(33), primary_key=True),
-    sa.Column("environment", _NAME, primary_key=True),
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("environment", Text(255), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("digest", Text(64), nullable=False),
+    sa.Column("spec", Text(), nullable=False),
     sa.Column("message", sa.LargeBinary, nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
 )
@@ -30,18 +27,18 @@ environments = sa.Table(
 locks = sa.Table(
     "locks",
     metadata,
-    sa.Column("workspace", sa.String(33), primary_key=True),
-    sa.Column("digest", sa.String(64), primary_key=True),
-    sa.Column("image", sa.String(128), nullable=False),
-    sa.Column("lock", sa.Text, nullable=False),
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("digest", Text(64), primary_key=True),
+    sa.Column("image", Text(128), nullable=False),
+    sa.Column("lock", Text(), nullable=False),
 )
 
 images = sa.Table(
     "images",
     metadata,
-    sa.Column("workspace", sa.String(33), primary_key=True),
-    sa.Column("image", sa.String(128), primary_key=True),
-    sa.Column("lock", sa.Text, nullable=False),
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("image", Text(128), primary_key=True),
+    sa.Column("lock", Text(), nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Index("images_by_age", "workspace", "create_time", "image"),
@@ -51,17 +48,17 @@ images = sa.Table(
 builds = sa.Table(
     "builds",
     metadata,
-    sa.Column("workspace", sa.String(33), primary_key=True),
-    sa.Column("build", sa.String(128), primary_key=True),
-    sa.Column("target", sa.String(600), nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("build", Text(128), primary_key=True),
+    sa.Column("target", Text(600), nullable=False),
+    sa.Column("digest", Text(64), nullable=False),
+    sa.Column("spec", Text(), nullable=False),
     sa.Column("refresh", sa.Boolean, nullable=False),
     sa.Column("state", sa.Integer, nullable=False, index=True),
-    sa.Column("image", sa.String(128), nullable=False),
+    sa.Column("image", Text(128), nullable=False),
     sa.Column("cached", sa.Boolean, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("warnings", sa.Text, nullable=False),
+    sa.Column("error", Text(), nullable=False),
+    sa.Column("warnings", Text(), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("start_time", UtcDateTime),
     sa.Column("end_time", UtcDateTime),
@@ -73,8 +70,8 @@ builds = sa.Table(
 build_log = sa.Table(
     "build_log",
     metadata,
-    sa.Column("workspace", sa.String(33), primary_key=True),
-    sa.Column("build", sa.String(128), primary_key=True),
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("build", Text(128), primary_key=True),
     sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("after", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),

@@ -20,14 +20,13 @@ from orris_images.schema import metadata
 from orris_images.servicer import ImageServicer
 from orris_kit.blocking import run_blocking
 from orris_kit.changes import Changes
-from orris_kit.database import open_database
+from orris_kit.database import open_alone
 
 
 async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[Callable[[Any, Any], None], Any]]:
     """Open the database and start the builders, to be closed by `stack`; return what `Server.add` takes."""
     environ = settings.environ
-    engine = await run_blocking(open_database, settings.database_url, "orris_images", metadata)
-    stack.callback(engine.dispose)
+    engine = await stack.enter_async_context(open_alone(settings.database_url, "orris_images", metadata))
     changes = Changes()
     core = Core(
         engine,

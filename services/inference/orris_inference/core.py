@@ -18,7 +18,8 @@ from orris_inference.deployments import Deployments
 from orris_inference.endpoint_log import EndpointLog
 from orris_inference.model import Endpoint, State, Wish
 from orris_inference.schema import deployments, endpoints, log_pieces, requests
-from orris_kit.database import read, write
+from orris_kit.database import read, take_turn, write
+from orris_kit.text import check_text, is_text
 
 KEY_BYTES = 24
 TAGS = 100
@@ -50,11 +51,11 @@ class Endpoints:
             message = f"endpoint.model_version: {wish.model_version!r} is of another workspace than the endpoint"
             raise InvalidArgument(message, field="endpoint.model_version")
         tags = wish.tags or {}
-        if len(tags) > TAGS or any(not key or len(key) > 255 or len(value) > TEXT for key, value in tags.items()):
-            message = f"endpoint.tags: at most {TAGS}, keys of 1 to 255 characters, values of up to {TEXT}"
+        fit = all(key and is_text(key, 255) and is_text(value, TEXT) for key, value in tags.items())
+        if len(tags) > TAGS or not fit:
+            message = f"endpoint.tags: at most {TAGS}, keys of 1 to 255 characters, values of up to {TEXT}, no NULs"
             raise InvalidArgument(message, field="endpoint.tags")
-        if len(wish.description) > TEXT:
-            raise InvalidArgument(f"endpoint.description: at most {TEXT} characters", field="endpoint.description")
+        check_text("endpoint.description", wish.description, TEXT)
 
     def made_by(
         self, workspace: str, endpoint_id: str, wish: Wish, overwrite: bool, request_id: str
@@ -80,6 +81,7 @@ class Endpoints:
             parent = f"workspaces/{workspace}"
             if name := requests.recall(connection, "CreateEndpoint", parent, request_id, payload):
                 return _find(connection, workspace, EndpointName.parse(name).endpoint), []
+            take_turn(connection, "endpoint", endpoint_id)
             _check_free(connection, workspace, endpoint_id, overwrite)
             endpoint = self._store(connection, workspace, endpoint_id, wish, by)
             superfluous = self.deployments.add(connection, endpoint, self._new_uid())
@@ -107,6 +109,7 @@ class Endpoints:
     def delete(self, name: EndpointName) -> tuple[Endpoint, list[str]]:
         """Delete an endpoint; return it and its deployments, now retired."""
         with write(self._engine) as connection:
+            take_turn(connection, "endpoint", name.endpoint)
             endpoint = _find(connection, name.workspace, name.endpoint)
             retired = self.deployments.retire(connection, deployments.c.endpoint_uid == endpoint.uid)
             connection.execute(endpoints.delete().where(endpoints.c.id == endpoint.id))

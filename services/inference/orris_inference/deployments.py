@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from orris_inference.endpoint_log import EndpointLog
 from orris_inference.model import Deployment, Endpoint, Phase, State
 from orris_inference.schema import deployments, endpoints
-from orris_kit.database import read, write
+from orris_kit.database import read, take_turn, write
+from orris_kit.text import readable
 
 ERROR_CHARACTERS = 8 * 1024
 SECRET_BYTES = 32
@@ -21,7 +22,10 @@ _table = deployments.c
 
 
 class Deployments:
-    """All deployments. Only the newest of an endpoint decides its state; an older one answers until that is ready."""
+    """All deployments. Only the newest of an endpoint decides its state; an older one answers until that is ready.
+
+    Who changes an endpoint, its deployments or its log takes turns with others of the same endpoint.
+    """
 
     def __init__(self, engine: sa.Engine, log: EndpointLog, notify: Callable[[str], None]) -> None:
         self._engine = engine
@@ -92,7 +96,7 @@ class Deployments:
     def ready(self, uid: str, backend: str, methods: Sequence[str]) -> list[str] | None:
         """Record that it answers; return the older deployments, retired. None: it is itself not wanted any more."""
         with write(self._engine) as connection:
-            deployment = _find(connection, uid)
+            deployment = _take(connection, uid)
             if deployment is None or deployment.phase is Phase.RETIRED:
                 return None
             connection.execute(deployments.update().where(_table.uid == uid).values(phase=Phase.SERVING.value))
@@ -108,20 +112,21 @@ class Deployments:
     def set_state(self, uid: str, state: State, error: str) -> None:
         """Record why it does not answer. FAILED is final: it is not brought up again."""
         with write(self._engine) as connection:
-            deployment = _find(connection, uid)
+            deployment = _take(connection, uid)
             if deployment is None or deployment.phase is Phase.RETIRED:
                 return
             if state is State.FAILED:
                 connection.execute(deployments.update().where(_table.uid == uid).values(phase=Phase.FAILED.value))
-            self._set_state(connection, deployment, state, error[:ERROR_CHARACTERS])
-            sentence = f"{deployment.model_version} is {state}: {error[:ERROR_CHARACTERS]}"
+            error = readable(error, ERROR_CHARACTERS)
+            self._set_state(connection, deployment, state, error)
+            sentence = f"{deployment.model_version} is {state}: {error}"
             self._log.note(connection, deployment.endpoint_uid, sentence)
         self._notify(deployment.endpoint)
 
     def note(self, uid: str, sentence: str) -> None:
         """Append an event to the endpoint's log."""
         with write(self._engine) as connection:
-            deployment = _find(connection, uid)
+            deployment = _take(connection, uid)
             if deployment is not None and deployment.phase is not Phase.RETIRED:
                 self._log.note(connection, deployment.endpoint_uid, sentence.strip())
         if deployment is not None:
@@ -130,7 +135,7 @@ class Deployments:
     def copy_log(self, uid: str, offset: int, data: bytes) -> int:
         """Keep a piece of its replica's log that begins at `offset`; return the offset wanted next."""
         with write(self._engine) as connection:
-            deployment = _find(connection, uid)
+            deployment = _take(connection, uid)
             if deployment is None or offset > deployment.log_offset:
                 return 0 if deployment is None else deployment.log_offset
             fresh = data[deployment.log_offset - offset :]
@@ -169,6 +174,15 @@ class Deployments:
         with write(self._engine) as connection:
             connection.execute(deployments.update().where(_table.uid == uid).values(values))
             return _find(connection, uid)
+
+
+def _take(connection: sa.Connection, uid: str) -> Deployment | None:
+    """Return a deployment, to be changed with what belongs to its endpoint: one at a time does so."""
+    found = _find(connection, uid)
+    if found is not None:
+        take_turn(connection, "endpoint", found.endpoint)
+        found = _find(connection, uid)
+    return found
 
 
 def _find(connection: sa.Connection, uid: str) -> Deployment | None:

@@ -18,6 +18,7 @@ from orris_inference.outside.runs import Replica, Stage
 from orris_inference.replicas import Replicas
 from orris_inference.routes import Routes
 from orris_kit.blocking import run_blocking
+from orris_kit.database import DatabaseUnavailable
 from orris_kit.logging import get_logger
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ class Keeper:
 
     async def keep(self) -> None:
         """Run until canceled, or until the deployment has failed for good."""
+        while True:
+            try:
+                return await self._keep()
+            except DatabaseUnavailable as error:
+                log.warning("a deployment's keeper waits", endpoint=self._deployment.endpoint, why=error.message)
+                await asyncio.sleep(self._tools.patience.first_pause)
+
+    async def _keep(self) -> None:
         try:
             version = await self._tools.models.examined(self._deployment.model_version, self._note_later)
             if version.graph is not None and await self._serve_graph(version):
@@ -75,6 +84,8 @@ class Keeper:
             await self._keep_replica(version)
         except NotFound as error:
             await self._set_state(State.FAILED, error.message)
+        except DatabaseUnavailable:
+            raise
         except Exception:
             log.exception("a deployment's keeper failed", endpoint=self._deployment.endpoint)
             await self._set_state(State.FAILED, "internal error; the service's log has more")
@@ -229,9 +240,15 @@ class Keeper:
 
     async def _copy_log(self, run: str) -> None:
         deployments, uid = self._tools.deployments, self._deployment.uid
-        async with aclosing(self._tools.replicas.runs.log(run, self._deployment.log_offset)) as pieces:
-            async for offset, data in pieces:
-                await run_blocking(deployments.copy_log, uid, offset, data)
+        wanted = self._deployment.log_offset
+        while True:
+            try:
+                async with aclosing(self._tools.replicas.runs.log(run, wanted)) as pieces:
+                    async for offset, data in pieces:
+                        wanted = await run_blocking(deployments.copy_log, uid, offset, data)
+                return
+            except DatabaseUnavailable:
+                await asyncio.sleep(self._tools.patience.first_pause)
 
     async def _set_state(self, state: State, error: str) -> None:
         await run_blocking(self._tools.deployments.set_state, self._deployment.uid, state, error)

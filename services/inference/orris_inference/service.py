@@ -26,10 +26,9 @@ from orris_inference.v2_servicer import InferenceServicer
 from orris_inference.web.listener import listen, serving
 from orris_kit.address import Address
 from orris_kit.auth import TokenVerifier
-from orris_kit.blocking import run_blocking
 from orris_kit.changes import Changes
 from orris_kit.client import connect, token_from
-from orris_kit.database import open_database
+from orris_kit.database import open_alone
 
 
 async def open_service(
@@ -39,8 +38,7 @@ async def open_service(
 
     Endpoints come up beside that, as soon as the other services answer.
     """
-    engine = await run_blocking(open_database, settings.database_url, "orris_inference", metadata)
-    stack.callback(engine.dispose)
+    engine = await stack.enter_async_context(open_alone(settings.database_url, "orris_inference", metadata))
     changes = Changes()
     core = Endpoints(engine, lambda: datetime.now(UTC), changes.notify)
     routes = Routes(TokenVerifier(settings.public_key_path), allow_open=settings.allow_open_endpoints)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from orris_kit.context import current_call
 T = TypeVar("T")
 
 
-async def until_draining(source: AsyncIterator[T]) -> AsyncIterator[T]:
+async def until_draining(source: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """Pass on what `source` gives; when the server begins to stop, close it and raise Unavailable (SERVER_DRAINING).
 
     For handlers of streams that may stay open: `async for item in until_draining(items): yield item`.

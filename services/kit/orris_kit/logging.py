@@ -72,7 +72,7 @@ def setup(level: str = "info", style: str = "auto", stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("asyncio", "httpx"):  # httpx would tell of each request to a replica
+    for noisy in ("asyncio", "httpx", "urllib3"):  # the last two would tell of each request, signatures included
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

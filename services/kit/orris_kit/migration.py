@@ -6,8 +6,6 @@ revision is its number, the newest is the last. Alembic itself is imported only 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,31 +15,24 @@ import sqlalchemy as sa
 from orris.errors import FailedPrecondition
 from orris_kit.logging import get_logger
 
-Transaction = Callable[[sa.Engine], AbstractContextManager[sa.Connection]]
-
 log = get_logger(__name__)
 _version = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
-# Services of one database server that start together take turns.
-_LOCK = 0x0_0115
 
 
-def bring_up_to_date(engine: sa.Engine, package: str, metadata: sa.MetaData, transaction: Transaction) -> None:
+def bring_up_to_date(connection: sa.Connection, package: str, metadata: sa.MetaData) -> None:
     """Make the tables, or migrate them, in one transaction."""
     newest = newest_revision(package)
-    with transaction(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        stored = _stored_revision(connection)
-        if stored is None:
-            _create(connection, metadata, newest)
-        elif stored == newest:
-            return
-        elif newest is None or stored > newest:
-            message = f"the database is of a newer version of Orris ({stored}) than this one ({newest}); update Orris"
-            raise FailedPrecondition(message, reason="DATABASE_TOO_NEW")
-        else:
-            log.info("migrating the database", package=package, stored=stored, newest=newest)
-            migrate(connection, package)
+    stored = _stored_revision(connection)
+    if stored is None:
+        _create(connection, metadata, newest)
+    elif stored == newest:
+        return
+    elif newest is None or stored > newest:
+        message = f"the database is of a newer version of Orris ({stored}) than this one ({newest}); update Orris"
+        raise FailedPrecondition(message, reason="DATABASE_TOO_NEW")
+    else:
+        log.info("migrating the database", package=package, stored=stored, newest=newest)
+        migrate(connection, package)
 
 
 def newest_revision(package: str) -> str | None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from orris.errors import InvalidArgument
+from orris_kit.text import can_be_kept
 
 Scalar = str | int | float | bool | None
 
@@ -44,9 +45,16 @@ def after_key(token: str, query: Mapping[str, object], *types: type[Scalar]) -> 
         content = None
     if not isinstance(content, list) or len(content) != 1 + len(types) or content[0] != _fingerprint(query):
         raise InvalidArgument("page_token is not of this list; begin without one", field="page_token")
-    if any(type(part) is not wanted for part, wanted in zip(content[1:], types, strict=True)):
+    if not all(type(part) is wanted and _can_be_kept(part) for part, wanted in zip(content[1:], types, strict=True)):
         raise InvalidArgument("page_token is damaged; begin without one", field="page_token")
     return tuple(content[1:])
+
+
+def _can_be_kept(part: Scalar) -> bool:
+    """Tell whether a database can compare with it."""
+    if isinstance(part, str):
+        return can_be_kept(part)
+    return not isinstance(part, int) or abs(part) < 1 << 63
 
 
 def _fingerprint(query: Mapping[str, object]) -> str:

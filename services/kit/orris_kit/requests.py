@@ -18,6 +18,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from orris.errors import InvalidArgument
+from orris_kit.database import Text, take_turn
 
 LIFETIME = timedelta(days=1)
 
@@ -38,11 +39,11 @@ class Requests:
         self.table = sa.Table(
             table,
             metadata,
-            sa.Column("method", sa.String(100), primary_key=True),
-            sa.Column("parent", sa.String(400), primary_key=True),
-            sa.Column("request_id", sa.String(100), primary_key=True),
-            sa.Column("payload", sa.String(64), nullable=False),
-            sa.Column("name", sa.Text, nullable=False),
+            sa.Column("method", Text(100), primary_key=True),
+            sa.Column("parent", Text(400), primary_key=True),
+            sa.Column("request_id", Text(100), primary_key=True),
+            sa.Column("payload", Text(64), nullable=False),
+            sa.Column("name", Text(), nullable=False),
             sa.Column("expiry", sa.BigInteger, nullable=False, index=True),
         )
 
@@ -57,6 +58,8 @@ class Requests:
             return None
         if not re.fullmatch(r"[\x21-\x7e]{1,100}", request_id):
             raise InvalidArgument("request_id must be 1 to 100 visible ASCII characters", field="request_id")
+        # The same request at the same time waits here, and finds what the first has made.
+        take_turn(connection, "request", method, parent, request_id)
         table = self.table.c
         row = connection.execute(
             sa.select(table.payload, table.name).where(

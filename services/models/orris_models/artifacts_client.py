@@ -10,6 +10,7 @@ import grpc
 from orris.artifacts.v1 import artifacts_pb2 as artifacts
 from orris.artifacts.v1 import artifacts_service_pb2 as pb
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.sdk.arrival import Arrival
 from orris_models.ports import File
 
 PAGE = 1000
@@ -51,13 +52,15 @@ class ArtifactsClient:
         return {path: _small_file(path, data) for path, data in contents.items()}
 
     async def read(self, workspace: str, file: File) -> bytes:
-        """Return a small file's bytes."""
-        data = bytearray()
+        """Return a small file's bytes. Raises DataLoss when they are not those of its chunks."""
+        content = bytearray()
         for chunk in file.content.chunks:
+            arrival = Arrival(chunk, lambda data, offset: content.extend(data))
             name = f"workspaces/{workspace}/blobs/{chunk.digest}"
             async for answer in self._service.DownloadBlob(pb.DownloadBlobRequest(name=name)):
-                data += answer.data
-        return bytes(data)
+                arrival.take(answer.data)
+            arrival.finish()
+        return bytes(content)
 
     async def set_reference(self, workspace: str, owner: str, trees: Sequence[str]) -> None:
         """Say what an owner needs."""

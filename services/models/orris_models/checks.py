@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping
 
 from orris.errors import InvalidArgument
+from orris_kit.text import check_text, is_text
 from orris_models.model import Draft, Framework
 
+REASON = "INVALID_MODEL"
 MAX_LABELS = 100
 MAX_KEY = 255
 MAX_VALUE = 8192
@@ -20,8 +22,7 @@ def check_draft(draft: Draft) -> None:
     """Raise InvalidArgument (INVALID_MODEL) that names the field which cannot be used."""
     if draft.framework_version and draft.framework is Framework.CUSTOM:
         _refuse("model_version.framework_version", "is given without a framework; set model_version.framework too")
-    if len(draft.framework_version) > MAX_KEY:
-        _refuse("model_version.framework_version", f"is longer than {MAX_KEY} characters")
+    check_text("model_version.framework_version", draft.framework_version, MAX_KEY, reason=REASON)
     if not (draft.run or draft.tree):
         _refuse("model_version.run", "set run, or tree with uploaded files")
     check_description(draft.description)
@@ -35,8 +36,7 @@ def check_draft(draft: Draft) -> None:
 
 def check_description(text: str) -> None:
     """Raise InvalidArgument when a description is too long."""
-    if len(text) > MAX_DESCRIPTION:
-        _refuse("model_version.description", f"is longer than {MAX_DESCRIPTION} characters")
+    check_text("model_version.description", text, MAX_DESCRIPTION, reason=REASON)
 
 
 def check_labels(field: str, labels: Mapping[str, str]) -> None:
@@ -44,10 +44,10 @@ def check_labels(field: str, labels: Mapping[str, str]) -> None:
     if len(labels) > MAX_LABELS:
         _refuse(field, f"are {len(labels)}, at most {MAX_LABELS} are kept")
     for key, value in labels.items():
-        if not 1 <= len(key) <= MAX_KEY:
-            _refuse(field, f"keys have 1 to {MAX_KEY} characters, not {key[:40]!r}")
-        if len(value) > MAX_VALUE:
-            _refuse(field, f"the value of {key[:40]!r} is longer than {MAX_VALUE} characters")
+        if not (key and is_text(key, MAX_KEY)):
+            _refuse(field, f"keys have 1 to {MAX_KEY} characters, and no NUL: not {key[:40]!r}")
+        if not is_text(value, MAX_VALUE):
+            _refuse(field, f"the value of {key[:40]!r} is longer than {MAX_VALUE} characters, or has a NUL")
 
 
 def check_sample(text: str) -> None:
@@ -71,4 +71,4 @@ def check_sample(text: str) -> None:
 
 
 def _refuse(field: str, problem: str) -> None:
-    raise InvalidArgument(f"{field}: {problem}", field=field, reason="INVALID_MODEL")
+    raise InvalidArgument(f"{field}: {problem}", field=field, reason=REASON)

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, NotFound
-from orris_kit.database import read, write
+from orris_kit.database import insert_new, read, write
 from orris_models import listing, schema
 from orris_models.checks import check_description, check_labels
 from orris_models.model import UNFINISHED, Conversion, Draft, Framework, Signature, State, Version
@@ -52,11 +52,9 @@ class Models:
         table = schema.models
         key = sa.and_(table.c.workspace == workspace, table.c.model == model)
         with write(self._engine) as connection:
+            insert_new(connection, table, [{"workspace": workspace, "model": model, "last_number": 0}])
             statement = sa.update(table).where(key).values(last_number=table.c.last_number + 1)
-            number = connection.execute(statement.returning(table.c.last_number)).scalar_one_or_none()
-            if number is None:
-                number = 1
-                connection.execute(table.insert().values(workspace=workspace, model=model, last_number=number))
+            number = connection.execute(statement.returning(table.c.last_number)).scalar_one()
             loose = schema.loose_references.insert()
             connection.execute(loose.values(workspace=workspace, model=model, number=number))
             return int(number)
@@ -99,7 +97,7 @@ class Models:
     ) -> Version:
         """Change description and tags, add properties. Raises NotFound, InvalidArgument, FailedPrecondition."""
         with write(self._engine) as connection:
-            version = self._get(connection, workspace, model, number)
+            version = self._get(connection, workspace, model, number, lock=True)
             tags = {key: value for key, value in version.content.tags.items() if key not in set(remove_tags)}
             content = replace(
                 version.content,
@@ -121,7 +119,7 @@ class Models:
     def delete(self, workspace: str, model: str, number: int) -> str:
         """Delete a version; return its name. Raises NotFound, FailedPrecondition (MODEL_IN_USE)."""
         with write(self._engine) as connection:
-            version = self._get(connection, workspace, model, number)
+            version = self._get(connection, workspace, model, number, lock=True)
             users = connection.scalars(
                 sa.select(schema.uses.c.user).where(is_version(schema.uses, workspace, model, number)).limit(5)
             ).all()
@@ -140,7 +138,7 @@ class Models:
         key = is_version(schema.uses, workspace, model, number)
         with write(self._engine) as connection:
             if in_use:
-                self._get(connection, workspace, model, number)
+                self._get(connection, workspace, model, number, lock=True)
             connection.execute(schema.uses.delete().where(key, schema.uses.c.user == user))
             if in_use:
                 values = {"workspace": workspace, "model": model, "number": number, "user": user}
@@ -190,11 +188,14 @@ class Models:
         _, workspace, _, model, _, number = name.split("/")
         return self._get(connection, workspace, model, int(number))
 
-    def _get(self, connection: sa.Connection, workspace: str, model: str, number: int | None) -> Version:
+    def _get(
+        self, connection: sa.Connection, workspace: str, model: str, number: int | None, *, lock: bool = False
+    ) -> Version:
+        """Return a version, locked if what it stands for is to be changed. Raises NotFound (MODEL_NOT_FOUND)."""
         table = schema.versions.c
         found = sa.select(schema.versions).where(table.workspace == workspace, table.model == model)
         found = found.order_by(table.number.desc()).limit(1) if number is None else found.where(table.number == number)
-        rows = list(connection.execute(found))
+        rows = list(connection.execute(found.with_for_update() if lock else found))
         if not rows:
             raise _not_found(connection, workspace, model, number)
         return load(connection, rows)[0]

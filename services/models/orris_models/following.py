@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
 
 from orris.errors import NotFound, OrrisError, Retryable
 from orris_kit.blocking import run_blocking
+from orris_kit.database import DatabaseUnavailable
 from orris_kit.logging import get_logger
 from orris_models.converting import Converter
 from orris_models.core import Models
@@ -57,32 +57,40 @@ class Follower:
     async def _follow(self, version: Version) -> None:
         pause = FIRST_PAUSE
         try:
-            while True:
-                try:
-                    async with self._places:
-                        # As it stands now: an earlier attempt may have recorded its run.
-                        known = await run_blocking(self._models.get, version.workspace, version.model, version.number)
-                        if not known.conversion.state.final:
-                            await self._converter.convert(known)
-                    return
-                except OrrisError as error:
-                    if not (isinstance(error, Retryable) or error.code in TRANSIENT):
-                        await self._end(version, error.message)
-                        return
-                    log.info("a conversion waits", version=version.name, reason=error.message)
-                except Exception:
-                    log.exception("a conversion failed", version=version.name)
-                    await self._end(version, "an internal error; the log of the models service has more")
-                    return
+            while not await self._bring_on(version):
                 await asyncio.sleep(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self._followed.discard(version.name)
 
-    async def _end(self, version: Version, reason: str) -> None:
-        with suppress(NotFound):  # deleted meanwhile
+    async def _bring_on(self, version: Version) -> bool:
+        """Do what can be done now; return whether the conversion has ended."""
+        try:
+            async with self._places:
+                # As it stands now: an earlier attempt may have recorded its run.
+                known = await run_blocking(self._models.get, version.workspace, version.model, version.number)
+                if not known.conversion.state.final:
+                    await self._converter.convert(known)
+            return True
+        except OrrisError as error:
+            if isinstance(error, Retryable) or error.code in TRANSIENT:
+                log.info("a conversion waits", version=version.name, reason=error.message)
+                return False
+            return await self._end(version, error.message)
+        except Exception:
+            log.exception("a conversion failed", version=version.name)
+            return await self._end(version, "an internal error; the log of the models service has more")
+
+    async def _end(self, version: Version, reason: str) -> bool:
+        """Give a conversion up; return whether that is recorded."""
+        try:
             known = await run_blocking(self._models.get, version.workspace, version.model, version.number)
             await self._converter.give_up(known, reason)
+        except NotFound:  # deleted meanwhile
+            return True
+        except DatabaseUnavailable:
+            return False
+        return True
 
     async def _drop(self, loose: list[tuple[str, str, int]]) -> None:
         for workspace, model, number in loose:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import suppress
 from dataclasses import replace
 
 from orris.errors import FailedPrecondition, InvalidArgument, OrrisError, PermissionDenied
@@ -56,11 +57,9 @@ class Registration:
     async def drop_reference(self, workspace: str, model: str, number: int) -> None:
         """Let go of what a version that does not exist (any more) needed; what fails is done at the next start."""
         owner = f"workspaces/{workspace}/models/{model}/versions/{number}"
-        try:
+        with suppress(OrrisError):
             await self._artifacts.delete_reference(workspace, owner)
-        except OrrisError:
-            return
-        await run_blocking(self._models.reference_dropped, workspace, model, number)
+            await run_blocking(self._models.reference_dropped, workspace, model, number)
 
     async def _with_files(self, claim: Claim, draft: Draft, run_path: str, by_the_run: bool) -> Draft:
         run = await self._runs.get(draft.run) if draft.run else None

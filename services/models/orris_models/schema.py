@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from orris_kit.database import UtcDateTime
+from orris_kit.database import JSON, Text, UtcDateTime
 from orris_kit.requests import Requests
 
 metadata = sa.MetaData()
@@ -12,8 +12,8 @@ metadata = sa.MetaData()
 
 def _key() -> list[sa.Column[object]]:
     return [
-        sa.Column("workspace", sa.String(33), primary_key=True),
-        sa.Column("model", sa.String(255), primary_key=True),
+        sa.Column("workspace", Text(33), primary_key=True),
+        sa.Column("model", Text(255), primary_key=True),
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     ]
 
@@ -22,8 +22,8 @@ def _key() -> list[sa.Column[object]]:
 models = sa.Table(
     "models",
     metadata,
-    sa.Column("workspace", sa.String(33), primary_key=True),
-    sa.Column("model", sa.String(255), primary_key=True),
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("model", Text(255), primary_key=True),
     sa.Column("last_number", sa.BigInteger, nullable=False),
 )
 
@@ -33,11 +33,11 @@ versions = sa.Table(
     metadata,
     *_key(),
     sa.Column("create_time", UtcDateTime, nullable=False),
-    sa.Column("run", sa.String(400), nullable=False),
-    sa.Column("conversion_state", sa.String(20), nullable=False, index=True),
-    sa.Column("content", sa.JSON, nullable=False),
-    sa.Column("signature", sa.JSON),
-    sa.Column("conversion", sa.JSON, nullable=False),
+    sa.Column("run", Text(400), nullable=False),
+    sa.Column("conversion_state", Text(20), nullable=False, index=True),
+    sa.Column("content", JSON, nullable=False),
+    sa.Column("signature", JSON),
+    sa.Column("conversion", JSON, nullable=False),
     sa.Index("model_versions_by_run", "workspace", "run"),
 )
 
@@ -45,12 +45,12 @@ tags = sa.Table(
     "model_tags",
     metadata,
     *_key(),
-    sa.Column("key", sa.String(255), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", Text(255), primary_key=True),
+    sa.Column("value", Text(), nullable=False),
     sa.Index("model_tags_by_key", "workspace", "key"),
 )
 
-uses = sa.Table("model_uses", metadata, *_key(), sa.Column("user", sa.String(400), primary_key=True))
+uses = sa.Table("model_uses", metadata, *_key(), sa.Column("user", Text(400), primary_key=True))
 
 # References at `artifacts` whose version is not committed yet, or not any more: dropped at the next start.
 loose_references = sa.Table("loose_references", metadata, *_key())

@@ -13,10 +13,9 @@ from orris.artifacts.v1 import artifacts_service_pb2
 from orris.images.v1 import images_service_pb2
 from orris.models.v1.models_service_pb2_grpc import add_ModelServiceServicer_to_server
 from orris.runs.v1 import runs_service_pb2
-from orris_kit.blocking import run_blocking
 from orris_kit.changes import Changes
 from orris_kit.client import connect, token_from
-from orris_kit.database import open_database
+from orris_kit.database import open_alone
 from orris_models.artifacts_client import ArtifactsClient
 from orris_models.config import Settings
 from orris_models.converting import Converter
@@ -31,8 +30,7 @@ from orris_models.servicer import ModelServicer
 
 async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[Callable[[Any, Any], None], Any]]:
     """Open database and channels, to be closed by `stack`, go on with conversions; return what `Server.add` takes."""
-    engine = await run_blocking(open_database, settings.database_url, "orris_models", metadata)
-    stack.callback(engine.dispose)
+    engine = await stack.enter_async_context(open_alone(settings.database_url, "orris_models", metadata))
     changes = Changes()
     core = Models(engine, lambda: datetime.now(UTC), changes.notify)
     artifacts = ArtifactsClient(_channel(settings, stack, settings.artifacts_address, artifacts_service_pb2.DESCRIPTOR))

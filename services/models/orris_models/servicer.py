@@ -16,6 +16,8 @@ from orris_kit.changes import Changes
 from orris_kit.context import current_principal
 from orris_kit.draining import until_draining
 from orris_kit.paging import after_key, page_size, page_token
+from orris_kit.text import check_text
+from orris_models.checks import MAX_VALUE
 from orris_models.core import Claim, Models
 from orris_models.following import Follower
 from orris_models.listing import Query
@@ -107,8 +109,8 @@ class ModelServicer(ModelServiceServicer):
 
     @allow(Role.SERVICE)
     async def SetModelUse(self, request: pb.SetModelUseRequest, context: Any) -> pb.SetModelUseResponse:
-        if not 1 <= len(request.user) <= 400:
-            raise InvalidArgument("user: name who uses the version, in 1 to 400 characters", field="user")
+        if not check_text("user", request.user, 400):
+            raise InvalidArgument("user: name who uses the version", field="user")
         await run_blocking(self._models.set_use, *_key(request.name), request.user, request.in_use)
         return pb.SetModelUseResponse()
 
@@ -138,6 +140,8 @@ def _query(request: pb.ListModelVersionsRequest) -> Query:
     if request.run:
         RunName.parse(request.run, field="run")
     tags = dict(request.tags)
+    for text in (*tags, *tags.values()):
+        check_text("tags", text, MAX_VALUE)
     if request.parent.count("/") <= 1:
         return Query(WorkspaceName.parse(request.parent, field="parent").workspace, tags=tags, run=request.run)
     name = ModelName.parse(request.parent, field="parent")

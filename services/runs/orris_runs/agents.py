@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, NotFound
 from orris.names import RunName
+from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs import limits
 from orris_runs.model import Agent
@@ -44,8 +45,9 @@ class Agents:
         _check(agent)
         agent = replace(agent, last_seen_time=self._store.clock.now(), connected=True)
         with self._store.change() as change:
-            change.connection.execute(agents.delete().where(agents.c.id == agent.id))
-            change.connection.execute(agents.insert().values(_columns(agent)))
+            row = _columns(agent)
+            if not insert_new(change.connection, agents, [row]):
+                change.connection.execute(agents.update().where(agents.c.id == agent.id).values(row))
             change.then(partial(self._remember, agent))
             change.wake(pool_changed(agent.pool))
         return agent

@@ -6,7 +6,7 @@ from orris_runs.model import Run
 from orris_runs.moves import Moves
 from orris_runs.reading import Reading
 from orris_runs.schema import PREPARING, leases, runs
-from orris_runs.store import Change, Store, pool_changed
+from orris_runs.store import Store, pool_changed
 
 
 class Cancellation:
@@ -20,7 +20,7 @@ class Cancellation:
     def cancel(self, workspace: str, run: str, by: str, reason: str = "") -> Run:
         """Ask for a run to be canceled; return it as it stands then. Raises NotFound (RUN_NOT_FOUND)."""
         with self._store.change() as change:
-            row = self._reading.require_row(change.connection, workspace, run)
+            row = self._reading.require_row(change.connection, workspace, run, lock=True)
             self._moves.ask_to_cancel(change, row, f"canceled by {by}: {reason}" if reason else f"canceled by {by}")
             change.wake(pool_changed(row.pool))
             return self._reading.load(change.connection, workspace, run)
@@ -28,10 +28,13 @@ class Cancellation:
     def stop_all(self, reason: str) -> int:
         """Ask for every run to be canceled; return how many are still with agents."""
         with self._store.change() as change:
-            for condition in (runs.c.slot.is_not(None), PREPARING, runs.c.key.in_(sa.select(leases.c.run_key))):
-                self._ask(change, condition, reason)
+            # Each part has an index.
+            keys = (_keys(runs.c.slot.is_not(None)), _keys(PREPARING), sa.select(leases.c.run_key))
+            chosen = sa.select(runs).where(runs.c.key.in_(sa.union(*keys))).order_by(runs.c.key).with_for_update()
+            for row in change.connection.execute(chosen).all():
+                self._moves.ask_to_cancel(change, row, reason)
             return change.connection.execute(sa.select(sa.func.count()).select_from(leases)).scalar_one()
 
-    def _ask(self, change: Change, condition: sa.ColumnElement[bool], reason: str) -> None:
-        for row in change.connection.execute(sa.select(runs).where(condition)).all():
-            self._moves.ask_to_cancel(change, row, reason)
+
+def _keys(condition: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    return sa.select(runs.c.key).where(condition)

@@ -7,6 +7,7 @@ from typing import Any
 
 from orris.errors import FieldViolation, InvalidArgument
 from orris.names import EnvironmentVersionName, ImageName, RunName, TreeName, check_id, parse_environment
+from orris_kit.text import is_text
 from orris_runs import limits
 from orris_runs.model import Kind, NewRun, Program
 
@@ -31,7 +32,7 @@ def check_run(run: NewRun) -> None:
     findings = _Findings()
     _check_id(findings, "run.experiment", "experiment", run.experiment)
     findings.demand(_POOL.fullmatch(run.pool) is not None, "run.pool", "1 to 63 lower-case letters, digits and -")
-    findings.demand(_is_text(run.display_name, limits.DISPLAY_NAME), "run.display_name", "at most 255 characters")
+    findings.demand(is_text(run.display_name, limits.DISPLAY_NAME), "run.display_name", "at most 255 characters")
     _check_references(findings, run)
     _check_program(findings, run.program)
     _check_time_limit(findings, run)
@@ -55,9 +56,9 @@ def check_labels(add: Callable[[str, str], None], where: str, labels: Mapping[st
 
 def wrong_label(key: str, value: str) -> str | None:
     """Return what is wrong with a tag or property; None when nothing is."""
-    if not key or not _is_text(key, limits.LABEL_KEY):
+    if not key or not is_text(key, limits.LABEL_KEY):
         return f"keys are 1 to {limits.LABEL_KEY} characters: {key[:50]!r}"
-    if not _is_text(value, limits.LABEL_VALUE):
+    if not is_text(value, limits.LABEL_VALUE):
         return f"the value of {key!r} is over {limits.LABEL_VALUE} characters, or has a NUL; keep it in a file"
     return None
 
@@ -143,10 +144,6 @@ def _check_id(findings: _Findings, where: str, kind: str, value: str) -> None:
         check_id(kind, value, field=where)
     except InvalidArgument as error:
         findings.add(where, error.message.removeprefix(f"{where}: "))
-
-
-def _is_text(value: str, most: int) -> bool:
-    return len(value) <= most and "\0" not in value
 
 
 def is_version(environment: str) -> bool:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, OutOfRange
 from orris_kit.paging import after_key, page_token
+from orris_kit.text import check_text, is_text
 from orris_runs import limits
 from orris_runs.checks import wrong_label
 from orris_runs.labels import insert_property, property_value, remove_tags, set_tag
@@ -59,6 +60,7 @@ class Events:
 
     def list_metrics(self, workspace: str, run: str, metric: str, size: int, token: str) -> Page:
         """Return a page of a run's metric points in the order of logging. Raises NotFound (RUN_NOT_FOUND)."""
+        check_text("metric", metric, limits.METRIC_NAME)
         query = {"list": "metrics", "run": [workspace, run], "metric": metric}
         after = after_key(token, query, int)
         with self._store.look() as connection:
@@ -135,7 +137,7 @@ def _wrong(event: Event) -> str | None:
 
 def _wrong_point(point: MetricPoint) -> str | None:
     name = point.metric
-    if not name or len(name) > limits.METRIC_NAME or "\0" in name:
+    if not name or not is_text(name, limits.METRIC_NAME):
         return f"a metric was not kept: names are 1 to {limits.METRIC_NAME} characters: {name[:50]!r}"
     if point.type in CELLS:
         if len(point.cells) > limits.COLUMNS:

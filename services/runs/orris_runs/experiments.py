@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from orris.errors import NotFound
 from orris.names import check_id
+from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs.schema import experiments
 from orris_runs.store import Change, Store
@@ -42,10 +43,8 @@ class Experiments:
         self._workspaces.check_exists(change.connection, workspace)
         if (workspace, experiment) in self._known:
             return
-        if self._find(change.connection, workspace, experiment) is None:
-            change.connection.execute(
-                experiments.insert().values(workspace=workspace, id=experiment, create_time=self._store.clock.now())
-            )
+        row = {"workspace": workspace, "id": experiment, "create_time": self._store.clock.now()}
+        insert_new(change.connection, experiments, [row])
         change.then(lambda: self._known.add((workspace, experiment)))
 
     def get(self, workspace: str, experiment: str) -> Experiment:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from orris.errors import NotFound, OrrisError
 from orris_kit.blocking import run_blocking
+from orris_kit.database import DatabaseUnavailable
 from orris_kit.logging import get_logger
 from orris_runs.archive import FinishedLog, StoredPart
 from orris_runs.artifacts_client import BLOB_BYTES, Artifacts
@@ -119,6 +120,8 @@ async def keep_at(work: Callable[[], Awaitable[None]], retry_seconds: float = RE
     while True:
         try:
             await work()
-        except Exception:
+        except* DatabaseUnavailable:
+            log.warning("work beside the calls waits for the database")
+        except* Exception:
             log.exception("work beside the calls has failed and begins again")
         await asyncio.sleep(retry_seconds)

@@ -39,7 +39,7 @@ class Labels:
         _check(update)
         with self._store.change() as change:
             connection = change.connection
-            key = self._reading.require_row(connection, workspace, run).key
+            key = self._reading.require_row(connection, workspace, run, lock=True).key
             remove_tags(connection, key, update.remove_tags)
             for name, value in update.set_tags.items():
                 _demand(set_tag(connection, key, name, value), "tags")

@@ -100,16 +100,17 @@ class Leases:
                 change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
             if warnings:
                 self._moves.warn(change, row, warnings)
-            return bool(row.cancel)
+            return _is_canceled(change.connection, lease)
 
     def finish(self, lease: str, outcome: Outcome) -> None:
         """End a run and give its lease back. The same again changes nothing."""
         if outcome.state not in FINAL:
             raise InvalidArgument("state must be COMPLETED, FAILED or CANCELED", field="state")
         with self._store.change() as change:
-            if self._is_finished(change.connection, lease, outcome.state):
+            row = _find(change.connection, lease, lock=True)
+            if row is not None and row.state is outcome.state:
                 return
-            row = held_run(change.connection, lease)
+            _demand_held(row)
             failed = outcome.state is State.FAILED
             self._moves.end(
                 change,
@@ -125,9 +126,10 @@ class Leases:
     def begin_finish(self, lease: str, state: State, outputs: str) -> RunName | None:
         """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""
         with self._store.look() as connection:
-            if self._is_finished(connection, lease, state):
-                return None
-            row = held_run(connection, lease)
+            row = _find(connection, lease)
+        if row is not None and row.state is state:
+            return None
+        _demand_held(row)
         if outputs and TreeName.parse(outputs, field="outputs").workspace != row.workspace:
             raise InvalidArgument("outputs must be of the run's workspace", field="outputs")
         return RunName(row.workspace, row.id)
@@ -135,15 +137,15 @@ class Leases:
     def refuse(self, lease: str, error: RunError) -> None:
         """Fail a leased run that cannot be handed to its agent."""
         with self._store.change() as change:
-            row = _find(change.connection, lease)
-            if row is not None:
+            row = _find(change.connection, lease, lock=True)
+            if _is_held(row):
                 self._moves.end(change, row, State.FAILED, error=_cut(error))
 
     def look_after(self) -> None:
         """Say which runs' agents are silent, and end the leases that have run out."""
         if late := self._deadlines.take_late():
             with self._store.change() as change:
-                for row in _all(change.connection, late):
+                for row in _held(change.connection, late):
                     log.warning("an agent is silent", agent=row.agent, run=row.id)
                     if row.state is State.RUNNING:
                         self._moves.move(change, row, State.NOT_RESPONDING, NOT_HEARD.format(agent=row.agent))
@@ -152,14 +154,14 @@ class Leases:
 
     def _back(self, ids: list[str]) -> None:
         with self._store.change() as change:
-            for row in _all(change.connection, ids):
+            for row in _held(change.connection, ids):
                 if row.state is State.NOT_RESPONDING:
                     self._moves.move(change, row, State.RUNNING)
 
     def _lose(self, ids: list[str]) -> None:
         try:
             with self._store.change() as change:
-                for row in _all(change.connection, ids):
+                for row in _held(change.connection, ids):
                     self._lose_one(change, row)
         except BaseException:
             # Held in the database still: give them another duration rather than forget them.
@@ -169,7 +171,7 @@ class Leases:
 
     def _lose_one(self, change: Change, row: Any) -> None:
         log.warning("a lease has run out", agent=row.agent, run=row.id)
-        if row.state is State.CANCEL_REQUESTED or row.cancel:
+        if row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease):
             self._moves.end(change, row, State.CANCELED, row.state_reason, lease="")
         elif _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
@@ -178,21 +180,14 @@ class Leases:
             message = f"agent {row.agent} was lost while it had the run; submit the run again"
             self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.AGENT_LOST, message), lease="")
 
-    def _is_finished(self, connection: sa.Connection, lease: str, state: State) -> bool:
-        if not lease:
-            return False
-        found = connection.execute(sa.select(runs.c.state).where(runs.c.lease == lease)).scalar_one_or_none()
-        return found is not None and found in FINAL and found is state
-
 
 _UNEXPLAINED = RunError(ErrorCode.SYSTEM, "the agent gave no reason; its own log has more")
 
 
 def held_run(connection: sa.Connection, lease: str) -> Any:
-    """Return the run of a lease, with `cancel`. Raises FailedPrecondition (LEASE_LOST) unless the lease is held."""
-    row = _find(connection, lease)
-    if row is None:
-        raise FailedPrecondition("the lease is no longer held; end the run's processes", reason="LEASE_LOST")
+    """Return the run of a lease, locked. Raises FailedPrecondition (LEASE_LOST) unless the lease is held."""
+    row = _find(connection, lease, lock=True)
+    _demand_held(row)
     return row
 
 
@@ -200,15 +195,32 @@ def _with_lease(*columns: Any) -> sa.Select[Any]:
     return sa.select(*columns).join_from(leases, runs, leases.c.run_key == runs.c.key)
 
 
-_ONE = _with_lease(runs, leases.c.cancel).where(leases.c.id == sa.bindparam("id"))
+# A lease is held as long as its run names it and is not over: one row to lock, which all changes of a run lock first.
+_ONE = sa.select(runs).where(runs.c.lease == sa.bindparam("id"))
+_ONE_LOCKED = _ONE.with_for_update()
 
 
-def _find(connection: sa.Connection, lease: str) -> Any:
-    return connection.execute(_ONE, {"id": lease}).one_or_none()
+def _find(connection: sa.Connection, lease: str, *, lock: bool = False) -> Any:
+    return connection.execute(_ONE_LOCKED if lock else _ONE, {"id": lease}).one_or_none() if lease else None
 
 
-def _all(connection: sa.Connection, ids: Sequence[str]) -> Sequence[Any]:
-    return connection.execute(_with_lease(runs, leases.c.cancel).where(leases.c.id.in_(ids))).all()
+def _is_held(row: Any) -> bool:
+    return row is not None and row.state not in FINAL
+
+
+def _demand_held(row: Any) -> None:
+    if not _is_held(row):
+        raise FailedPrecondition("the lease is no longer held; end the run's processes", reason="LEASE_LOST")
+
+
+def _held(connection: sa.Connection, ids: Sequence[str]) -> Sequence[Any]:
+    """Return the runs of those of the leases that are held, locked."""
+    chosen = sa.select(runs).where(runs.c.lease.in_(ids), runs.c.state.not_in(sorted(FINAL)))
+    return connection.execute(chosen.order_by(runs.c.key).with_for_update()).all()
+
+
+def _is_canceled(connection: sa.Connection, lease: str) -> bool:
+    return bool(connection.execute(sa.select(leases.c.cancel).where(leases.c.id == lease)).scalar())
 
 
 def _never_began(connection: sa.Connection, row: Any) -> bool:

@@ -25,6 +25,8 @@ DETAILS_CHARACTERS = 8 * 1024
 LEFT_BEHIND = 100
 
 LOG_FILES = 1000
+# What an index of PostgreSQL takes.
+LOG_NAME_BYTES = 2048
 LOG_APPEND_BYTES = 1024 * 1024
 LOG_READ_BYTES = 1024 * 1024
 # Appends are gathered in rows of about this size.

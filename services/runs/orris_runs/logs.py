@@ -70,6 +70,8 @@ class Logs:
         Raises OutOfRange (LOG_GAP, with `size`), FailedPrecondition (LEASE_LOST, LOG_COMPLETE), ResourceExhausted.
         """
         check_id("file", file, field="file")
+        if len(file.encode()) > limits.LOG_NAME_BYTES:
+            raise InvalidArgument(f"file: names of logs have up to {limits.LOG_NAME_BYTES} bytes", field="file")
         if offset < 0 or len(data) > limits.LOG_APPEND_BYTES:
             raise InvalidArgument("send at most 1 MiB, from an offset of 0 or more", field="data")
         with self._store.change() as change:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.text import readable
 from orris_runs import limits
 from orris_runs.deadlines import Deadlines
 from orris_runs.model import RunError
@@ -28,7 +29,7 @@ class Moves:
     def move(self, change: Change, row: Any, state: State, reason: str = "", **columns: Any) -> None:
         """Put a run into a state that is not final. Raises FailedPrecondition where the state cannot follow."""
         check_transition(row.state, state)
-        self._update(change, row.key, state=state, state_reason=reason[: limits.REASON_CHARACTERS], **columns)
+        self._update(change, row.key, state=state, state_reason=readable(reason, limits.REASON_CHARACTERS), **columns)
 
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
@@ -46,7 +47,7 @@ class Moves:
             change,
             row.key,
             state=state,
-            state_reason=reason[: limits.REASON_CHARACTERS],
+            state_reason=readable(reason, limits.REASON_CHARACTERS),
             error=error_to_json(error),
             secrets=None,
             slot=None,

@@ -35,7 +35,8 @@ class Preparation:
     def append_log(self, build: str, offset: int, data: bytes) -> None:
         """Keep bytes of a build's log for the runs that wait for it; those that are here already are passed over."""
         with self._store.change() as change:
-            log = change.connection.execute(sa.select(logs).where(logs.c.build == build)).one_or_none()
+            chosen = sa.select(logs).where(logs.c.build == build).with_for_update()
+            log = change.connection.execute(chosen).one_or_none()
             if log is None or log.complete or offset > log.size or offset + len(data) <= log.size:
                 return
             append_row(change.connection, log, data[log.size - offset :])
@@ -58,7 +59,7 @@ class Preparation:
                 self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.ENVIRONMENT, message))
 
     def _waiting(self, change: Change, build: str) -> Sequence[sa.Row[tuple[object, ...]]]:
-        chosen = sa.select(runs).where(PREPARING, runs.c.build == build).order_by(runs.c.key)
+        chosen = sa.select(runs).where(PREPARING, runs.c.build == build).order_by(runs.c.key).with_for_update()
         return change.connection.execute(chosen).all()
 
     def _complete_log(self, change: Change, build: str) -> None:

@@ -1,14 +1,17 @@
 """The queue: which run an agent gets next, and what the others wait for.
 
 First come, first served in each pool, for work and replicas apart. A run waits while its row names a slot.
+
+Those who give runs away take turns, having locked the runs that they come with: so nothing is given away twice, and
+the next one sees what this one has made wait. Nobody who has locked a waiting run waits for a turn.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import take_turn
 from orris_runs.agents import Agents
 from orris_runs.deadlines import Deadlines
 from orris_runs.model import Agent, Kind, Run, Slot
@@ -30,12 +33,12 @@ class Queue:
 
     def dispatch(self, pool: str) -> None:
         """Give the runs that wait to the agents that are free."""
-        if self._agents.there(pool):
-            with self._store.change() as change:
-                self.assign(change, pool)
+        with self._store.change() as change:
+            self.assign(change, pool)
 
     def assign(self, change: Change, pool: str) -> None:
         """Do so in the transaction of what made a run wait, or an agent free."""
+        take_turn(change.connection, "queue")
         there = self._agents.there(pool)
         if not there:
             return
@@ -45,11 +48,11 @@ class Queue:
             free = {agent: places for agent, places in free.items() if places > 0}
             if not free:
                 continue
-            for row in _next(change.connection, pool, slot, sum(free.values())):
+            for key in _next(change.connection, pool, slot, sum(free.values())):
                 # To the one with most room: work spreads over the machines.
                 agent = max(free, key=free.__getitem__)
                 free[agent] -= 1
-                self._lease(change, row.key, agent, slot)
+                self._lease(change, key, agent, slot)
             change.wake(pool_changed(pool))
 
     def explain(self, connection: sa.Connection, found: Sequence[Run]) -> list[Run]:
@@ -83,7 +86,8 @@ class Queue:
                 state_reason=f"starting on agent {agent}",
             )
         )
-        change.then(lambda: self._deadlines.begin(lease, agent))
+        # Before anybody can know of it: a lease without a deadline is one that was lost.
+        self._deadlines.begin(lease, agent)
         change.wake(agent_changed(agent))
         change.wake(run_changed(key))
 
@@ -105,9 +109,20 @@ def _held(connection: sa.Connection) -> dict[tuple[str, Slot], int]:
     return {(agent, Slot(slot)): count for agent, slot, count in connection.execute(_COUNTED)}
 
 
-def _next(connection: sa.Connection, pool: str, slot: Slot, most: int) -> Sequence[Any]:
-    chosen = sa.select(runs.c.key).where(runs.c.pool == pool, runs.c.slot == slot.value)
-    return connection.execute(chosen.order_by(runs.c.key).limit(most)).all()
+def _next(connection: sa.Connection, pool: str, slot: Slot, most: int) -> list[int]:
+    """Return the runs that are first in a queue, locked."""
+    waiting = sa.select(runs.c.key).where(runs.c.pool == pool, runs.c.slot == slot.value).order_by(runs.c.key)
+    found: list[int] = []
+    last = 0
+    while (missing := most - len(found)) > 0:
+        first = connection.execute(waiting.where(runs.c.key > last).limit(missing)).scalars().all()
+        if first:
+            # One that is being canceled is waited for here, and leaves its place to the next.
+            found += connection.execute(waiting.where(runs.c.key.in_(first)).with_for_update()).scalars()
+            last = first[-1]
+        if len(first) < missing:
+            break
+    return found
 
 
 def _ahead(connection: sa.Connection, waiting: Sequence[Run]) -> dict[int, int]:

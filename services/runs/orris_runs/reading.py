@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from orris.errors import NotFound
 from orris_kit.paging import after_key, page_token
+from orris_kit.text import check_text
+from orris_runs import limits
 from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, Run
 from orris_runs.queue import Queue
@@ -77,15 +79,20 @@ class Reading:
             raise _not_found(workspace, run)
         return self._queue.explain(connection, found)[0]
 
-    def require_row(self, connection: sa.Connection, workspace: str, run: str) -> Any:
-        """Return a run's row. Raises NotFound (RUN_NOT_FOUND)."""
-        row = connection.execute(sa.select(runs).where(*_is(workspace, run))).one_or_none()
+    def require_row(self, connection: sa.Connection, workspace: str, run: str, *, lock: bool = False) -> Any:
+        """Return a run's row, locked if it is to be changed. Raises NotFound (RUN_NOT_FOUND)."""
+        chosen = sa.select(runs).where(*_is(workspace, run))
+        row = connection.execute(chosen.with_for_update() if lock else chosen).one_or_none()
         if row is None:
             raise _not_found(workspace, run)
         return row
 
     def page(self, query: RunQuery, size: int, token: str) -> Page:
         """Return a page of runs, newest first. Raises NotFound where the parent does not exist."""
+        for where, labels in (("tags", query.tags), ("properties", query.properties)):
+            for key, value in labels.items():
+                check_text(where, key, limits.LABEL_KEY)
+                check_text(where, value, limits.LABEL_VALUE)
         fingerprint = query.fingerprint()
         after = after_key(token, fingerprint, int)
         chosen = sa.select(runs).where(*self._conditions(query)).order_by(runs.c.key.desc()).limit(size + 1)

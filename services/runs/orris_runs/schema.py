@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orris_kit.database import UtcDateTime, partial_index
+from orris_kit.database import Text, UtcDateTime, partial_index
 from orris_kit.requests import Requests
 from orris_runs.model import Kind, MetricType
 from orris_runs.states import State
@@ -36,16 +36,16 @@ _Key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 workspaces = sa.Table(
     "workspaces",
     metadata,
-    sa.Column("id", sa.String(33), primary_key=True),
-    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("id", Text(33), primary_key=True),
+    sa.Column("description", Text(), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
 )
 
 experiments = sa.Table(
     "experiments",
     metadata,
-    sa.Column("workspace", sa.String(33), sa.ForeignKey("workspaces.id"), primary_key=True),
-    sa.Column("id", sa.String(255), primary_key=True),
+    sa.Column("workspace", Text(33), sa.ForeignKey("workspaces.id"), primary_key=True),
+    sa.Column("id", Text(255), primary_key=True),
     sa.Column("create_time", UtcDateTime, nullable=False),
 )
 
@@ -54,34 +54,34 @@ runs = sa.Table(
     "runs",
     metadata,
     sa.Column("key", _Key, primary_key=True, autoincrement=True),
-    sa.Column("workspace", sa.String(33), nullable=False),
-    sa.Column("id", sa.String(300), nullable=False),
-    sa.Column("display_name", sa.Text, nullable=False),
-    sa.Column("experiment", sa.String(255), nullable=False),
+    sa.Column("workspace", Text(33), nullable=False),
+    sa.Column("id", Text(300), nullable=False),
+    sa.Column("display_name", Text(), nullable=False),
+    sa.Column("experiment", Text(255), nullable=False),
     sa.Column("kind", Numbered(Kind), nullable=False),
-    sa.Column("parent_run", sa.Text, nullable=False),
+    sa.Column("parent_run", Text(), nullable=False),
     sa.Column("state", Numbered(State), nullable=False),
-    sa.Column("state_reason", sa.Text, nullable=False),
-    sa.Column("slot", sa.String(10)),
+    sa.Column("state_reason", Text(), nullable=False),
+    sa.Column("slot", Text(10)),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("program", sa.Text, nullable=False),
-    sa.Column("secrets", sa.Text),
-    sa.Column("environment", sa.Text, nullable=False),
-    sa.Column("image", sa.Text, nullable=False),
-    sa.Column("build", sa.Text, nullable=False),
+    sa.Column("program", Text(), nullable=False),
+    sa.Column("secrets", Text()),
+    sa.Column("environment", Text(), nullable=False),
+    sa.Column("image", Text(), nullable=False),
+    sa.Column("build", Text(), nullable=False),
     sa.Column("build_log_size", sa.BigInteger),
-    sa.Column("pool", sa.String(63), nullable=False),
-    sa.Column("submitted_by", sa.Text, nullable=False),
+    sa.Column("pool", Text(63), nullable=False),
+    sa.Column("submitted_by", Text(), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("start_time", UtcDateTime),
     sa.Column("end_time", UtcDateTime),
-    sa.Column("error", sa.Text),
-    sa.Column("warnings", sa.Text, nullable=False),
-    sa.Column("outputs", sa.Text, nullable=False),
-    sa.Column("agent", sa.String(128), nullable=False),
-    sa.Column("lease", sa.String(64), nullable=False),
-    sa.Column("address", sa.Text, nullable=False),
-    sa.Column("left_behind", sa.Text, nullable=False),
+    sa.Column("error", Text()),
+    sa.Column("warnings", Text(), nullable=False),
+    sa.Column("outputs", Text(), nullable=False),
+    sa.Column("agent", Text(128), nullable=False),
+    sa.Column("lease", Text(64), nullable=False),
+    sa.Column("address", Text(), nullable=False),
+    sa.Column("left_behind", Text(), nullable=False),
     sa.Column("next_sequence", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
@@ -99,8 +99,8 @@ tags = sa.Table(
     "run_tags",
     metadata,
     sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
-    sa.Column("key", sa.String(255), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", Text(255), primary_key=True),
+    sa.Column("value", Text(), nullable=False),
 )
 sa.Index("run_tags_by_key", tags.c.key, tags.c.run_key)
 
@@ -108,20 +108,20 @@ properties = sa.Table(
     "run_properties",
     metadata,
     sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
-    sa.Column("key", sa.String(255), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", Text(255), primary_key=True),
+    sa.Column("value", Text(), nullable=False),
 )
 sa.Index("run_properties_by_key", properties.c.key, properties.c.run_key)
 
 agents = sa.Table(
     "agents",
     metadata,
-    sa.Column("id", sa.String(128), primary_key=True),
-    sa.Column("pool", sa.String(63), nullable=False),
+    sa.Column("id", Text(128), primary_key=True),
+    sa.Column("pool", Text(63), nullable=False),
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("replica_slots", sa.Integer, nullable=False),
-    sa.Column("platform", sa.Text, nullable=False),
-    sa.Column("hostname", sa.Text, nullable=False),
+    sa.Column("platform", Text(), nullable=False),
+    sa.Column("hostname", Text(), nullable=False),
     sa.Column("last_seen_time", UtcDateTime, nullable=False),
 )
 
@@ -129,10 +129,10 @@ agents = sa.Table(
 leases = sa.Table(
     "leases",
     metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("id", Text(64), primary_key=True),
     sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), nullable=False, unique=True),
-    sa.Column("agent", sa.String(128), nullable=False),
-    sa.Column("slot", sa.String(10), nullable=False),
+    sa.Column("agent", Text(128), nullable=False),
+    sa.Column("slot", Text(10), nullable=False),
     sa.Column("cancel", sa.Boolean, nullable=False),
 )
 sa.Index("leases_by_agent", leases.c.agent, leases.c.slot)
@@ -143,8 +143,8 @@ logs = sa.Table(
     metadata,
     sa.Column("key", _Key, primary_key=True, autoincrement=True),
     sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key")),
-    sa.Column("build", sa.Text),
-    sa.Column("file", sa.String(1024), nullable=False),
+    sa.Column("build", Text()),
+    sa.Column("file", Text(1024), nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("to_archive", sa.Boolean, nullable=False),
@@ -168,7 +168,7 @@ log_blobs = sa.Table(
     sa.Column("log_key", sa.BigInteger, sa.ForeignKey("logs.key"), primary_key=True),
     sa.Column("offset", sa.BigInteger, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("digest", Text(64), nullable=False),
 )
 
 # `value` is JSON: the value, or the cells by column. JSON tells 1 from 1.0, and Python's has NaN and infinities.
@@ -177,10 +177,10 @@ metrics = sa.Table(
     metadata,
     sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
     sa.Column("sequence", sa.BigInteger, primary_key=True),
-    sa.Column("metric", sa.String(255), nullable=False),
+    sa.Column("metric", Text(255), nullable=False),
     sa.Column("type", Numbered(MetricType), nullable=False),
     sa.Column("step", sa.BigInteger),
     sa.Column("time", UtcDateTime, nullable=False),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("value", Text(), nullable=False),
 )
 sa.Index("metrics_by_name", metrics.c.run_key, metrics.c.metric, metrics.c.sequence)

@@ -13,7 +13,7 @@ from orris_kit.auth import Role, TokenSigner
 from orris_kit.blocking import run_blocking
 from orris_kit.changes import Changes
 from orris_kit.client import connect, token_from
-from orris_kit.database import open_database
+from orris_kit.database import open_alone
 from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
@@ -60,8 +60,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
     if not settings.database:
         # Secrets of active runs are in it.
         (settings.home / "runs").mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = await run_blocking(open_database, settings.database_url, "orris_runs", metadata)
-    stack.callback(engine.dispose)
+    engine = await stack.enter_async_context(open_alone(settings.database_url, "orris_runs", metadata))
     core = make_core(
         Store(engine, Changes()), lease_duration=settings.lease_duration, lease_margin=settings.lease_margin
     )

@@ -1,7 +1,6 @@
-"""Transactions of this service: one writer at a time, and who watches is woken once a change is durable."""
+"""Transactions of this service: who watches is woken once a change is durable."""
 
 import secrets
-import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,19 +68,15 @@ class Store:
         self.changes = changes
         self.clock: Clock = clock or SystemClock()
         self.new_id = new_id
-        # A waiting SQLite writer sleeps for milliseconds between two looks; a lock wakes it at once. It also makes
-        # what a change reads (free slots, the queue's head) stay as it was read, in every database.
-        self._one_writer = threading.Lock()
 
     @contextmanager
     def change(self) -> Iterator[Change]:
         """Run a transaction that writes: durable at the end of the block, undone when it raises."""
-        with self._one_writer:
-            with write(self.engine) as connection:
-                change = Change(connection)
-                yield change
-            for action in change.after:
-                action()
+        with write(self.engine) as connection:
+            change = Change(connection)
+            yield change
+        for action in change.after:
+            action()
         for key in change.woken:
             self.changes.notify(key)
 

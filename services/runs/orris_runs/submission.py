@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import insert_new
 from orris_runs import limits
 from orris_runs.checks import check_run
 from orris_runs.experiments import Experiments
@@ -101,11 +102,8 @@ class Submission:
         }
 
     def _begin_build_log(self, change: Change, build: str) -> None:
-        known = change.connection.execute(logs.select().where(logs.c.build == build)).one_or_none()
-        if known is None:
-            change.connection.execute(
-                logs.insert().values(build=build, file=build, size=0, complete=False, to_archive=False)
-            )
+        row = {"build": build, "file": build, "size": 0, "complete": False, "to_archive": False}
+        insert_new(change.connection, logs, [row])
 
 
 def _limit(new: NewRun) -> float | None:

@@ -1,12 +1,13 @@
 """Workspaces: what isolates people's work from each other."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from orris.errors import AlreadyExists, NotFound
 from orris.names import check_id
+from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs.schema import requests, workspaces
 from orris_runs.store import Change, Store
@@ -33,8 +34,7 @@ class Workspaces:
     def ensure_default(self) -> None:
         """Make the workspace that everybody has from the start."""
         with self._store.change() as change:
-            if not self._find(change.connection, DEFAULT):
-                self._insert(change, Workspace(DEFAULT, "", self._store.clock.now()))
+            self._insert(change, Workspace(DEFAULT, "", self._store.clock.now()))
 
     def create(self, workspace: str, description: str, request_id: str, payload: bytes) -> Workspace:
         """Create one. Raises AlreadyExists (WORKSPACE_EXISTS)."""
@@ -43,11 +43,10 @@ class Workspaces:
             requested = (change.connection, "CreateWorkspace", "", request_id, payload)
             if (made := requests.recall(*requested)) is not None:
                 return self._require(change.connection, made)
-            if self._find(change.connection, workspace):
+            new = Workspace(workspace, description, self._store.clock.now())
+            if not self._insert(change, new):
                 message = f"there is a workspace {workspace!r} already; choose another id, or use it"
                 raise AlreadyExists(message, reason="WORKSPACE_EXISTS")
-            new = Workspace(workspace, description, self._store.clock.now())
-            self._insert(change, new)
             requests.remember(*requested, workspace)
             return new
 
@@ -75,12 +74,9 @@ class Workspaces:
         if workspace not in self._known:
             self._known.add(self._require(connection, workspace).id)
 
-    def _insert(self, change: Change, workspace: Workspace) -> None:
-        change.connection.execute(
-            workspaces.insert().values(
-                id=workspace.id, description=workspace.description, create_time=workspace.create_time
-            )
-        )
+    def _insert(self, change: Change, workspace: Workspace) -> bool:
+        """Return whether there was none of that id."""
+        return insert_new(change.connection, workspaces, [asdict(workspace)]) == 1
 
     def _require(self, connection: sa.Connection, workspace: str) -> Workspace:
         if (found := self._find(connection, workspace)) is None:

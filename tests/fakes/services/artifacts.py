@@ -48,6 +48,12 @@ class FakeArtifacts(_ArtifactServiceServicer):
         self.blobs[messages[0].digest] = b"".join(each.data for each in messages)
         return artifacts_service_pb2.UploadBlobResponse()
 
+    def PrepareUploads(self, request: Any, context: Any) -> Any:
+        return artifacts_service_pb2.PrepareUploadsResponse()
+
+    def PrepareDownloads(self, request: Any, context: Any) -> Any:
+        return artifacts_service_pb2.PrepareDownloadsResponse()
+
     def BatchReadBlobs(self, request: Any, context: Any) -> Any:
         return artifacts_service_pb2.BatchReadBlobsResponse(data=[self.blobs[digest] for digest in request.digests])
 
@@ -63,17 +69,47 @@ class FakeArtifacts(_ArtifactServiceServicer):
         if any(chunk.digest not in self.blobs for entry in entries for chunk in entry.chunks):
             raise FailedPrecondition("a chunk is not stored", reason="BLOBS_MISSING")
         name = self._create(messages[0].parent, entries)
-        return artifacts_service_pb2.CreateTreeResponse(tree=artifacts_pb2.Tree(name=name, file_count=len(entries)))
+        return artifacts_service_pb2.CreateTreeResponse(tree=self._tree(name))
+
+    def GetTree(self, request: Any, context: Any) -> Any:
+        return artifacts_service_pb2.GetTreeResponse(tree=self._tree(request.name))
 
     def ListTreeEntries(self, request: Any, context: Any) -> Any:
-        if request.parent not in self.trees:
-            raise NotFound(f"no tree {request.parent}", reason="TREE_NOT_FOUND")
+        self._tree(request.parent)
         entries = [
             entry
             for entry in self.trees[request.parent]
             if not request.path or entry.path == request.path or entry.path.startswith(f"{request.path}/")
         ]
         return artifacts_service_pb2.ListTreeEntriesResponse(entries=entries)
+
+    def _tree(self, name: str) -> artifacts_pb2.Tree:
+        if name not in self.trees:
+            raise NotFound(f"no tree {name}", reason="TREE_NOT_FOUND")
+        return artifacts_pb2.Tree(name=name, file_count=len(self.trees[name]))
+
+    def GetStorage(self, request: Any, context: Any) -> Any:
+        files = [entry for entries in self.trees.values() for entry in entries]
+        storage = artifacts_pb2.Storage(
+            name=request.name,
+            tree_count=len(self.trees),
+            file_count=len(files),
+            file_bytes=sum(entry.size for entry in files),
+            blob_count=len(self.blobs),
+            blob_bytes=sum(map(len, self.blobs.values())),
+        )
+        return artifacts_service_pb2.GetStorageResponse(storage=storage)
+
+    def CollectGarbage(self, request: Any, context: Any) -> Iterator[Any]:
+        """Collect all there is, as if nobody needed anything."""
+        garbage = artifacts_pb2.Garbage(tree_count=len(self.trees))
+        yield artifacts_service_pb2.CollectGarbageResponse(garbage=garbage)
+        garbage.blob_count, garbage.blob_bytes = len(self.blobs), sum(map(len, self.blobs.values()))
+        if not request.dry_run:
+            garbage.object_count, garbage.object_bytes = garbage.blob_count, garbage.blob_bytes
+            self.trees.clear()
+            self.blobs.clear()
+        yield artifacts_service_pb2.CollectGarbageResponse(garbage=garbage, done=True)
 
     def _create(self, parent: str, entries: list[artifacts_pb2.TreeEntry]) -> str:
         ordered = sorted(entries, key=lambda entry: entry.path.encode())

@@ -46,6 +46,13 @@ def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
         "UploadBlob": lambda: stub.UploadBlob(
             iter([rpc.UploadBlobRequest(parent=parent, digest=A, size=1, data=b"a")])
         ),
+        "PrepareUploads": lambda: stub.PrepareUploads(
+            rpc.PrepareUploadsRequest(parent=parent, blobs=[pb.Chunk(digest=A, size=1)])
+        ),
+        "CompleteUploads": lambda: stub.CompleteUploads(rpc.CompleteUploadsRequest(parent=parent)),
+        "PrepareDownloads": lambda: stub.PrepareDownloads(rpc.PrepareDownloadsRequest(parent=parent, digests=[A])),
+        "GetStorage": lambda: stub.GetStorage(rpc.GetStorageRequest(name=f"{parent}/storage")),
+        "CollectGarbage": lambda: stub.CollectGarbage(rpc.CollectGarbageRequest(parent=parent)),
         "CreateTree": lambda: stub.CreateTree(iter([rpc.CreateTreeRequest(parent=parent)])),
         "FindMissingBlobs": lambda: stub.FindMissingBlobs(rpc.FindMissingBlobsRequest(parent=parent, digests=[A])),
         "BatchReadBlobs": lambda: stub.BatchReadBlobs(rpc.BatchReadBlobsRequest(parent=parent, digests=[A])),
@@ -59,12 +66,18 @@ def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
     }
 
 
-WRITES = {"BatchUploadBlobs", "UploadBlob", "CreateTree"}
+WRITES = {"BatchUploadBlobs", "UploadBlob", "PrepareUploads", "CompleteUploads", "CreateTree"}
+COLLECTS = {"CollectGarbage"}
 REFERS = {"SetReference", "DeleteReference"}
 
 
 async def test_each_role_may_do_what_is_its_business(running: Running) -> None:
-    refused: dict[str, set[str]] = {"service": set(), "user": REFERS, "agent": REFERS, "reader": REFERS | WRITES}
+    refused = {
+        "service": set[str](),
+        "user": REFERS,
+        "agent": REFERS | COLLECTS,
+        "reader": REFERS | WRITES | COLLECTS,
+    }
     for role in ("service", "user", "agent", "reader", "run"):
         for name, call in calls(running.stub(f"{role}@lab")).items():
             admitted = role in refused and name not in refused[role]
@@ -105,7 +118,7 @@ async def test_an_upload_that_is_not_what_it_announced_stores_nothing(running: R
     assert await outcome(upload(stub, *more)) == "SIZE_MISMATCH"
     negative = rpc.UploadBlobRequest(parent=LAB, digest=A, size=-1)
     assert await outcome(upload(stub, negative)) == "BLOB_TOO_LARGE"
-    assert not running.blob(A).exists()
+    assert not list(running.blobs.glob("lab/*/*"))
     assert list((running.blobs / ".incoming").iterdir()) == []
 
 

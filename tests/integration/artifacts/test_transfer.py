@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import filecmp
 import hashlib
 import os
-from collections.abc import Iterator
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import pytest
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unavailable
-from orris.names import TreeName
-from orris.sdk import uploading
-from orris.sdk.content import CHUNK_BYTES
+from orris.sdk import sending, uploading
+from orris.sdk.content import CHUNK_BYTES, FileContent
+from orris.sdk.digest_cache import DigestCache
+from orris.sdk.pieces import Piece
+from orris.sdk.snapshot import snapshot
 from orris.sdk.transfer import Transfer
 from tests.integration.artifacts.conftest import Running
 
@@ -75,13 +79,13 @@ async def test_what_goes_up_comes_down(running: Running, source: Path, tmp_path:
 
 async def test_the_same_files_travel_once(running: Running, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
-    real = uploading.Uploader._send
+    real = sending.Sender.send
 
-    def noting(self: uploading.Uploader, batch: list[uploading.Piece], progress: Any) -> set[str]:
-        sent.extend(piece.size for piece in batch)
-        return real(self, batch, progress)
+    def noting(self: sending.Sender, pieces: list[Piece]) -> None:
+        sent.extend(piece.size for piece in pieces)
+        real(self, pieces)
 
-    monkeypatch.setattr(uploading.Uploader, "_send", noting)
+    monkeypatch.setattr(sending.Sender, "send", noting)
     transfer = running.transfer()
 
     def story() -> None:
@@ -94,6 +98,28 @@ async def test_the_same_files_travel_once(running: Running, source: Path, monkey
         assert sent == [3]
 
     await asyncio.to_thread(story)
+
+
+async def test_a_folder_that_is_submitted_again_is_not_read_again(
+    running: Running, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transfer = running.transfer()
+    files = a_folder_of_every_kind()
+    fill(source, files)
+    later = time.time() + 3600
+
+    def submitted() -> pb.Tree:
+        cache = DigestCache(tmp_path / "cache.json", lambda: later)
+        return transfer.upload(snapshot(source), cache=cache)
+
+    first = await asyncio.to_thread(submitted)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileContent, "open", None)
+        assert await asyncio.to_thread(submitted) == first
+    (source / "two").write_bytes(b"changed")
+    second = await asyncio.to_thread(submitted)
+    await asyncio.to_thread(transfer.download, second.name, tmp_path / "copy")
+    assert content(tmp_path / "copy") == {**files, "two": b"changed"}
 
 
 async def test_a_part_of_a_tree_comes_by_itself(running: Running, tmp_path: Path) -> None:
@@ -198,7 +224,7 @@ def _changing(path: Path, contents: list[bytes]) -> Any:
     """Return `_missing`, after which the file has other bytes."""
     real = uploading.Uploader._missing
 
-    def missing(self: uploading.Uploader, digests: Any) -> list[str]:
+    def missing(self: uploading.Uploader, digests: Any) -> set[str]:
         found = real(self, digests)
         if contents:
             path.write_bytes(contents.pop(0))
@@ -230,42 +256,46 @@ async def test_a_service_that_is_away_is_tried_again_until_it_is_given_up(runnin
     assert len(pauses) == 5
 
 
-class LyingStub:
-    """A server that means harm: it lists what it likes and sends what it likes."""
+async def test_a_range_of_a_file_comes_by_itself(running: Running) -> None:
+    transfer = running.transfer()
+    data = os.urandom(2 * CHUNK_BYTES + 7)
 
-    def __init__(self, real: Any, entries: list[pb.TreeEntry], data: bytes) -> None:
-        self._real, self._entries, self._data = real, entries, data
+    def story() -> None:
+        tree = transfer.upload_bytes({"f": data}).name
+        begin = CHUNK_BYTES - 3
+        assert transfer.read(tree, "f", begin, 10) == data[begin : begin + 10]
+        assert transfer.read(tree, "f", 2 * CHUNK_BYTES) == data[-7:]
+        assert transfer.read(tree, "f") == data
 
-    def ListTreeEntries(self, request: Any, timeout: float) -> Any:
-        from orris.artifacts.v1 import artifacts_service_pb2 as rpc
-
-        return rpc.ListTreeEntriesResponse(entries=self._entries)
-
-    def BatchReadBlobs(self, request: Any, timeout: float) -> Any:
-        from orris.artifacts.v1 import artifacts_service_pb2 as rpc
-
-        return rpc.BatchReadBlobsResponse(data=[self._data] * len(request.digests))
-
-    def DownloadBlob(self, request: Any, timeout: float) -> Iterator[Any]:
-        from orris.artifacts.v1 import artifacts_service_pb2 as rpc
-
-        while True:  # for ever
-            yield rpc.DownloadBlobResponse(data=self._data)
+    await asyncio.to_thread(story)
 
 
-def entry(path: str, data: bytes, size: int | None = None) -> pb.TreeEntry:
-    digest = hashlib.sha256(data).hexdigest()
-    size = len(data) if size is None else size
-    return pb.TreeEntry(path=path, size=size, mode=0o644, digest=digest, chunks=[pb.Chunk(digest=digest, size=size)])
+async def test_a_download_that_broke_off_goes_on(running: Running, tmp_path: Path) -> None:
+    transfer = running.transfer()
+    files = a_folder_of_every_kind()
+
+    def story() -> None:
+        tree = transfer.upload_bytes(files).name
+        transfer.download(tree, tmp_path / "copy")
+        there = {name: (tmp_path / "copy" / name).stat().st_ino for name in files}
+        (tmp_path / "copy" / "two").unlink()
+        (tmp_path / "copy" / "large").write_bytes(files["large"][:-1])
+        transfer.download(tree, tmp_path / "copy")
+        assert content(tmp_path / "copy") == files
+        same = {name for name in files if (tmp_path / "copy" / name).stat().st_ino == there[name]}
+        assert same >= files.keys() - {"two", "large"}
+
+    await asyncio.to_thread(story)
 
 
-@pytest.mark.parametrize("size", [1, 2 * MIB])
-def test_a_lying_server_can_neither_write_elsewhere_nor_pass_off_other_bytes(tmp_path: Path, size: int) -> None:
-    tree = str(TreeName("lab", "0" * 64))
-    into = tmp_path / "into"
-    for path in ("../evil", "/tmp/evil", "a/../../evil"):
-        with pytest.raises(DataLoss):
-            Transfer(LyingStub(None, [entry(path, b"x", size)], b"x" * 65536), "lab").download(tree, into)  # type: ignore[arg-type]
-    with pytest.raises(DataLoss):
-        Transfer(LyingStub(None, [entry("f", b"x" * size)], b"y" * 65536), "lab").download(tree, into)  # type: ignore[arg-type]
-    assert content(tmp_path) == {}
+async def test_memory_does_not_grow_with_files(running: Running, tmp_path: Path) -> None:
+    """Neither way: 192 MiB travel in a process that never takes 150 MB."""
+    program = Path(__file__).with_name("scripts") / "there_and_back.py"
+    (tmp_path / "f").write_bytes(os.urandom(12 * CHUNK_BYTES))
+    done = await asyncio.create_subprocess_exec(
+        sys.executable, program, str(running.port), tmp_path / "f", tmp_path / "copy", stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await done.communicate()
+    assert done.returncode == 0
+    assert filecmp.cmp(tmp_path / "f", tmp_path / "copy" / "f", shallow=False)
+    assert int(output) < 150_000_000, f"{int(output):,} bytes"

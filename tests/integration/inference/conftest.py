@@ -186,7 +186,7 @@ def _open_rest(servicer: Any) -> None:
 
         return allow_anyone(many if streams else one)
 
-    streaming = {"ReadRunLog"}
+    streaming = {"ReadRunLog", "CollectGarbage"}
     for base in type(servicer).__mro__[1:-1]:
         for name, method in vars(base).items():
             if inspect.isfunction(method) and name[0].isupper() and admitted(getattr(servicer, name)) is None:

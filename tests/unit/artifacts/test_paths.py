@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orris.errors import InvalidArgument
-from orris_kit.tree_paths import check_collisions, check_path
+from orris.tree_paths import check_collisions, check_path
 
 
 @pytest.mark.parametrize(

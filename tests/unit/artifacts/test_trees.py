@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,22 +12,29 @@ from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OrrisErr
 from orris_artifacts import draft as draft_module
 from orris_artifacts.core import Artifacts
 from orris_artifacts.draft import Room
+from orris_artifacts.index import Index
 from orris_artifacts.manifest import Chunk, Entry
 from orris_artifacts.store.folder import FolderStore
 from orris_artifacts.trees import Tree
-from tests.unit.artifacts.conftest import NOW
+from tests.unit.artifacts.conftest import NOW, Clock
 
 
 def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def composite(*chunks: bytes) -> str:
+    """Return the digest of a file, as the contract describes it."""
+    if len(chunks) < 2:
+        return digest_of(b"".join(chunks))
+    return digest_of(b"".join(hashlib.sha256(chunk).digest() for chunk in chunks))
+
+
 def stored(core: Artifacts, path: str, *chunks: bytes, mode: int = 0o644, workspace: str = "lab") -> Entry:
     for chunk in chunks:
         core.blobs.put(workspace, digest_of(chunk), chunk)
-    whole = b"".join(chunks)
     made = tuple(Chunk(digest_of(chunk), len(chunk)) for chunk in chunks)
-    return Entry(path, len(whole), mode, digest_of(whole), made)
+    return Entry(path, sum(map(len, chunks)), mode, composite(*chunks), made)
 
 
 def create(core: Artifacts, *entries: Entry, workspace: str = "lab") -> Tree:
@@ -56,12 +62,12 @@ def test_the_digest_is_that_of_the_manifest_the_contract_describes(core: Artifac
     e = stored(core, "empty")
     lines = [
         ["a.txt", "644", "5", digest_of(b"hello"), digest_of(b"hello")],
-        ["b/x.bin", "755", "6", digest_of(b"onetwo"), f"{digest_of(b'one')},{digest_of(b'two')}"],
+        ["b/x.bin", "755", "6", composite(b"one", b"two"), f"{digest_of(b'one')},{digest_of(b'two')}"],
         ["empty", "644", "0", digest_of(b""), ""],
     ]
     manifest = "".join("\0".join(line) + "\n" for line in lines)
     tree = create(core, b, e, a)
-    assert tree == Tree("lab", digest_of(manifest.encode()), 3, 11, NOW)
+    assert tree == Tree("lab", digest_of(manifest.encode()), 3, 11, NOW, NOW)
     assert list(listed(core, tree)) == [a, b, e]
 
 
@@ -85,7 +91,8 @@ def test_an_unknown_tree_is_not_found_and_neither_is_one_of_another_workspace(co
 
 
 GOOD = Entry("a", 5, 0o644, digest_of(b"hello"), (Chunk(digest_of(b"hello"), 5),))
-TWO = Entry("a", 6, 0o644, digest_of(b"onetwo"), (Chunk(digest_of(b"one"), 3), Chunk(digest_of(b"two"), 3)))
+TWO = Entry("a", 6, 0o644, composite(b"one", b"two"), (Chunk(digest_of(b"one"), 3), Chunk(digest_of(b"two"), 3)))
+TWICE = Entry("a", 10, 0o644, composite(b"hello", b"hello"), GOOD.chunks * 2)
 
 
 @pytest.mark.parametrize(
@@ -96,18 +103,20 @@ TWO = Entry("a", 6, 0o644, digest_of(b"onetwo"), (Chunk(digest_of(b"one"), 3), C
         (replace(GOOD, mode=-1), "INVALID_ENTRY"),
         (replace(GOOD, size=4), "INVALID_ENTRY"),
         (replace(GOOD, size=-5), "INVALID_ENTRY"),
-        (replace(GOOD, digest=digest_of(b"other")), "INVALID_ENTRY"),
+        (replace(GOOD, digest=digest_of(b"other")), "DIGEST_MISMATCH"),
         (replace(GOOD, digest="../../etc/passwd"), "INVALID_DIGEST"),
         (replace(GOOD, chunks=(Chunk("../" * 21 + "a", 5),)), "INVALID_DIGEST"),
         (replace(GOOD, chunks=(Chunk(GOOD.digest, 0),), size=0), "INVALID_ENTRY"),
         (replace(GOOD, chunks=(Chunk(GOOD.digest, 10), Chunk(GOOD.digest, -5))), "INVALID_ENTRY"),
         (replace(GOOD, chunks=(Chunk(GOOD.digest, 2**24 + 1),), size=2**24 + 1), "INVALID_ENTRY"),
         (replace(GOOD, chunks=()), "INVALID_ENTRY"),
-        (replace(GOOD, chunks=(), size=0), "INVALID_ENTRY"),
+        (replace(GOOD, chunks=(), size=0), "DIGEST_MISMATCH"),
         (replace(GOOD, chunks=(Chunk(GOOD.digest, 6),), size=6), "SIZE_MISMATCH"),
-        (replace(GOOD, chunks=(Chunk(GOOD.digest, 5), Chunk(GOOD.digest, 4)), size=9), "SIZE_MISMATCH"),
+        (replace(TWO, chunks=(Chunk(TWO.chunks[0].digest, 4), TWO.chunks[1]), size=7), "SIZE_MISMATCH"),
+        (replace(TWICE, chunks=(Chunk(GOOD.digest, 5), Chunk(GOOD.digest, 4)), size=9), "SIZE_MISMATCH"),
         (replace(GOOD, chunks=(Chunk(digest_of(b"absent"), 6),), size=6, digest=digest_of(b"absent")), "BLOBS_MISSING"),
-        (replace(TWO, digest=digest_of(b"twoone")), "DIGEST_MISMATCH"),
+        (replace(TWO, digest=composite(b"two", b"one")), "DIGEST_MISMATCH"),
+        (replace(TWO, digest=digest_of(b"onetwo")), "DIGEST_MISMATCH"),
     ],
 )
 def test_an_entry_that_lies_makes_no_tree(core: Artifacts, entry: Entry, reason: str) -> None:
@@ -133,28 +142,33 @@ def test_a_chunk_of_another_workspace_does_not_count(core: Artifacts) -> None:
     assert caught.value.reason == "BLOBS_MISSING"
 
 
-def test_a_known_tree_with_a_lost_chunk_asks_for_it(core: Artifacts, store: FolderStore) -> None:
+def test_a_known_tree_with_a_damaged_chunk_asks_for_it(core: Artifacts, index: Index) -> None:
     entry = stored(core, "a", b"hello")
     create(core, entry)
-    store.delete("lab", entry.digest)
+    location, _ = index.find("lab", entry.digest) or pytest.fail("the blob is not there")
+    index.mark_damaged("lab", location)
     with pytest.raises(FailedPrecondition):
         create(core, entry)
 
 
-def test_a_long_file_is_read_once_to_check_it(core: Artifacts, store: FolderStore, monkeypatch: Any) -> None:
+def test_a_file_of_several_chunks_is_checked_without_reading_it(
+    core: Artifacts, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = stored(core, "a", b"one", b"two")
-    reads: list[str] = []
-    real = store.read
-
-    def noting(workspace: str, digest: str) -> bytes:
-        reads.append(digest)
-        return real(workspace, digest)
-
-    monkeypatch.setattr(store, "read", noting)
+    monkeypatch.setattr(store, "read", lambda *_: pytest.fail("a blob is read"))
     create(core, entry)
-    assert len(reads) == 2
-    create(core, replace(entry, path="b/c", mode=0o600))
-    assert len(reads) == 2
+
+
+def test_a_tree_that_is_asked_for_is_in_use_again(core: Artifacts, clock: Clock) -> None:
+    tree = create(core, stored(core, "a", b"x"))
+    clock.turn(minutes=4)
+    assert core.trees.get("lab", tree.digest).use_time == tree.use_time
+    clock.turn(minutes=2)
+    core.trees.get("lab", tree.digest)
+    assert core.trees.get("lab", tree.digest).use_time == clock.now
+    clock.turn(hours=1)
+    create(core, stored(core, "a", b"x"))
+    assert core.trees.get("lab", tree.digest).use_time == clock.now
 
 
 def test_a_tree_has_a_limit_of_entries(core: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +237,7 @@ def test_a_big_tree_is_listed_over_its_pages_in_order(core: Artifacts) -> None:
 
 def test_a_listing_stays_below_the_size_of_a_message(core: Artifacts) -> None:
     one = stored(core, "x", b"x")
-    long = replace(one, chunks=one.chunks * 20_000, size=20_000, digest=digest_of(b"x" * 20_000))
+    long = replace(one, chunks=one.chunks * 20_000, size=20_000, digest=composite(*[b"x"] * 20_000))
     tree = create(core, *[replace(long, path=name) for name in "abc"])
     entries, more = core.trees.entries(tree, "", "", 1000)
     assert [entry.path for entry in entries] == ["a", "b"]

@@ -1,4 +1,4 @@
-"""The service's rules over SQLite, with a resolver and a builder that are fakes."""
+"""The service's rules over databases of each kind, with a resolver and a builder that are fakes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from orris_images.records import Build
 from orris_images.spec import Spec
 from orris_kit.database import open_database
 from orris_kit.interpreter import Interpreter
+from tests.servers.databases import NewDatabase
 from tests.unit.images.fakes import FakeBuilder, FakeResolver
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -25,17 +26,17 @@ NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 class Machine:
     """A core that can be stopped and started over the same database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, url: str) -> None:
         self.resolver, self.builder = FakeResolver(), FakeBuilder()
         self.notified: list[Key] = []
-        self._folder, self._ids, self._ticks = folder, itertools.count(1), itertools.count()
+        self._url, self._ids, self._ticks = url, itertools.count(1), itertools.count()
         self.start()
 
     def start(self) -> None:
         own = Interpreter(Path("/own"), Path("/own"), "3.11.7", "linux-x86_64")
         interpreters = Interpreters({}, own.executable, discover=lambda *_: [own])
         interpreters._own_answer = own
-        self.engine = open_database(str(self._folder / "images.db"), "orris_images", schema.metadata)
+        self.engine = open_database(self._url, "orris_images", schema.metadata)
         self.core = Core(
             self.engine,
             interpreters,
@@ -73,7 +74,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path)
+def machine(new_database: NewDatabase) -> Iterator[Machine]:
+    machine = Machine(new_database("orris_images", schema.metadata))
     yield machine
     machine.stop()

@@ -14,8 +14,6 @@ from orris_images.curated import CURATED
 from orris_images.environments import Environments
 from orris_images.records import Environment
 from orris_images.spec import Base, Spec, variables
-from orris_kit.database import write
-from orris_kit.migration import differences, migrate
 from tests.unit.images.conftest import Machine
 
 ONE, OTHER = Spec(packages=("six",)), Spec(packages=("attrs",))
@@ -122,14 +120,6 @@ def test_versions_are_listed_newest_first(environments: Environments) -> None:
 )  # fmt: skip
 def test_a_spec_survives_the_database(spec: Spec) -> None:
     assert spec_text.load(spec_text.dump(spec)) == spec
-
-
-def test_the_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/a.db")
-    with write(engine) as connection:
-        migrate(connection, "orris_images")
-        assert differences(connection, schema.metadata) == []
-    engine.dispose()
 
 
 def test_settings_have_defaults_in_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ GOOD = [
     (names.EndpointName, "workspaces/lab/endpoints/abc", ("lab", "abc")),
     (names.TreeName, f"workspaces/lab/trees/{SHA}", ("lab", SHA)),
     (names.BlobName, f"workspaces/lab/blobs/{SHA}", ("lab", SHA)),
+    (names.StorageName, "workspaces/lab/storage", ("lab",)),
     (names.AgentName, "agents/a-1", ("a-1",)),
 ]
 

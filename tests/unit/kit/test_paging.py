@@ -23,7 +23,7 @@ def test_a_size_is_the_default_for_0_and_never_over_the_maximum() -> None:
         page_size(-1)
 
 
-@given(st.text(), st.integers())
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")), st.integers(-(2**63) + 1, 2**63 - 1))
 def test_a_token_gives_back_the_key(text: str, number: int) -> None:
     assert after_key(page_token((text, number), QUERY), QUERY, str, int) == (text, number)
 
@@ -44,6 +44,12 @@ def test_a_token_whose_key_is_of_other_types_is_refused() -> None:
     for key in ((1,), (None,), (True,), ("a", "b"), ()):
         with pytest.raises(InvalidArgument):
             after_key(page_token(key, QUERY), QUERY, str)
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\ud800", 2**63, -(2**63), 10**30])
+def test_a_key_that_no_database_can_compare_with_is_refused(key: str | int) -> None:
+    with pytest.raises(InvalidArgument):
+        after_key(page_token((key,), QUERY), QUERY, type(key))
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from orris.errors import InvalidArgument
 from orris_kit.database import open_database, read, write
 from orris_kit.requests import Requests
+from tests.servers.databases import NewDatabase
 
 CREATE = ("CreateRun", "workspaces/lab", "id-1", b"payload")
 
@@ -28,8 +28,8 @@ requests = Requests(metadata, clock=clock)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(str(tmp_path / "r.db"), "orris_kit", metadata)
+def engine(new_database: NewDatabase) -> Iterator[sa.Engine]:
+    engine = open_database(new_database("orris_kit", metadata), "orris_kit", metadata)
     yield engine
     engine.dispose()
 

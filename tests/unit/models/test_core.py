@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound
-from orris_kit.database import open_database, write
-from orris_kit.migration import differences, migrate
+from orris_kit.database import open_database
 from orris_models.core import Claim, Models
 from orris_models.listing import Query
 from orris_models.model import Column, Conversion, Draft, Framework, Parity, Resources, Signature, State, Version
 from orris_models.schema import metadata
+from tests.servers.databases import NewDatabase
 
 TREE = f"workspaces/lab/trees/{'a' * 64}"
 RUN = "workspaces/lab/runs/r1"
@@ -52,8 +51,8 @@ class Registry:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    engine = open_database(str(tmp_path / "models.db"), "orris_models", metadata)
+def registry(new_database: NewDatabase) -> Iterator[Registry]:
+    engine = open_database(new_database("orris_models", metadata), "orris_models", metadata)
     yield Registry(engine)
     engine.dispose()
 
@@ -221,11 +220,3 @@ def test_only_scikit_learn_models_wait_for_a_conversion(registry: Registry) -> N
     states = {each: registry.add(framework=each).conversion.state for each in Framework}
     assert states.pop(Framework.SCIKIT_LEARN) is State.PENDING
     assert set(states.values()) == {State.NOT_APPLICABLE}
-
-
-def test_migrations_lead_to_the_tables_of_the_code(tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'old.db'}")
-    with write(engine) as connection:
-        migrate(connection, "orris_models")
-        assert differences(connection, metadata) == []
-    engine.dispose()

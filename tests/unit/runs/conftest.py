@@ -1,10 +1,9 @@
-"""The rules of runs over a database in a file, with a clock that tests move."""
+"""The rules of runs over databases of each kind, with a clock that tests move."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from orris_runs.model import Agent, Kind, NewRun, Prepared, Program, Run
 from orris_runs.schema import metadata
 from orris_runs.states import State
 from orris_runs.store import Store
+from tests.servers.databases import NewDatabase
 
 DURATION, MARGIN = 30.0, 10.0
 TREE = f"workspaces/default/trees/{'a' * 64}"
@@ -47,7 +47,7 @@ class FakeClock:
 class World:
     """The rules and their clock; `reopen` is what a restart of the service does."""
 
-    path: Path
+    url: str
     clock: FakeClock = field(default_factory=FakeClock)
     notified: list[Any] = field(default_factory=list)
 
@@ -56,7 +56,7 @@ class World:
         self.core = self._open()
 
     def _open(self) -> Core:
-        self.engine = open_database(f"sqlite:///{self.path}", "orris_runs", metadata)
+        self.engine = open_database(self.url, "orris_runs", metadata)
         changes = Changes()
         setattr(changes, "notify", self.notified.append)  # noqa: B010  # what would be woken, in order
         store = Store(self.engine, changes, self.clock, lambda: f"{next(self._numbers):032x}")
@@ -102,8 +102,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "runs.db")
+def world(new_database: NewDatabase) -> Iterator[World]:
+    made = World(new_database("orris_runs", metadata))
     yield made
     made.engine.dispose()
 

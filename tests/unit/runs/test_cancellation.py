@@ -21,6 +21,11 @@ def test_in_the_queue_it_is_done_at_once(world: World) -> None:
     assert world.core.leases.of_agent("a1") == []
 
 
+def test_a_reason_is_shown_as_far_as_it_can_be(world: World) -> None:
+    canceled = world.core.cancellation.cancel("default", world.submit().id, "ada", "a\0b" + "x" * 5000)
+    assert canceled.state_reason.startswith("canceled by ada: a\ufffdbxxx")
+
+
 def test_while_the_environment_is_made_it_is_done_at_once(world: World) -> None:
     assert cancel(world, world.submit_preparing()).state is State.CANCELED
 

@@ -7,6 +7,7 @@ from orris_runs.model import Kind, Run
 from orris_runs.reading import RunQuery
 from orris_runs.schema import runs
 from orris_runs.states import State
+from tests.servers.databases import plan_of
 
 from .conftest import World
 
@@ -114,8 +115,6 @@ def test_only_the_newest_stream_of_an_agent_counts(world: World) -> None:
 
 def test_the_head_of_the_queue_is_found_by_an_index(world: World) -> None:
     query = sa.select(runs.c.key).where(runs.c.pool == "local", runs.c.slot == "work").order_by(runs.c.key).limit(1)
-    with world.engine.connect() as connection:
-        text = str(query.compile(world.engine, compile_kwargs={"literal_binds": True}))
-        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+    plan = plan_of(world.engine, query)
     assert "runs_waiting" in plan
-    assert "TEMP B-TREE" not in plan
+    assert "sorted" not in plan

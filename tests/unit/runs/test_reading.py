@@ -95,3 +95,18 @@ def test_labels_are_checked(world: World) -> None:
         update(world, run, set_tags={"": ""})
     with pytest.raises(InvalidArgument):
         update(world, run, display_name="x" * 300)
+
+
+@pytest.mark.parametrize("labels", [{"a\0": ""}, {"a": "\0"}, {"a" * 256: ""}])
+@pytest.mark.parametrize("where", ["tags", "properties"])
+def test_labels_that_no_run_can_have_are_refused(world: World, where: str, labels: dict[str, str]) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        ids(world, **{where: labels})
+    assert caught.value.violations[0].field == where
+
+
+@pytest.mark.parametrize("metric", ["a\0", "a" * 256])
+def test_a_metric_that_no_run_can_have_is_refused(world: World, metric: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        world.core.events.list_metrics("default", world.submit().id, metric, 10, "")
+    assert caught.value.violations[0].field == "metric"

@@ -1,33 +1,14 @@
-"""How contents are hashed and cut into chunks."""
+"""What is uploaded: files and bytes, as they are when they are opened."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from orris.errors import InvalidArgument, NotFound
-from orris.sdk.content import CHUNK_BYTES, BytesContent, Content, FileContent, entry_of
-
-SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 5]
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_an_entry_has_the_digests_of_the_whole_and_of_chunks_of_16_mib(
-    tmp_path: Path, size: int, in_memory: bool
-) -> None:
-    data = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
-    (tmp_path / "f").write_bytes(data)
-    content: Content = BytesContent(data) if in_memory else FileContent(tmp_path / "f")
-    entry = entry_of("f", content)
-    assert entry.digest == hashlib.sha256(data).hexdigest()
-    assert entry.size == size
-    expected = [data[begin : begin + CHUNK_BYTES] for begin in range(0, size, CHUNK_BYTES)]
-    assert [chunk.digest for chunk in entry.chunks] == [hashlib.sha256(part).hexdigest() for part in expected]
-    assert [chunk.size for chunk in entry.chunks] == [len(part) for part in expected]
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound
+from orris.sdk.content import BytesContent, Content, FileContent
 
 
 def test_only_permission_bits_of_the_mode_are_kept(tmp_path: Path) -> None:
@@ -46,12 +27,48 @@ def test_what_is_no_file_is_refused_without_waiting_for_it(tmp_path: Path) -> No
         FileContent(tmp_path / "absent")
 
 
-def test_what_is_appended_while_a_file_is_read_does_not_count(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(b"x" * (2 * 1024 * 1024))
-    pieces = FileContent(path).pieces()
-    next(pieces)
-    with path.open("ab") as file:
-        file.write(b"more")
-    assert len(next(pieces)) == 1024 * 1024
-    assert list(pieces) == []
+def test_a_pipe_that_takes_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+    content = FileContent(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InvalidArgument, match="no regular file"), content.open():
+        pass
+    path.unlink()
+    with pytest.raises(NotFound, match="any more"), content.open():
+        pass
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"x")
+
+    def refuse(*arguments: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)  # root may read everything
+    with pytest.raises(FailedPrecondition, match="secret") as caught, FileContent(path).open():
+        pass
+    assert caught.value.reason == "FILE_UNREADABLE"
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_ranges_are_read_as_far_as_there_are_bytes(tmp_path: Path, in_memory: bool) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+    content: Content = BytesContent(b"0123456789") if in_memory else FileContent(tmp_path / "f")
+    with content.open() as file:
+        assert file.size == content.size == 10
+        assert (file.read(0, 4), file.read(4, 4), file.read(8, 4), file.read(10, 4)) == (b"0123", b"4567", b"89", b"")
+
+
+def test_an_open_file_stays_the_same_while_another_takes_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    content = FileContent(path)
+    with content.open() as file:
+        (tmp_path / "new").write_bytes(b"newer")
+        (tmp_path / "new").replace(path)
+        assert file.read(0, 10) == b"old"
+        assert file.place == content.place != content.anew().place
+    assert content.anew().size == 5

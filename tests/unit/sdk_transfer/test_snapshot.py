@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
+import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from orris.errors import InvalidArgument, NotFound, ResourceExhausted
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from orris.sdk import snapshot as snapshot_module
 from orris.sdk.snapshot import snapshot
 
 
@@ -36,7 +41,7 @@ def names(folder: Path) -> list[str]:
 def test_every_file_is_known_by_its_path_below_the_folder(folder: Path) -> None:
     put(folder, "train.py", "src/pkg/__init__.py", ".hidden")
     (folder / "empty").mkdir()
-    assert snapshot(folder) == {
+    assert {name: Path(file) for name, file in snapshot(folder).items()} == {
         ".hidden": folder / ".hidden",
         "src/pkg/__init__.py": folder / "src/pkg/__init__.py",
         "train.py": folder / "train.py",
@@ -114,7 +119,7 @@ def test_links_inside_are_followed(folder: Path) -> None:
     (folder / "folder").symlink_to("real")
     found = snapshot(folder)
     assert sorted(found) == ["file", "folder/a.txt", "real/a.txt"]
-    assert found["folder/a.txt"].read_text() == "x"
+    assert Path(found["folder/a.txt"]).read_text() == "x"
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "/etc", "../outside", "../source-2/a"])
@@ -200,6 +205,125 @@ def test_a_snapshot_over_the_limit_says_what_is_large_and_what_to_do(folder: Pat
     assert caught.value.metadata == {"total": "28", "limit": "27"}
 
 
+def test_a_snapshot_far_over_the_limit_is_refused_before_all_of_it_is_seen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_module, "_LOOK_ON", 3)
+    for number in range(9):
+        put(folder, f"{number}", content="x" * (number + 1))
+    with pytest.raises(ResourceExhausted, match=r"at least 0\.0 MB in 5 files") as caught:
+        snapshot(folder, limit=1)
+    assert caught.value.metadata == {"total": "15", "limit": "1"}
+    assert "  4\n" in str(caught.value)
+    assert "  8\n" not in str(caught.value)
+
+
+def test_more_files_than_a_tree_can_hold_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_module, "MAX_FILES", 4)
+    put(folder, "a", "b/a", "b/b", "b/c")
+    assert len(snapshot(folder)) == 4
+    put(folder, "b/d")
+    with pytest.raises(ResourceExhausted, match="more than 4 files"):
+        snapshot(folder)
+
+
+def test_a_listing_without_end_is_not_read_to_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, "a")
+    monkeypatch.setattr(snapshot_module, "MAX_FILES", 100)
+    with os.scandir(folder) as listing:
+        entries = list(listing)
+    monkeypatch.setattr(os, "scandir", lambda path: nullcontext(itertools.cycle(entries)))
+    with pytest.raises(ResourceExhausted, match="more than 100 files"):
+        snapshot(folder)
+
+
+def test_links_that_multiply_folders_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_module, "MAX_FILES", 1000)
+    for name in "abcdefgh":
+        (folder / name).mkdir()
+    for name in "abcdefgh":
+        for other in "abcdefgh":
+            (folder / name / f"to_{other}").symlink_to(f"../{other}")
+    with pytest.raises(ResourceExhausted, match="more than 1,000 files"):
+        snapshot(folder)
+
+
+@pytest.fixture
+def deep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A file in folders that are as deep as the system allows: its path."""
+    depth = (os.pathconf("/", "PC_PATH_MAX") - len(str(folder)) - 10) // 2
+    monkeypatch.chdir(folder)
+    try:
+        for _ in range(depth):
+            os.mkdir("d")
+            os.chdir("d")
+        Path("f").write_text("x")
+        monkeypatch.chdir(folder)
+        yield "d/" * depth + "f"
+    finally:
+        subprocess.run(["rm", "-rf", folder / "d"], check=True)  # what pytest removes with is not so patient
+
+
+def test_folders_may_be_as_deep_as_the_system_allows(folder: Path, deep: str) -> None:
+    assert names(folder) == [deep]
+
+
+def test_a_folder_that_may_not_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, "a", "secret/x")
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if path.endswith("secret"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)  # root may read everything
+        with pytest.raises(FailedPrecondition, match="secret") as caught:
+            snapshot(folder)
+        assert caught.value.reason == "FOLDER_UNREADABLE"
+        put(folder, ".amlignore", content="secret/")
+        assert names(folder) == [".amlignore", "a"]
+
+
+def test_what_is_removed_during_the_walk_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, "a", "b/x", "c")
+    real = os.scandir
+
+    class Listing:
+        """The folder's listing, after which some of it is gone."""
+
+        def __init__(self, path: str) -> None:
+            with real(path) as listing:
+                self.entries = list(listing)
+            if path == str(folder):
+                (folder / "a").unlink()
+                (folder / "b" / "x").unlink()
+                (folder / "b").rmdir()
+
+        def __enter__(self) -> Iterator[os.DirEntry[str]]:
+            return iter(self.entries)
+
+        def __exit__(self, *raised: object) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", Listing)
+    assert names(folder) == ["c"]
+
+
+def test_each_file_is_looked_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, *(f"{number}" for number in range(50)), "d/a", "d/b")
+    looks: list[object] = []
+    real = os.stat
+
+    def looking(path: str, **options: bool) -> os.stat_result:
+        looks.append(path)
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", looking)
+    assert len(snapshot(folder)) == 52
+    assert len(looks) < 10
+
+
 def test_the_limit_is_300_mb_unless_the_environment_says_otherwise(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +340,9 @@ def test_the_limit_is_300_mb_unless_the_environment_says_otherwise(
         snapshot(folder)
 
 
-def test_an_ignore_file_that_is_no_text_is_named(folder: Path) -> None:
-    (folder / ".gitignore").write_bytes(b"\xff\xfe")
+@pytest.mark.filterwarnings("ignore:Possible:FutureWarning")  # Python's, about what looks like a set in a set
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[[-?]", b"!"])
+def test_an_ignore_file_that_is_no_text_or_no_pattern_is_named(folder: Path, content: bytes) -> None:
+    (folder / ".gitignore").write_bytes(content)
     with pytest.raises(InvalidArgument, match="gitignore"):
         snapshot(folder)

@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from orris.cli import agents, endpoints, environments, init, instance, models, predict, runs, submit
+from orris.cli import agents, endpoints, environments, init, instance, models, predict, runs, storage, submit
 from orris.cli.failures import Commands, say
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
 
 for group in (runs, environments, models, endpoints, agents):
     app.add_typer(group.app)
-for commands in (instance, init, submit, endpoints, predict):
+for commands in (instance, init, submit, endpoints, predict, storage):
     commands.add_to(app)
 
 

@@ -1,113 +1,136 @@
-"""What is uploaded: bytes of a file or in memory, and the chunks they are stored as."""
+"""What is uploaded: bytes of a file or in memory."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-from orris.artifacts.v1 import artifacts_pb2 as pb
-from orris.errors import InvalidArgument, NotFound
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 
 CHUNK_BYTES = 16 * 1024 * 1024
 PIECE_BYTES = 1024 * 1024
 
+# Device, inode, size, and when the bytes, and anything at all, changed last, in nanoseconds.
+State = tuple[int, int, int, int, int]
 
-class Content(Protocol):
-    """Bytes that can be read several times. They may be others the next time."""
+
+class Description(Protocol):
+    """What is known of bytes without reading them: their number, the permission bits, and a file's state."""
 
     @property
-    def mode(self) -> int:
-        """The permission bits."""
+    def size(self) -> int: ...
 
-    def pieces(self) -> Iterator[bytes]:
-        """Give all bytes in pieces of 1 MiB, the last one shorter."""
+    @property
+    def mode(self) -> int: ...
+
+    @property
+    def state(self) -> State | None: ...
+
+    @property
+    def place(self) -> object:
+        """What is equal as long as it is the same file."""
+
+
+class Opened(Description, Protocol):
+    """Bytes that can be read: the same file's to the end, whatever takes its place meanwhile."""
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the bytes of a range, fewer when there are not so many any more."""
 
 
+class Content(Description, Protocol):
+    """Bytes that can be opened several times. They may be others the next time."""
+
+    def open(self) -> AbstractContextManager[Opened]:
+        """Open the bytes that are there now."""
+
+    def anew(self) -> Content:
+        """Return the content as it is now."""
+
+
 class FileContent:
-    """A file on this machine. What is appended while it is read does not count."""
+    """A file on this machine, as it was when it was looked at."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with _absence_named(path):
-            found = os.stat(path)
+    __slots__ = ("mode", "path", "size", "state")
+
+    def __init__(self, path: str | os.PathLike[str], found: os.stat_result | None = None) -> None:
+        self.path = os.fspath(path)
+        if found is None:
+            try:
+                found = os.stat(self.path)
+            except OSError as error:
+                raise _explained(error, self.path) from error
         if not stat.S_ISREG(found.st_mode):
-            raise InvalidArgument(f"{str(path)!r} is no regular file; only files can be uploaded", field="files")
+            raise InvalidArgument(f"{self.path!r} is no regular file; only files can be uploaded", field="files")
+        self.size = found.st_size
         self.mode = stat.S_IMODE(found.st_mode) & 0o777
+        self.state: State = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
-    def pieces(self) -> Iterator[bytes]:
-        with _absence_named(self._path), open(self._path, "rb", buffering=0) as file:
-            left = os.fstat(file.fileno()).st_size
-            while left > 0 and (piece := _read_up_to(file.fileno(), min(left, PIECE_BYTES))):
-                left -= len(piece)
-                yield piece
+    def __fspath__(self) -> str:
+        return self.path
+
+    @property
+    def place(self) -> object:
+        return self.state[:2]
+
+    @contextmanager
+    def open(self) -> Iterator[Opened]:
+        try:
+            # Without waiting, should a pipe have taken the file's place.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise _explained(error, self.path) from error
+        try:
+            yield _OpenFile(self.path, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def anew(self) -> FileContent:
+        return FileContent(self.path)
+
+
+class _OpenFile(FileContent):
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        super().__init__(path, os.fstat(descriptor))
+        self._descriptor = descriptor
 
     def read(self, offset: int, size: int) -> bytes:
-        with _absence_named(self._path), open(self._path, "rb", buffering=0) as file:
-            os.lseek(file.fileno(), offset, os.SEEK_SET)
-            return _read_up_to(file.fileno(), size)
+        data = os.pread(self._descriptor, size, offset)
+        while 0 < len(data) < size and (more := os.pread(self._descriptor, size - len(data), offset + len(data))):
+            data += more
+        return data
 
 
 class BytesContent:
     """Bytes in memory."""
 
     mode = 0o644
+    state = None
+    place = None
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-
-    def pieces(self) -> Iterator[bytes]:
-        for begin in range(0, len(self._data), PIECE_BYTES):
-            yield self._data[begin : begin + PIECE_BYTES]
+        self.size = len(data)
 
     def read(self, offset: int, size: int) -> bytes:
         return self._data[offset : offset + size]
 
+    def open(self) -> AbstractContextManager[Opened]:
+        return nullcontext(self)
 
-def entry_of(path: str, content: Content) -> pb.TreeEntry:
-    """Return the entry of a tree that describes the content: it is read once, piece by piece."""
-    entry = pb.TreeEntry(path=path, mode=content.mode)
-    whole, chunk, size = hashlib.sha256(), hashlib.sha256(), 0
-    for piece in content.pieces():
-        if size == CHUNK_BYTES:
-            entry.chunks.add(digest=chunk.hexdigest(), size=size)
-            # The second chunk begins: until here the whole was the same as the first.
-            whole = chunk.copy() if len(entry.chunks) == 1 else whole
-            chunk, size = hashlib.sha256(), 0
-        chunk.update(piece)
-        if entry.chunks:
-            whole.update(piece)
-        size += len(piece)
-        entry.size += len(piece)
-    if size:
-        entry.chunks.add(digest=chunk.hexdigest(), size=size)
-    entry.digest = whole.hexdigest() if len(entry.chunks) > 1 else chunk.hexdigest()
-    return entry
+    def anew(self) -> BytesContent:
+        return self
 
 
-@contextmanager
-def _absence_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {str(path)!r} (any more); correct the path") from None
-
-
-def _read_up_to(descriptor: int, size: int) -> bytes:
-    """Read `size` bytes, fewer at the file's end only."""
-    data = os.read(descriptor, size)
-    if len(data) == size or not data:
-        return data
-    parts = [data]
-    left = size - len(data)
-    while left and (data := os.read(descriptor, left)):
-        parts.append(data)
-        left -= len(data)
-    return b"".join(parts)
+def _explained(error: OSError, path: str) -> Exception:
+    if isinstance(error, FileNotFoundError):
+        return NotFound(f"there is no file {path!r} (any more); correct the path")
+    if isinstance(error, PermissionError):
+        message = f"the file {path!r} may not be read; change its permissions or leave it out"
+        return FailedPrecondition(message, reason="FILE_UNREADABLE")
+    return error

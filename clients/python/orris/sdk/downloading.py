@@ -1,139 +1,108 @@
-"""Fetch the files of a tree: small ones in batches, large ones chunk by chunk, side by side; every byte is verified."""
+"""Fetch the files of a tree: small ones in batches, large ones chunk by chunk, side by side; every byte is verified.
+
+What is in the folder already, with the right content, is not fetched; what several files have in common, mostly once.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
-from orris.artifacts.v1 import artifacts_service_pb2 as rpc
-from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
-from orris.errors import DataLoss
-from orris.names import BlobName
+from orris.sdk.blobs import Blobs
 from orris.sdk.content import PIECE_BYTES
+from orris.sdk.entry_checks import check_files
+from orris.sdk.growing_file import GrowingFile, Part
 from orris.sdk.parallel import OnProgress, Progress, for_each
-from orris.sdk.repeating import Sleep, repeat
+from orris.sdk.present import is_present
 from orris.sdk.target_folder import TargetFolder, write_at
-from orris.sdk.uploading import BATCH_BYTES, BATCH_ITEMS, BLOB_SECONDS, CALL_SECONDS, THREADS
+
+THREADS = 8
+BATCH_BYTES = 3 * 1024 * 1024
+# As many as a thread writes in a moment: so the threads share a thousand small files.
+BATCH_ITEMS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A chunk of a file being written, and where it goes."""
+@dataclass(slots=True)
+class _Content:
+    """A content, and the files that are to have it: path -> permission bits."""
 
-    chunk: pb.Chunk
-    descriptor: int
-    offset: int
+    entry: pb.TreeEntry
+    modes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_small(self) -> bool:
+        return self.entry.size <= PIECE_BYTES and len(self.entry.chunks) < 2
 
 
 class Downloader:
-    """Downloads from one workspace."""
+    """Writes files whose blobs come from somewhere."""
 
-    def __init__(self, stub: ArtifactServiceStub, workspace: str, sleep: Sleep = time.sleep) -> None:
-        self._stub = stub
-        self._workspace = workspace
-        self._sleep = sleep
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
 
     def download(self, files: Mapping[str, pb.TreeEntry], into: Path, listener: OnProgress | None = None) -> None:
-        """Write files into a folder, each at once, by the paths that they get there."""
-        progress = Progress(sum(entry.size for entry in files.values()), listener)
-        small = {path: entry for path, entry in files.items() if entry.size <= PIECE_BYTES and len(entry.chunks) < 2}
+        """Write files into a folder, each at once, by the paths that they get there.
+
+        Raises DataLoss (INVALID_PATH, INVALID_ENTRY, BLOB_DAMAGED), FailedPrecondition (PATH_IN_THE_WAY, DISK_FULL,
+        CANNOT_WRITE).
+        """
+        check_files(files)
+        total = sum(entry.size for entry in files.values())
         with TargetFolder(into) as folder, ThreadPoolExecutor(THREADS, thread_name_prefix="download") as pool:
-            for_each(pool, lambda batch: self._write_small(batch, folder, progress), _batches(small))
-            large = [(path, entry) for path, entry in files.items() if path not in small]
-            single = [file for file in large if len(file[1].chunks) == 1]
-            for_each(pool, lambda file: self._write_chunk(*file, folder, progress), single)
-            for path, entry in large:
-                if len(entry.chunks) > 1:
-                    self._write_chunks(path, entry, folder, pool, progress)
+            contents = _contents(_absent(pool, folder, files))
+            to_come = sum(content.entry.size * len(content.modes) for content in contents)
+            progress = Progress(total, listener, total - to_come)
+            with ExitStack() as growing:
+                jobs = [partial(self._write_small, batch, folder, progress) for batch in _batches(contents)]
+                large = [GrowingFile(folder, each.modes, each.entry) for each in contents if not each.is_small]
+                parts = [part for file in large for part in growing.enter_context(file).parts]
+                self._blobs.expect([part.chunk for part in parts])
+                jobs += [partial(self._write_part, part, progress) for part in parts]
+                for_each(pool, lambda job: job(), jobs)
 
-    def read(self, entry: pb.TreeEntry) -> bytes:
-        """Return the bytes of a file."""
-        return b"".join(b"".join(self._pieces(chunk)) for chunk in entry.chunks)
+    def _write_small(self, batch: Sequence[_Content], folder: TargetFolder, progress: Progress) -> None:
+        blobs = self._blobs.read_small(chunk for content in batch for chunk in content.entry.chunks)
+        for content in batch:
+            data = blobs[content.entry.digest] if content.entry.chunks else b""
+            for path, mode in content.modes.items():
+                with folder.file(path, mode) as descriptor:
+                    write_at(descriptor, data, 0)
+                progress.add(len(data))
 
-    def _write_small(self, files: Mapping[str, pb.TreeEntry], folder: TargetFolder, progress: Progress) -> None:
-        chunks = {chunk.digest: chunk for entry in files.values() for chunk in entry.chunks}
-        blobs = self._read_batch(chunks)
-        for path, entry in files.items():
-            with folder.file(path, entry.mode) as descriptor:
-                for chunk in entry.chunks:
-                    write_at(descriptor, blobs[chunk.digest], 0)
-            progress.add(entry.size)
-
-    def _write_chunk(self, path: str, entry: pb.TreeEntry, folder: TargetFolder, progress: Progress) -> None:
-        with folder.file(path, entry.mode) as descriptor:
-            self._write_part(_Part(entry.chunks[0], descriptor, 0), progress)
-
-    def _write_chunks(
-        self, path: str, entry: pb.TreeEntry, folder: TargetFolder, pool: Executor, progress: Progress
-    ) -> None:
-        """Write a file whose chunks come side by side."""
-        with folder.file(path, entry.mode) as descriptor:
-            parts = _parts(entry, descriptor)
-            for_each(pool, lambda part: self._write_part(part, progress), parts)
-
-    def _write_part(self, part: _Part, progress: Progress) -> None:
-        repeat(lambda: self._write_pieces(part), self._sleep)
-        progress.add(part.chunk.size)
-
-    def _write_pieces(self, part: _Part) -> None:
-        offset = part.offset
-        for piece in self._stream(part.chunk):
-            write_at(part.descriptor, piece, offset)
-            offset += len(piece)
-
-    def _pieces(self, chunk: pb.Chunk) -> list[bytes]:
-        return repeat(lambda: list(self._stream(chunk)), self._sleep)
-
-    def _stream(self, chunk: pb.Chunk) -> Iterator[bytes]:
-        """Give the bytes of a chunk. Raises DataLoss at the end of wrong ones, and as soon as there are too many."""
-        name = str(BlobName(self._workspace, chunk.digest))
-        digest, left = hashlib.sha256(), chunk.size
-        for response in self._stub.DownloadBlob(rpc.DownloadBlobRequest(name=name), timeout=BLOB_SECONDS):
-            digest.update(response.data)
-            left -= len(response.data)
-            if left < 0:
-                break
-            yield response.data
-        if left or digest.hexdigest() != chunk.digest:
-            raise _wrong_bytes(chunk.digest)
-
-    def _read_batch(self, chunks: Mapping[str, pb.Chunk]) -> dict[str, bytes]:
-        if not chunks:
-            return {}
-        request = rpc.BatchReadBlobsRequest(parent=f"workspaces/{self._workspace}", digests=chunks)
-        response = repeat(lambda: self._stub.BatchReadBlobs(request, timeout=CALL_SECONDS), self._sleep)
-        blobs = dict(zip(chunks, response.data, strict=False))
-        for digest in chunks:
-            if hashlib.sha256(blobs.get(digest, b"")).hexdigest() != digest:
-                raise _wrong_bytes(digest)
-        return blobs
+    def _write_part(self, part: Part, progress: Progress) -> None:
+        part.file.write(part, self._blobs)
+        progress.add(part.size)
 
 
-def _parts(entry: pb.TreeEntry, descriptor: int) -> Iterator[_Part]:
-    offset = 0
-    for chunk in entry.chunks:
-        yield _Part(chunk, descriptor, offset)
-        offset += chunk.size
+def _absent(pool: Executor, folder: TargetFolder, files: Mapping[str, pb.TreeEntry]) -> Mapping[str, pb.TreeEntry]:
+    if folder.was_empty:
+        return files
+    present = for_each(pool, lambda file: is_present(folder, *file), files.items())
+    return {path: entry for (path, entry), there in zip(files.items(), present, strict=True) if not there}
 
 
-def _batches(files: Mapping[str, pb.TreeEntry]) -> Iterable[Mapping[str, pb.TreeEntry]]:
-    batch: dict[str, pb.TreeEntry] = {}
-    size = 0
+def _contents(files: Mapping[str, pb.TreeEntry]) -> Collection[_Content]:
+    contents: dict[str, _Content] = {}
     for path, entry in files.items():
-        if batch and (size + entry.size > BATCH_BYTES or len(batch) == BATCH_ITEMS):
+        contents.setdefault(entry.digest, _Content(entry)).modes[path] = entry.mode
+    return contents.values()
+
+
+def _batches(contents: Iterable[_Content]) -> Iterator[list[_Content]]:
+    batch: list[_Content] = []
+    size = 0
+    for content in contents:
+        if not content.is_small:
+            continue
+        if batch and (size + content.entry.size > BATCH_BYTES or len(batch) == BATCH_ITEMS):
             yield batch
-            batch, size = {}, 0
-        batch[path] = entry
-        size += entry.size
+            batch, size = [], 0
+        batch.append(content)
+        size += content.entry.size
     if batch:
         yield batch
-
-
-def _wrong_bytes(digest: str) -> DataLoss:
-    message = f"blob {digest} arrived damaged; download again, and if that does not help, upload the file again"
-    return DataLoss(message, reason="BLOB_DAMAGED", metadata={"digest": digest})

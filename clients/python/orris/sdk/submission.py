@@ -50,10 +50,12 @@ def upload_folder(workspace: Workspace, folder: Path, limit: int | None = None) 
 
     Raises ResourceExhausted when that is more than `limit` bytes.
     """
+    from orris.sdk.digest_cache import DigestCache
     from orris.sdk.snapshot import snapshot
 
     with bytes_shown("Uploading the source") as progress:
-        return workspace.transfer.upload(snapshot(folder, limit=limit), progress).name
+        files = snapshot(folder, limit=limit)
+        return workspace.transfer.upload(files, progress, cache=DigestCache.of(folder)).name
 
 
 def environment_name(workspace: Workspace, config: ScriptRunConfig) -> str:

@@ -10,17 +10,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.artifacts.v1 import artifacts_service_pb2 as rpc
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
-from orris.errors import InvalidArgument, NotFound
+from orris.digests import digest_of_file
+from orris.errors import DataLoss, InvalidArgument, NotFound
 from orris.names import TreeName, WorkspaceName
 from orris.sdk.content import BytesContent, FileContent
-from orris.sdk.downloading import Downloader
+from orris.sdk.digest_cache import DigestCache
+from orris.sdk.entry_checks import MAX_ENTRIES
 from orris.sdk.parallel import OnProgress
 from orris.sdk.repeating import Sleep, repeat
-from orris.sdk.uploading import CALL_SECONDS, Uploader
+from orris.sdk.sending import CALL_SECONDS
+from orris.sdk.uploading import Uploader
+
+if TYPE_CHECKING:
+    from orris.sdk.blobs import ServedBlobs
 
 
 class Transfer:
@@ -35,13 +42,20 @@ class Transfer:
         self._sleep = sleep
         self._uploader = Uploader(stub, parent, sleep)
 
-    def upload(self, files: Mapping[str, Path], progress: OnProgress | None = None) -> pb.Tree:
+    def upload(
+        self,
+        files: Mapping[str, Path] | Mapping[str, FileContent],
+        progress: OnProgress | None = None,
+        *,
+        cache: DigestCache | None = None,
+    ) -> pb.Tree:
         """Store files, path in the tree -> file on this machine; only what the service does not have travels.
 
-        `progress` is called with the bytes done and those to do. Raises FailedPrecondition (FILE_CHANGES),
-        InvalidArgument (INVALID_PATH), ResourceExhausted (STORE_FULL).
+        `progress` is called with the bytes done and those to do. Files that `cache` knows are not even read. Raises
+        NotFound, FailedPrecondition (FILE_CHANGES, FILE_UNREADABLE), InvalidArgument (INVALID_PATH), ResourceExhausted
+        (STORE_FULL).
         """
-        return self._uploader.upload({name: FileContent(path) for name, path in files.items()}, progress)
+        return self._uploader.upload({name: _content(file) for name, file in files.items()}, progress, cache)
 
     def upload_bytes(self, files: Mapping[str, bytes]) -> pb.Tree:
         """Store files that are in memory, path in the tree -> content."""
@@ -49,7 +63,7 @@ class Transfer:
 
     def compose(self, files: Mapping[str, pb.TreeEntry]) -> pb.Tree:
         """Create a tree of files that are stored already: path in the tree -> entry of any tree of the workspace."""
-        return self._uploader.create(_renamed(entry, path) for path, entry in files.items())
+        return self._uploader.create([_renamed(entry, path) for path, entry in files.items()])
 
     def entries(self, tree: str, prefix: str = "") -> Iterator[pb.TreeEntry]:
         """Give the entries of a tree (its resource name): all, or the file `prefix`, or those below that folder.
@@ -57,11 +71,15 @@ class Transfer:
         Raises NotFound (TREE_NOT_FOUND).
         """
         request = rpc.ListTreeEntriesRequest(parent=tree, path=prefix)
+        count = 0
         while True:
             response = repeat(lambda: self._stub.ListTreeEntries(request, timeout=CALL_SECONDS), self._sleep)
             yield from response.entries
             if not response.next_page_token:
                 return
+            count += len(response.entries)
+            if not response.entries or count >= MAX_ENTRIES:
+                raise DataLoss(f"the server does not stop to list {tree}", reason="INVALID_LIST")
             request.page_token = response.next_page_token
 
     def download(
@@ -72,30 +90,51 @@ class Transfer:
         `strip` is a folder of the tree that is left out of the paths: with strip="outputs" the file `outputs/m.pkl`
         becomes `m.pkl`. Each file appears at once; one that was there is replaced. Nothing is written elsewhere.
 
-        Raises NotFound (TREE_NOT_FOUND, FILE_NOT_FOUND), DataLoss (BLOB_DAMAGED), FailedPrecondition (PATH_IN_THE_WAY).
+        A file that is there already with the right content stays, so a download that broke off goes on when repeated.
+
+        Raises NotFound (TREE_NOT_FOUND, FILE_NOT_FOUND), DataLoss (BLOB_DAMAGED, INVALID_PATH, INVALID_ENTRY),
+        FailedPrecondition (PATH_IN_THE_WAY, DISK_FULL, CANNOT_WRITE).
         """
+        from orris.sdk.downloading import Downloader
+
         files = {_stripped(entry.path, strip.strip("/")): entry for entry in self.entries(tree, path)}
         if path and not files:
             raise _no_such_file(tree, path)
-        self._downloader_of(tree).download(files, into, progress)
+        with self.blobs(tree) as blobs:
+            Downloader(blobs).download(files, into, progress)
         return [into / name for name in files]
 
-    def read(self, tree: str, path: str) -> bytes:
-        """Return the content of a file. Raises NotFound (TREE_NOT_FOUND, FILE_NOT_FOUND), DataLoss (BLOB_DAMAGED)."""
+    def read(self, tree: str, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Return the content of a file, or `length` bytes of it from `offset` on; fewer where it ends before.
+
+        Only the chunks that the range touches travel. Raises NotFound (TREE_NOT_FOUND, FILE_NOT_FOUND), OutOfRange
+        (OFFSET_TOO_LARGE), DataLoss (BLOB_DAMAGED, INVALID_ENTRY).
+        """
+        from orris.sdk.reading import read_range
+
         entry = next(self.entries(tree, path), None)
         if entry is None or entry.path != path:
             raise _no_such_file(tree, path)
-        return self._downloader_of(tree).read(entry)
+        with self.blobs(tree) as blobs:
+            return read_range(blobs, entry, offset, length)
 
-    def _downloader_of(self, tree: str) -> Downloader:
-        """Blobs are found in the workspace of their tree."""
-        return Downloader(self._stub, TreeName.parse(tree, field="tree").workspace, self._sleep)
+    def blobs(self, tree: str) -> ServedBlobs:
+        """Return the blobs of the workspace of a tree, to be used in a `with` block."""
+        from orris.sdk.blobs import ServedBlobs  # loads what speaks HTTP, which most uploads do not need
+
+        return ServedBlobs(self._stub, TreeName.parse(tree, field="tree").workspace, self._sleep)
+
+
+def _content(file: Path | FileContent) -> FileContent:
+    return file if isinstance(file, FileContent) else FileContent(file)
 
 
 def _renamed(entry: pb.TreeEntry, path: str) -> pb.TreeEntry:
     renamed = pb.TreeEntry()
     renamed.CopyFrom(entry)
     renamed.path = path
+    # That of a file in a tree from before digests were composed is another one.
+    renamed.digest = digest_of_file([chunk.digest for chunk in entry.chunks])
     return renamed
 
 

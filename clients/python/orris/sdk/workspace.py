@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from orris.sdk.experiment import Experiment
     from orris.sdk.model import Model
     from orris.sdk.run import Run
+    from orris.sdk.storage import Garbage, Storage
     from orris.sdk.transfer import Transfer
 
 
@@ -132,6 +134,23 @@ class Workspace:
         from orris.sdk.run_list import list_runs
 
         return list_runs(self, self.resource_name, **filters)  # type: ignore[arg-type]  # checked there
+
+    @property
+    def storage(self) -> Storage:
+        """How much the workspace keeps, at this moment."""
+        from orris.sdk.storage import storage_of
+
+        return storage_of(self)
+
+    def collect_garbage(self, grace: timedelta | None = None, *, dry_run: bool = False) -> Garbage:
+        """Collect what nothing needs and nobody has used for `grace`, by default as the service is set.
+
+        The service does it by itself now and then. Raises InvalidArgument (GRACE_TOO_SHORT: under ten minutes),
+        Conflict (COLLECTING_ALREADY).
+        """
+        from orris.sdk.storage import collect_garbage
+
+        return collect_garbage(self, grace, dry_run=dry_run)
 
     @property
     def transfer(self) -> Transfer:

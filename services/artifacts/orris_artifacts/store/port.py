@@ -1,44 +1,87 @@
-"""What a store of blobs must do. A blob is known by its workspace and its SHA-256, and is at most 16 MiB."""
+"""What a store must do: keep objects, which are bytes under a key, written once and never changed.
+
+A store knows nothing of blobs. Which blob lies in which object, and that its bytes are right, is the business of
+`orris_artifacts.index` and `orris_artifacts.blobs`. Keys are made by `orris_artifacts.object_keys`: each is used once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
-from orris.errors import DataLoss, NotFound
+Bytes = bytes | bytearray | memoryview
+
+
+class ObjectLost(Exception):
+    """An object is not there, is shorter than it should be, or its disk cannot read it."""
+
+
+class StoredObject(NamedTuple):
+    """An object of a listing; `size` in bytes."""
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request over HTTP that its holder may send without credentials; `url` is a secret until it expires."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str]
+    expiry: datetime
+
+
+class Writer(Protocol):
+    """Takes an object's bytes in pieces. Nothing is visible before `commit`."""
+
+    def write(self, data: Bytes) -> None:
+        """Take the next bytes."""
+
+    def commit(self) -> None:
+        """Make the object visible and durable, with all bytes written."""
 
 
 class Store(Protocol):
-    """Keeps blobs. All methods may be called from several threads at once.
+    """Keeps objects. All methods may be called from several threads at once.
 
-    Workspaces and digests are valid (see `orris.names`) when they come here. A place that clients write to directly
-    (presigned PUT) takes their bytes under another key until they are verified: only then does a blob exist.
+    All of them may raise Unavailable (STORE_UNREACHABLE) after a bounded number of attempts, FailedPrecondition
+    (STORE_REFUSES: credentials, permissions, clock; BUCKET_MISSING); those that write, ResourceExhausted (STORE_FULL).
     """
 
-    def put(self, workspace: str, blobs: Mapping[str, bytes | bytearray]) -> None:
-        """Store blobs whose digests were verified: each appears at once, and all are durable on return.
+    @property
+    def place(self) -> str:
+        """Where it is, for messages and logs: no credentials."""
 
-        Storing what is there already replaces it, which mends a damaged blob. Raises ResourceExhausted (STORE_FULL).
-        """
+    def put(self, key: str, data: Bytes) -> None:
+        """Store an object: it appears at once with all its bytes, and is durable on return."""
 
-    def read(self, workspace: str, digest: str) -> bytes:
-        """Return a blob's bytes, verified. Raises NotFound (BLOB_NOT_FOUND), DataLoss (BLOB_DAMAGED)."""
+    def writer(self, key: str) -> AbstractContextManager[Writer]:
+        """Begin an object of at most 16 MiB that comes in pieces; leaving the block without `commit` leaves nothing."""
 
-    def sizes(self, workspace: str, digests: Iterable[str]) -> dict[str, int]:
-        """Return the sizes in bytes of those blobs that are stored, and not known to be damaged."""
+    def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
+        """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
 
-    def delete(self, workspace: str, digest: str) -> None:
-        """Remove a blob. Removing what is not there is no error."""
+    def size(self, key: str) -> int | None:
+        """Return an object's size in bytes, None when there is none."""
 
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects. Removing what is not there is no error."""
 
-def no_such_blob(digest: str) -> NotFound:
-    """Return the error for a blob that is not stored."""
-    return NotFound(
-        f"blob {digest} is not stored; upload it first", reason="BLOB_NOT_FOUND", metadata={"digest": digest}
-    )
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Give the objects whose keys begin with `prefix`, which ends in `/` or is empty, in any order."""
 
+    def folders(self) -> Iterable[str]:
+        """Return what stands before the first `/` of keys, each once; perhaps also of keys that are gone."""
 
-def damaged_blob(digest: str) -> DataLoss:
-    """Return the error for a blob whose bytes no longer match its digest."""
-    message = f"blob {digest} is damaged in the store; upload the file again or restore the blob from a copy"
-    return DataLoss(message, reason="BLOB_DAMAGED", metadata={"digest": digest})
+    def presign_put(self, key: str, digest: str, size: int) -> SignedRequest | None:
+        """Return how to write an object past this service; None where the store may take other bytes."""
+
+    def presign_get(self, key: str) -> SignedRequest | None:
+        """Return how to read an object past this service; None where that is impossible."""
+
+    def close(self) -> None:
+        """End threads and connections."""

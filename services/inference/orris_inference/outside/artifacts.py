@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from orris.artifacts.v1 import artifacts_pb2, artifacts_service_pb2
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
-from orris.errors import DataLoss, FailedPrecondition
+from orris.errors import FailedPrecondition
 from orris.names import BlobName, TreeName
+from orris.sdk.arrival import Arrival
 
 if TYPE_CHECKING:
     import grpc
@@ -43,14 +44,12 @@ class Artifacts:
         content = bytearray()
         workspace = TreeName.parse(tree).workspace
         for chunk in entry.chunks:
-            name = str(BlobName(workspace, chunk.digest))
-            request = artifacts_service_pb2.DownloadBlobRequest(name=name)
+            arrival = Arrival(chunk, lambda data, offset: content.extend(data))
+            request = artifacts_service_pb2.DownloadBlobRequest(name=str(BlobName(workspace, chunk.digest)))
             async for response in self._stub.DownloadBlob(request):
-                content += response.data
-        graph = bytes(content)
-        if hashlib.sha256(graph).hexdigest() != entry.digest:
-            raise DataLoss(f"{entry.path} is not what was stored", reason="BLOB_DAMAGED")
-        return graph
+                arrival.take(response.data)
+            arrival.finish()
+        return bytes(content)
 
     async def compose(self, workspace: str, folders: Mapping[str, str], files: Mapping[str, bytes]) -> str:
         """Create a tree of other trees' files, each tree below its folder, and of new files; return its name.

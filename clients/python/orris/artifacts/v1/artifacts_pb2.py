@@ -25,19 +25,33 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orris/artifacts/v1/artifacts.proto\x12\x12orris.artifacts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\x05\x43hunk\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"p\n\tTreeEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12)\n\x06\x63hunks\x18\x05 \x03(\x0b\x32\x19.orris.artifacts.v1.Chunk\"m\n\x04Tree\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nfile_count\x18\x02 \x01(\x03\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\tReference\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05trees\x18\x02 \x03(\t\x12\r\n\x05\x62lobs\x18\x03 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orris/artifacts/v1/artifacts.proto\x12\x12orris.artifacts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\x05\x43hunk\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"p\n\tTreeEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12)\n\x06\x63hunks\x18\x05 \x03(\x0b\x32\x19.orris.artifacts.v1.Chunk\"m\n\x04Tree\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nfile_count\x18\x02 \x01(\x03\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\rSignedRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\x12?\n\x07headers\x18\x02 \x03(\x0b\x32..orris.artifacts.v1.SignedRequest.HeadersEntry\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"l\n\x0c\x44irectUpload\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x32\n\x07request\x18\x04 \x01(\x0b\x32!.orris.artifacts.v1.SignedRequest\"T\n\x0e\x44irectDownload\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x32\n\x07request\x18\x02 \x01(\x0b\x32!.orris.artifacts.v1.SignedRequest\"\xde\x01\n\x07Storage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ntree_count\x18\x02 \x01(\x03\x12\x12\n\nfile_count\x18\x03 \x01(\x03\x12\x12\n\nfile_bytes\x18\x04 \x01(\x03\x12\x12\n\nblob_count\x18\x05 \x01(\x03\x12\x12\n\nblob_bytes\x18\x06 \x01(\x03\x12\x1a\n\x12\x64\x61maged_blob_count\x18\x07 \x01(\x03\x12\x13\n\x0bowner_count\x18\x08 \x01(\x03\x12\x30\n\x0c\x63ollect_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x07Garbage\x12\x12\n\ntree_count\x18\x01 \x01(\x03\x12\x12\n\nblob_count\x18\x02 \x01(\x03\x12\x12\n\nblob_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cobject_count\x18\x04 \x01(\x03\x12\x14\n\x0cobject_bytes\x18\x05 \x01(\x03\"8\n\tReference\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05trees\x18\x02 \x03(\t\x12\r\n\x05\x62lobs\x18\x03 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orris.artifacts.v1.artifacts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SIGNEDREQUEST_HEADERSENTRY']._loaded_options = None
+  _globals['_SIGNEDREQUEST_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_CHUNK']._serialized_start=91
   _globals['_CHUNK']._serialized_end=128
   _globals['_TREEENTRY']._serialized_start=130
   _globals['_TREEENTRY']._serialized_end=242
   _globals['_TREE']._serialized_start=244
   _globals['_TREE']._serialized_end=353
-  _globals['_REFERENCE']._serialized_start=355
-  _globals['_REFERENCE']._serialized_end=411
+  _globals['_SIGNEDREQUEST']._serialized_start=356
+  _globals['_SIGNEDREQUEST']._serialized_end=546
+  _globals['_SIGNEDREQUEST_HEADERSENTRY']._serialized_start=500
+  _globals['_SIGNEDREQUEST_HEADERSENTRY']._serialized_end=546
+  _globals['_DIRECTUPLOAD']._serialized_start=548
+  _globals['_DIRECTUPLOAD']._serialized_end=656
+  _globals['_DIRECTDOWNLOAD']._serialized_start=658
+  _globals['_DIRECTDOWNLOAD']._serialized_end=742
+  _globals['_STORAGE']._serialized_start=745
+  _globals['_STORAGE']._serialized_end=967
+  _globals['_GARBAGE']._serialized_start=969
+  _globals['_GARBAGE']._serialized_end=1082
+  _globals['_REFERENCE']._serialized_start=1084
+  _globals['_REFERENCE']._serialized_end=1140
 # @@protoc_insertion_point(module_scope)

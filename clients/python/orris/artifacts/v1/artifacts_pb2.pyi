@@ -66,7 +66,10 @@ class TreeEntry(_message.Message):
     mode: _builtins.int
     """Permission bits, at most 0777."""
     digest: _builtins.str
-    """SHA-256 of the whole file, 64 lower-case hexadecimal digits."""
+    """SHA-256 of the file's bytes, 64 lower-case hexadecimal digits. Of a file of several chunks, the SHA-256 of its chunks'
+    digests, 32 bytes each, in order: what S3 calls a composite checksum. So every byte is hashed once, chunks side by
+    side, and whoever knows the chunks can tell whether it is right.
+    """
     @_builtins.property
     def chunks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Chunk]:
         """The file's bytes in order, at most 32,768 chunks. Empty for an empty file."""
@@ -127,6 +130,218 @@ class Tree(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Tree: _TypeAlias = Tree  # noqa: Y015
+
+@_typing.final
+class SignedRequest(_message.Message):
+    """A request over HTTP that its holder may send to the object storage without any further credentials."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    URL_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    """Where to send it. Secret: who has it may do this one thing."""
+    @_builtins.property
+    def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Headers to send with it: they are part of the signature."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is no longer accepted."""
+
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+        headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "headers", b"headers", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedRequest: _TypeAlias = SignedRequest  # noqa: Y015
+
+@_typing.final
+class DirectUpload(_message.Message):
+    """A blob that may be sent directly to the object storage: PUT its bytes, then call CompleteUploads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Names this upload in CompleteUploads."""
+    digest: _builtins.str
+    """SHA-256 of the blob's bytes, 64 lower-case hexadecimal digits."""
+    size: _builtins.int
+    """Number of bytes."""
+    @_builtins.property
+    def request(self) -> Global___SignedRequest:
+        """The PUT. The storage refuses other bytes than those of the digest."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        size: _builtins.int = ...,
+        request: Global___SignedRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id", "request", b"request", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DirectUpload: _TypeAlias = DirectUpload  # noqa: Y015
+
+@_typing.final
+class DirectDownload(_message.Message):
+    """A blob that may be read directly from the object storage: GET it, and check its digest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    """SHA-256 of the blob's bytes, 64 lower-case hexadecimal digits."""
+    @_builtins.property
+    def request(self) -> Global___SignedRequest:
+        """The GET."""
+
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+        request: Global___SignedRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DirectDownload: _TypeAlias = DirectDownload  # noqa: Y015
+
+@_typing.final
+class Storage(_message.Message):
+    """What a workspace keeps. Numbers are those of the moment, without waiting for who is writing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TREE_COUNT_FIELD_NUMBER: _builtins.int
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    FILE_BYTES_FIELD_NUMBER: _builtins.int
+    BLOB_COUNT_FIELD_NUMBER: _builtins.int
+    BLOB_BYTES_FIELD_NUMBER: _builtins.int
+    DAMAGED_BLOB_COUNT_FIELD_NUMBER: _builtins.int
+    OWNER_COUNT_FIELD_NUMBER: _builtins.int
+    COLLECT_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name: `workspaces/{workspace}/storage`."""
+    tree_count: _builtins.int
+    """Number of trees."""
+    file_count: _builtins.int
+    """Number of files in all trees together."""
+    file_bytes: _builtins.int
+    """Sum of the sizes in bytes of all files in all trees: what would be kept if nothing was shared."""
+    blob_count: _builtins.int
+    """Number of blobs, each kept once."""
+    blob_bytes: _builtins.int
+    """Sum of the blobs' sizes in bytes."""
+    damaged_blob_count: _builtins.int
+    """Number of blobs found damaged, not counted above."""
+    owner_count: _builtins.int
+    """Number of owners that refer to something."""
+    @_builtins.property
+    def collect_time(self) -> _timestamp_pb2.Timestamp:
+        """When garbage was last collected here; absent when it never was."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        tree_count: _builtins.int = ...,
+        file_count: _builtins.int = ...,
+        file_bytes: _builtins.int = ...,
+        blob_count: _builtins.int = ...,
+        blob_bytes: _builtins.int = ...,
+        damaged_blob_count: _builtins.int = ...,
+        owner_count: _builtins.int = ...,
+        collect_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collect_time", b"collect_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob_bytes", b"blob_bytes", "blob_count", b"blob_count", "collect_time", b"collect_time", "damaged_blob_count", b"damaged_blob_count", "file_bytes", b"file_bytes", "file_count", b"file_count", "name", b"name", "owner_count", b"owner_count", "tree_count", b"tree_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Storage: _TypeAlias = Storage  # noqa: Y015
+
+@_typing.final
+class Garbage(_message.Message):
+    """What collecting garbage found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TREE_COUNT_FIELD_NUMBER: _builtins.int
+    BLOB_COUNT_FIELD_NUMBER: _builtins.int
+    BLOB_BYTES_FIELD_NUMBER: _builtins.int
+    OBJECT_COUNT_FIELD_NUMBER: _builtins.int
+    OBJECT_BYTES_FIELD_NUMBER: _builtins.int
+    tree_count: _builtins.int
+    """Number of trees that nobody refers to."""
+    blob_count: _builtins.int
+    """Number of blobs that nobody needs."""
+    blob_bytes: _builtins.int
+    """Sum of those blobs' sizes in bytes."""
+    object_count: _builtins.int
+    """Number of objects removed from the store: those of the blobs, and what interrupted uploads left behind."""
+    object_bytes: _builtins.int
+    """Sum of those objects' sizes in bytes."""
+    def __init__(
+        self,
+        *,
+        tree_count: _builtins.int = ...,
+        blob_count: _builtins.int = ...,
+        blob_bytes: _builtins.int = ...,
+        object_count: _builtins.int = ...,
+        object_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob_bytes", b"blob_bytes", "blob_count", b"blob_count", "object_bytes", b"object_bytes", "object_count", b"object_count", "tree_count", b"tree_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Garbage: _TypeAlias = Garbage  # noqa: Y015
 
 @_typing.final
 class Reference(_message.Message):

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from orris.artifacts.v1 import artifacts_pb2 as _artifacts_pb2
@@ -190,6 +191,155 @@ class UploadBlobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadBlobResponse: _TypeAlias = UploadBlobResponse  # noqa: Y015
+
+@_typing.final
+class PrepareUploadsRequest(_message.Message):
+    """Request of PrepareUploads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    BLOBS_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The workspace: `workspaces/{workspace}`."""
+    @_builtins.property
+    def blobs(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.Chunk]:
+        """The blobs to send, at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        blobs: _abc.Iterable[_artifacts_pb2.Chunk] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blobs", b"blobs", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareUploadsRequest: _TypeAlias = PrepareUploadsRequest  # noqa: Y015
+
+@_typing.final
+class PrepareUploadsResponse(_message.Message):
+    """Response of PrepareUploads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOADS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def uploads(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.DirectUpload]:
+        """Those that may be sent directly."""
+
+    def __init__(
+        self,
+        *,
+        uploads: _abc.Iterable[_artifacts_pb2.DirectUpload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["uploads", b"uploads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareUploadsResponse: _TypeAlias = PrepareUploadsResponse  # noqa: Y015
+
+@_typing.final
+class CompleteUploadsRequest(_message.Message):
+    """Request of CompleteUploads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    UPLOADS_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The workspace: `workspaces/{workspace}`."""
+    @_builtins.property
+    def uploads(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.DirectUpload]:
+        """Uploads whose bytes were sent, at most 1,000; their requests may be left out."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        uploads: _abc.Iterable[_artifacts_pb2.DirectUpload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "uploads", b"uploads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteUploadsRequest: _TypeAlias = CompleteUploadsRequest  # noqa: Y015
+
+@_typing.final
+class CompleteUploadsResponse(_message.Message):
+    """Response of CompleteUploads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteUploadsResponse: _TypeAlias = CompleteUploadsResponse  # noqa: Y015
+
+@_typing.final
+class PrepareDownloadsRequest(_message.Message):
+    """Request of PrepareDownloads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The workspace: `workspaces/{workspace}`."""
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Digests of the blobs to read, at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        digests: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digests", b"digests", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareDownloadsRequest: _TypeAlias = PrepareDownloadsRequest  # noqa: Y015
+
+@_typing.final
+class PrepareDownloadsResponse(_message.Message):
+    """Response of PrepareDownloads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOWNLOADS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def downloads(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.DirectDownload]:
+        """Those that may be read directly."""
+
+    def __init__(
+        self,
+        *,
+        downloads: _abc.Iterable[_artifacts_pb2.DirectDownload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["downloads", b"downloads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareDownloadsResponse: _TypeAlias = PrepareDownloadsResponse  # noqa: Y015
 
 @_typing.final
 class BatchReadBlobsRequest(_message.Message):
@@ -542,3 +692,109 @@ class DeleteReferenceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteReferenceResponse: _TypeAlias = DeleteReferenceResponse  # noqa: Y015
+
+@_typing.final
+class GetStorageRequest(_message.Message):
+    """Request of GetStorage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name: `workspaces/{workspace}/storage`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStorageRequest: _TypeAlias = GetStorageRequest  # noqa: Y015
+
+@_typing.final
+class GetStorageResponse(_message.Message):
+    """Response of GetStorage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storage(self) -> _artifacts_pb2.Storage:
+        """How much is kept."""
+
+    def __init__(
+        self,
+        *,
+        storage: _artifacts_pb2.Storage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storage", b"storage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storage", b"storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStorageResponse: _TypeAlias = GetStorageResponse  # noqa: Y015
+
+@_typing.final
+class CollectGarbageRequest(_message.Message):
+    """Request of CollectGarbage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    GRACE_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The workspace: `workspaces/{workspace}`."""
+    dry_run: _builtins.bool
+    """Only tell what would be collected. Objects are not counted then."""
+    @_builtins.property
+    def grace(self) -> _duration_pb2.Duration:
+        """What was used within this time is kept; absent means the service's setting, 24 hours by default."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        grace: _duration_pb2.Duration | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grace", b"grace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "grace", b"grace", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectGarbageRequest: _TypeAlias = CollectGarbageRequest  # noqa: Y015
+
+@_typing.final
+class CollectGarbageResponse(_message.Message):
+    """Response of CollectGarbage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GARBAGE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    done: _builtins.bool
+    """Whether this is the last answer."""
+    @_builtins.property
+    def garbage(self) -> _artifacts_pb2.Garbage:
+        """What was found until now."""
+
+    def __init__(
+        self,
+        *,
+        garbage: _artifacts_pb2.Garbage | None = ...,
+        done: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["garbage", b"garbage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "garbage", b"garbage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectGarbageResponse: _TypeAlias = CollectGarbageResponse  # noqa: Y015

@@ -28,7 +28,12 @@ if _version_not_supported:
 class ArtifactServiceStub:
     """Stores bytes by what they are: blobs by SHA-256, and trees of files made of blobs.
 
-    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it.
+    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it. What is
+    neither referred to nor used for a while is collected. Where the store is an object storage, large blobs may travel
+    directly between client and storage: PrepareUploads, PUT, CompleteUploads; PrepareDownloads, GET.
+
+    Every call may also fail with UNAVAILABLE (STORE_UNREACHABLE) when the store does not answer, and with
+    FAILED_PRECONDITION (STORE_REFUSES, BUCKET_MISSING) when it does not let this service in or has lost its bucket.
     """
 
     def __init__(self, channel):
@@ -51,6 +56,21 @@ class ArtifactServiceStub:
                 '/orris.artifacts.v1.ArtifactService/UploadBlob',
                 request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.UploadBlobRequest.SerializeToString,
                 response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.UploadBlobResponse.FromString,
+                _registered_method=True)
+        self.PrepareUploads = channel.unary_unary(
+                '/orris.artifacts.v1.ArtifactService/PrepareUploads',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareUploadsRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareUploadsResponse.FromString,
+                _registered_method=True)
+        self.CompleteUploads = channel.unary_unary(
+                '/orris.artifacts.v1.ArtifactService/CompleteUploads',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CompleteUploadsRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CompleteUploadsResponse.FromString,
+                _registered_method=True)
+        self.PrepareDownloads = channel.unary_unary(
+                '/orris.artifacts.v1.ArtifactService/PrepareDownloads',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareDownloadsRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareDownloadsResponse.FromString,
                 _registered_method=True)
         self.BatchReadBlobs = channel.unary_unary(
                 '/orris.artifacts.v1.ArtifactService/BatchReadBlobs',
@@ -87,16 +107,31 @@ class ArtifactServiceStub:
                 request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceRequest.SerializeToString,
                 response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceResponse.FromString,
                 _registered_method=True)
+        self.GetStorage = channel.unary_unary(
+                '/orris.artifacts.v1.ArtifactService/GetStorage',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.GetStorageRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.GetStorageResponse.FromString,
+                _registered_method=True)
+        self.CollectGarbage = channel.unary_stream(
+                '/orris.artifacts.v1.ArtifactService/CollectGarbage',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CollectGarbageRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CollectGarbageResponse.FromString,
+                _registered_method=True)
 
 
 class ArtifactServiceServicer:
     """Stores bytes by what they are: blobs by SHA-256, and trees of files made of blobs.
 
-    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it.
+    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it. What is
+    neither referred to nor used for a while is collected. Where the store is an object storage, large blobs may travel
+    directly between client and storage: PrepareUploads, PUT, CompleteUploads; PrepareDownloads, GET.
+
+    Every call may also fail with UNAVAILABLE (STORE_UNREACHABLE) when the store does not answer, and with
+    FAILED_PRECONDITION (STORE_REFUSES, BUCKET_MISSING) when it does not let this service in or has lost its bucket.
     """
 
     def FindMissingBlobs(self, request, context):
-        """Tells which of the given blobs are not stored, so that only those are uploaded.
+        """Tells which of the given blobs are not stored, so that only those are uploaded. The others are kept for a while.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
@@ -127,6 +162,43 @@ class ArtifactServiceServicer:
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrepareUploads(self, request, context):
+        """Says how to send blobs directly to the object storage. Left out of the answer are blobs that are stored already and,
+        where the store offers no such thing, all: send those with BatchUploadBlobs and UploadBlob.
+
+        Errors:
+        - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+        - INVALID_ARGUMENT (BLOB_TOO_LARGE): a blob is over 16 MiB; cut the file into chunks.
+        - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteUploads(self, request, context):
+        """Makes blobs visible that were sent directly to the object storage.
+
+        Errors:
+        - INVALID_ARGUMENT (UNKNOWN_UPLOAD): an upload was not prepared here, or long ago; prepare it again.
+        - INVALID_ARGUMENT (SIZE_MISMATCH): other than `size` bytes have arrived; send the blob with UploadBlob.
+        - FAILED_PRECONDITION (UPLOAD_MISSING): nothing has arrived; send the blob again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrepareDownloads(self, request, context):
+        """Says how to read blobs directly from the object storage. Left out of the answer are blobs that are not stored, and
+        those that cannot be read so: DownloadBlob reads them or says why not. Check what is read against its digest.
+
+        Errors:
+        - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+        - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,7 +235,7 @@ class ArtifactServiceServicer:
         - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
         - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
         - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
-        - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+        - INVALID_ARGUMENT (DIGEST_MISMATCH): a file's digest is not that of its chunks; hash it again.
         - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
         - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
         - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
@@ -211,6 +283,27 @@ class ArtifactServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStorage(self, request, context):
+        """Returns how much a workspace keeps.
+
+        Errors: only those every call may have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CollectGarbage(self, request, context):
+        """Collects what nobody refers to and nobody has used for the grace period. Answers tell how far it is; the last one
+        has `done`. The service does the same by itself now and then.
+
+        Errors:
+        - INVALID_ARGUMENT (GRACE_TOO_SHORT): a grace period under 10 minutes would collect what is being uploaded.
+        - ABORTED (COLLECTING_ALREADY): somebody collects at this moment; wait for it to end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArtifactServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -228,6 +321,21 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.UploadBlob,
                     request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.UploadBlobRequest.FromString,
                     response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.UploadBlobResponse.SerializeToString,
+            ),
+            'PrepareUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareUploads,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareUploadsRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareUploadsResponse.SerializeToString,
+            ),
+            'CompleteUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteUploads,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CompleteUploadsRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CompleteUploadsResponse.SerializeToString,
+            ),
+            'PrepareDownloads': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareDownloads,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareDownloadsRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareDownloadsResponse.SerializeToString,
             ),
             'BatchReadBlobs': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchReadBlobs,
@@ -264,6 +372,16 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceRequest.FromString,
                     response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceResponse.SerializeToString,
             ),
+            'GetStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStorage,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.GetStorageRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.GetStorageResponse.SerializeToString,
+            ),
+            'CollectGarbage': grpc.unary_stream_rpc_method_handler(
+                    servicer.CollectGarbage,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CollectGarbageRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CollectGarbageResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'orris.artifacts.v1.ArtifactService', rpc_method_handlers)
@@ -275,7 +393,12 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
 class ArtifactService:
     """Stores bytes by what they are: blobs by SHA-256, and trees of files made of blobs.
 
-    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it.
+    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it. What is
+    neither referred to nor used for a while is collected. Where the store is an object storage, large blobs may travel
+    directly between client and storage: PrepareUploads, PUT, CompleteUploads; PrepareDownloads, GET.
+
+    Every call may also fail with UNAVAILABLE (STORE_UNREACHABLE) when the store does not answer, and with
+    FAILED_PRECONDITION (STORE_REFUSES, BUCKET_MISSING) when it does not let this service in or has lost its bucket.
     """
 
     @staticmethod
@@ -349,6 +472,87 @@ class ArtifactService:
             '/orris.artifacts.v1.ArtifactService/UploadBlob',
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.UploadBlobRequest.SerializeToString,
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.UploadBlobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/PrepareUploads',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareUploadsRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/CompleteUploads',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CompleteUploadsRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CompleteUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareDownloads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/PrepareDownloads',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareDownloadsRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.PrepareDownloadsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -538,6 +742,60 @@ class ArtifactService:
             '/orris.artifacts.v1.ArtifactService/DeleteReference',
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceRequest.SerializeToString,
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/GetStorage',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.GetStorageRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.GetStorageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CollectGarbage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/CollectGarbage',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CollectGarbageRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.CollectGarbageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,7 +29,12 @@ GRPC_VERSION: str
 class ArtifactServiceStub:
     """Stores bytes by what they are: blobs by SHA-256, and trees of files made of blobs.
 
-    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it.
+    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it. What is
+    neither referred to nor used for a while is collected. Where the store is an object storage, large blobs may travel
+    directly between client and storage: PrepareUploads, PUT, CompleteUploads; PrepareDownloads, GET.
+
+    Every call may also fail with UNAVAILABLE (STORE_UNREACHABLE) when the store does not answer, and with
+    FAILED_PRECONDITION (STORE_REFUSES, BUCKET_MISSING) when it does not let this service in or has lost its bucket.
     """
 
     @_typing.overload
@@ -37,7 +42,7 @@ class ArtifactServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ArtifactServiceAsyncStub: ...
     FindMissingBlobs: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.FindMissingBlobsRequest, _artifacts_service_pb2.FindMissingBlobsResponse]
-    """Tells which of the given blobs are not stored, so that only those are uploaded.
+    """Tells which of the given blobs are not stored, so that only those are uploaded. The others are kept for a while.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
@@ -60,6 +65,31 @@ class ArtifactServiceStub:
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+    """
+    PrepareUploads: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareUploadsRequest, _artifacts_service_pb2.PrepareUploadsResponse]
+    """Says how to send blobs directly to the object storage. Left out of the answer are blobs that are stored already and,
+    where the store offers no such thing, all: send those with BatchUploadBlobs and UploadBlob.
+
+    Errors:
+    - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+    - INVALID_ARGUMENT (BLOB_TOO_LARGE): a blob is over 16 MiB; cut the file into chunks.
+    - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
+    """
+    CompleteUploads: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.CompleteUploadsRequest, _artifacts_service_pb2.CompleteUploadsResponse]
+    """Makes blobs visible that were sent directly to the object storage.
+
+    Errors:
+    - INVALID_ARGUMENT (UNKNOWN_UPLOAD): an upload was not prepared here, or long ago; prepare it again.
+    - INVALID_ARGUMENT (SIZE_MISMATCH): other than `size` bytes have arrived; send the blob with UploadBlob.
+    - FAILED_PRECONDITION (UPLOAD_MISSING): nothing has arrived; send the blob again.
+    """
+    PrepareDownloads: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareDownloadsRequest, _artifacts_service_pb2.PrepareDownloadsResponse]
+    """Says how to read blobs directly from the object storage. Left out of the answer are blobs that are not stored, and
+    those that cannot be read so: DownloadBlob reads them or says why not. Check what is read against its digest.
+
+    Errors:
+    - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+    - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
     """
     BatchReadBlobs: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.BatchReadBlobsRequest, _artifacts_service_pb2.BatchReadBlobsResponse]
     """Reads several small blobs in one call, at most 3 MiB together.
@@ -84,7 +114,7 @@ class ArtifactServiceStub:
     - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
     - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
     - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
-    - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+    - INVALID_ARGUMENT (DIGEST_MISMATCH): a file's digest is not that of its chunks; hash it again.
     - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
     - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
     - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
@@ -112,17 +142,35 @@ class ArtifactServiceStub:
 
     Errors: only those every call may have.
     """
+    GetStorage: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.GetStorageRequest, _artifacts_service_pb2.GetStorageResponse]
+    """Returns how much a workspace keeps.
+
+    Errors: only those every call may have.
+    """
+    CollectGarbage: _grpc.UnaryStreamMultiCallable[_artifacts_service_pb2.CollectGarbageRequest, _artifacts_service_pb2.CollectGarbageResponse]
+    """Collects what nobody refers to and nobody has used for the grace period. Answers tell how far it is; the last one
+    has `done`. The service does the same by itself now and then.
+
+    Errors:
+    - INVALID_ARGUMENT (GRACE_TOO_SHORT): a grace period under 10 minutes would collect what is being uploaded.
+    - ABORTED (COLLECTING_ALREADY): somebody collects at this moment; wait for it to end.
+    """
 
 @_typing.type_check_only
 class ArtifactServiceAsyncStub(ArtifactServiceStub):
     """Stores bytes by what they are: blobs by SHA-256, and trees of files made of blobs.
 
-    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it.
+    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it. What is
+    neither referred to nor used for a while is collected. Where the store is an object storage, large blobs may travel
+    directly between client and storage: PrepareUploads, PUT, CompleteUploads; PrepareDownloads, GET.
+
+    Every call may also fail with UNAVAILABLE (STORE_UNREACHABLE) when the store does not answer, and with
+    FAILED_PRECONDITION (STORE_REFUSES, BUCKET_MISSING) when it does not let this service in or has lost its bucket.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     FindMissingBlobs: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.FindMissingBlobsRequest, _artifacts_service_pb2.FindMissingBlobsResponse]  # type: ignore[assignment]
-    """Tells which of the given blobs are not stored, so that only those are uploaded.
+    """Tells which of the given blobs are not stored, so that only those are uploaded. The others are kept for a while.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
@@ -145,6 +193,31 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+    """
+    PrepareUploads: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareUploadsRequest, _artifacts_service_pb2.PrepareUploadsResponse]  # type: ignore[assignment]
+    """Says how to send blobs directly to the object storage. Left out of the answer are blobs that are stored already and,
+    where the store offers no such thing, all: send those with BatchUploadBlobs and UploadBlob.
+
+    Errors:
+    - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+    - INVALID_ARGUMENT (BLOB_TOO_LARGE): a blob is over 16 MiB; cut the file into chunks.
+    - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
+    """
+    CompleteUploads: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.CompleteUploadsRequest, _artifacts_service_pb2.CompleteUploadsResponse]  # type: ignore[assignment]
+    """Makes blobs visible that were sent directly to the object storage.
+
+    Errors:
+    - INVALID_ARGUMENT (UNKNOWN_UPLOAD): an upload was not prepared here, or long ago; prepare it again.
+    - INVALID_ARGUMENT (SIZE_MISMATCH): other than `size` bytes have arrived; send the blob with UploadBlob.
+    - FAILED_PRECONDITION (UPLOAD_MISSING): nothing has arrived; send the blob again.
+    """
+    PrepareDownloads: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareDownloadsRequest, _artifacts_service_pb2.PrepareDownloadsResponse]  # type: ignore[assignment]
+    """Says how to read blobs directly from the object storage. Left out of the answer are blobs that are not stored, and
+    those that cannot be read so: DownloadBlob reads them or says why not. Check what is read against its digest.
+
+    Errors:
+    - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+    - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
     """
     BatchReadBlobs: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.BatchReadBlobsRequest, _artifacts_service_pb2.BatchReadBlobsResponse]  # type: ignore[assignment]
     """Reads several small blobs in one call, at most 3 MiB together.
@@ -169,7 +242,7 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
     - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
     - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
-    - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+    - INVALID_ARGUMENT (DIGEST_MISMATCH): a file's digest is not that of its chunks; hash it again.
     - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
     - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
     - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
@@ -197,11 +270,29 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
 
     Errors: only those every call may have.
     """
+    GetStorage: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.GetStorageRequest, _artifacts_service_pb2.GetStorageResponse]  # type: ignore[assignment]
+    """Returns how much a workspace keeps.
+
+    Errors: only those every call may have.
+    """
+    CollectGarbage: _aio.UnaryStreamMultiCallable[_artifacts_service_pb2.CollectGarbageRequest, _artifacts_service_pb2.CollectGarbageResponse]  # type: ignore[assignment]
+    """Collects what nobody refers to and nobody has used for the grace period. Answers tell how far it is; the last one
+    has `done`. The service does the same by itself now and then.
+
+    Errors:
+    - INVALID_ARGUMENT (GRACE_TOO_SHORT): a grace period under 10 minutes would collect what is being uploaded.
+    - ABORTED (COLLECTING_ALREADY): somebody collects at this moment; wait for it to end.
+    """
 
 class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
     """Stores bytes by what they are: blobs by SHA-256, and trees of files made of blobs.
 
-    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it.
+    To store files: hash them in chunks, ask which blobs are missing, upload those, create the tree, refer to it. What is
+    neither referred to nor used for a while is collected. Where the store is an object storage, large blobs may travel
+    directly between client and storage: PrepareUploads, PUT, CompleteUploads; PrepareDownloads, GET.
+
+    Every call may also fail with UNAVAILABLE (STORE_UNREACHABLE) when the store does not answer, and with
+    FAILED_PRECONDITION (STORE_REFUSES, BUCKET_MISSING) when it does not let this service in or has lost its bucket.
     """
 
     @_abc_1.abstractmethod
@@ -210,7 +301,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artifacts_service_pb2.FindMissingBlobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_artifacts_service_pb2.FindMissingBlobsResponse, _abc.Awaitable[_artifacts_service_pb2.FindMissingBlobsResponse]]:
-        """Tells which of the given blobs are not stored, so that only those are uploaded.
+        """Tells which of the given blobs are not stored, so that only those are uploaded. The others are kept for a while.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
@@ -245,6 +336,49 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+        """
+
+    @_abc_1.abstractmethod
+    def PrepareUploads(
+        self,
+        request: _artifacts_service_pb2.PrepareUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_artifacts_service_pb2.PrepareUploadsResponse, _abc.Awaitable[_artifacts_service_pb2.PrepareUploadsResponse]]:
+        """Says how to send blobs directly to the object storage. Left out of the answer are blobs that are stored already and,
+        where the store offers no such thing, all: send those with BatchUploadBlobs and UploadBlob.
+
+        Errors:
+        - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+        - INVALID_ARGUMENT (BLOB_TOO_LARGE): a blob is over 16 MiB; cut the file into chunks.
+        - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteUploads(
+        self,
+        request: _artifacts_service_pb2.CompleteUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_artifacts_service_pb2.CompleteUploadsResponse, _abc.Awaitable[_artifacts_service_pb2.CompleteUploadsResponse]]:
+        """Makes blobs visible that were sent directly to the object storage.
+
+        Errors:
+        - INVALID_ARGUMENT (UNKNOWN_UPLOAD): an upload was not prepared here, or long ago; prepare it again.
+        - INVALID_ARGUMENT (SIZE_MISMATCH): other than `size` bytes have arrived; send the blob with UploadBlob.
+        - FAILED_PRECONDITION (UPLOAD_MISSING): nothing has arrived; send the blob again.
+        """
+
+    @_abc_1.abstractmethod
+    def PrepareDownloads(
+        self,
+        request: _artifacts_service_pb2.PrepareDownloadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_artifacts_service_pb2.PrepareDownloadsResponse, _abc.Awaitable[_artifacts_service_pb2.PrepareDownloadsResponse]]:
+        """Says how to read blobs directly from the object storage. Left out of the answer are blobs that are not stored, and
+        those that cannot be read so: DownloadBlob reads them or says why not. Check what is read against its digest.
+
+        Errors:
+        - INVALID_ARGUMENT (INVALID_DIGEST): a digest is not 64 lower-case hexadecimal digits; correct it.
+        - INVALID_ARGUMENT (TOO_MANY_BLOBS): over 1,000 blobs; send several requests.
         """
 
     @_abc_1.abstractmethod
@@ -287,7 +421,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
         - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
         - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
-        - INVALID_ARGUMENT (DIGEST_MISMATCH): the chunks of a file do not make what its digest names; hash it again.
+        - INVALID_ARGUMENT (DIGEST_MISMATCH): a file's digest is not that of its chunks; hash it again.
         - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
         - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
         - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
@@ -338,6 +472,31 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         """Drops what an owner needed. Dropping a reference that does not exist is no error.
 
         Errors: only those every call may have.
+        """
+
+    @_abc_1.abstractmethod
+    def GetStorage(
+        self,
+        request: _artifacts_service_pb2.GetStorageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_artifacts_service_pb2.GetStorageResponse, _abc.Awaitable[_artifacts_service_pb2.GetStorageResponse]]:
+        """Returns how much a workspace keeps.
+
+        Errors: only those every call may have.
+        """
+
+    @_abc_1.abstractmethod
+    def CollectGarbage(
+        self,
+        request: _artifacts_service_pb2.CollectGarbageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_artifacts_service_pb2.CollectGarbageResponse], _abc.AsyncIterator[_artifacts_service_pb2.CollectGarbageResponse]]:
+        """Collects what nobody refers to and nobody has used for the grace period. Answers tell how far it is; the last one
+        has `done`. The service does the same by itself now and then.
+
+        Errors:
+        - INVALID_ARGUMENT (GRACE_TOO_SHORT): a grace period under 10 minutes would collect what is being uploaded.
+        - ABORTED (COLLECTING_ALREADY): somebody collects at this moment; wait for it to end.
         """
 
 def add_ArtifactServiceServicer_to_server(servicer: ArtifactServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

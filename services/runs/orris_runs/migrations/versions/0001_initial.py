@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from orris_kit.database import Text
+
 revision = "0001"
 down_revision = None
 
@@ -10,22 +12,22 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "agents",
-        sa.Column("id", sa.String(length=128), nullable=False),
-        sa.Column("pool", sa.String(length=63), nullable=False),
+        sa.Column("id", Text(128), nullable=False),
+        sa.Column("pool", Text(63), nullable=False),
         sa.Column("slots", sa.Integer(), nullable=False),
         sa.Column("replica_slots", sa.Integer(), nullable=False),
-        sa.Column("platform", sa.Text(), nullable=False),
-        sa.Column("hostname", sa.Text(), nullable=False),
+        sa.Column("platform", Text(), nullable=False),
+        sa.Column("hostname", Text(), nullable=False),
         sa.Column("last_seen_time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "requests",
-        sa.Column("method", sa.String(length=100), nullable=False),
-        sa.Column("parent", sa.String(length=400), nullable=False),
-        sa.Column("request_id", sa.String(length=100), nullable=False),
-        sa.Column("payload", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("method", Text(100), nullable=False),
+        sa.Column("parent", Text(400), nullable=False),
+        sa.Column("request_id", Text(100), nullable=False),
+        sa.Column("payload", Text(64), nullable=False),
+        sa.Column("name", Text(), nullable=False),
         sa.Column("expiry", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("method", "parent", "request_id"),
     )
@@ -33,34 +35,34 @@ def upgrade() -> None:
     op.create_table(
         "runs",
         sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("workspace", sa.String(length=33), nullable=False),
-        sa.Column("id", sa.String(length=300), nullable=False),
-        sa.Column("display_name", sa.Text(), nullable=False),
-        sa.Column("experiment", sa.String(length=255), nullable=False),
+        sa.Column("workspace", Text(33), nullable=False),
+        sa.Column("id", Text(300), nullable=False),
+        sa.Column("display_name", Text(), nullable=False),
+        sa.Column("experiment", Text(255), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("parent_run", sa.Text(), nullable=False),
+        sa.Column("parent_run", Text(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
-        sa.Column("state_reason", sa.Text(), nullable=False),
-        sa.Column("slot", sa.String(length=10), nullable=True),
+        sa.Column("state_reason", Text(), nullable=False),
+        sa.Column("slot", Text(10), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("program", sa.Text(), nullable=False),
-        sa.Column("secrets", sa.Text(), nullable=True),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("image", sa.Text(), nullable=False),
-        sa.Column("build", sa.Text(), nullable=False),
+        sa.Column("program", Text(), nullable=False),
+        sa.Column("secrets", Text(), nullable=True),
+        sa.Column("environment", Text(), nullable=False),
+        sa.Column("image", Text(), nullable=False),
+        sa.Column("build", Text(), nullable=False),
         sa.Column("build_log_size", sa.BigInteger(), nullable=True),
-        sa.Column("pool", sa.String(length=63), nullable=False),
-        sa.Column("submitted_by", sa.Text(), nullable=False),
+        sa.Column("pool", Text(63), nullable=False),
+        sa.Column("submitted_by", Text(), nullable=False),
         sa.Column("create_time", sa.BigInteger(), nullable=False),
         sa.Column("start_time", sa.BigInteger(), nullable=True),
         sa.Column("end_time", sa.BigInteger(), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("warnings", sa.Text(), nullable=False),
-        sa.Column("outputs", sa.Text(), nullable=False),
-        sa.Column("agent", sa.String(length=128), nullable=False),
-        sa.Column("lease", sa.String(length=64), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("left_behind", sa.Text(), nullable=False),
+        sa.Column("error", Text(), nullable=True),
+        sa.Column("warnings", Text(), nullable=False),
+        sa.Column("outputs", Text(), nullable=False),
+        sa.Column("agent", Text(128), nullable=False),
+        sa.Column("lease", Text(64), nullable=False),
+        sa.Column("address", Text(), nullable=False),
+        sa.Column("left_behind", Text(), nullable=False),
         sa.Column("next_sequence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
         sa.UniqueConstraint("workspace", "id"),
@@ -88,15 +90,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "workspaces",
-        sa.Column("id", sa.String(length=33), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("id", Text(33), nullable=False),
+        sa.Column("description", Text(), nullable=False),
         sa.Column("create_time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "experiments",
-        sa.Column("workspace", sa.String(length=33), nullable=False),
-        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("workspace", Text(33), nullable=False),
+        sa.Column("id", Text(255), nullable=False),
         sa.Column("create_time", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["workspace"],
@@ -106,10 +108,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "leases",
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("id", Text(64), nullable=False),
         sa.Column("run_key", sa.BigInteger(), nullable=False),
-        sa.Column("agent", sa.String(length=128), nullable=False),
-        sa.Column("slot", sa.String(length=10), nullable=False),
+        sa.Column("agent", Text(128), nullable=False),
+        sa.Column("slot", Text(10), nullable=False),
         sa.Column("cancel", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_key"],
@@ -123,8 +125,8 @@ def upgrade() -> None:
         "logs",
         sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("run_key", sa.BigInteger(), nullable=True),
-        sa.Column("build", sa.Text(), nullable=True),
-        sa.Column("file", sa.String(length=1024), nullable=False),
+        sa.Column("build", Text(), nullable=True),
+        sa.Column("file", Text(1024), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("to_archive", sa.Boolean(), nullable=False),
@@ -149,11 +151,11 @@ def upgrade() -> None:
         "metrics",
         sa.Column("run_key", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("metric", sa.String(length=255), nullable=False),
+        sa.Column("metric", Text(255), nullable=False),
         sa.Column("type", sa.SmallInteger(), nullable=False),
         sa.Column("step", sa.BigInteger(), nullable=True),
         sa.Column("time", sa.BigInteger(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_key"],
             ["runs.key"],
@@ -164,8 +166,8 @@ def upgrade() -> None:
     op.create_table(
         "run_properties",
         sa.Column("run_key", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.String(length=255), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", Text(255), nullable=False),
+        sa.Column("value", Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_key"],
             ["runs.key"],
@@ -176,8 +178,8 @@ def upgrade() -> None:
     op.create_table(
         "run_tags",
         sa.Column("run_key", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.String(length=255), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", Text(255), nullable=False),
+        sa.Column("value", Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_key"],
             ["runs.key"],
@@ -190,7 +192,7 @@ def upgrade() -> None:
         sa.Column("log_key", sa.BigInteger(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("digest", Text(64), nullable=False),
         sa.ForeignKeyConstraint(
             ["log_key"],
             ["logs.key"],

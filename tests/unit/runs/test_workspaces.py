@@ -1,20 +1,10 @@
-"""The migrations lead to the tables that the code expects."""
+"""Workspaces."""
 
 import pytest
-import sqlalchemy as sa
 
 from orris.errors import AlreadyExists
-from orris_kit.migration import differences, migrate
-from orris_runs.schema import metadata
 
 from .conftest import World
-
-
-def test_migrations_lead_to_the_tables() -> None:
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        migrate(connection, "orris_runs")
-        assert differences(connection, metadata) == []
 
 
 def test_the_default_workspace_is_there_and_others_are_made_once(world: World) -> None:

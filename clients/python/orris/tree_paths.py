@@ -1,6 +1,7 @@
 """Which paths a tree may hold: such that writing it into a folder can neither leave the folder nor lose a file.
 
-`artifacts` refuses others; an agent leaves them out of what it keeps, so that one odd name costs one file only.
+`artifacts` refuses others, and so does a client, whatever a server sends; an agent leaves them out of what it keeps,
+so that one odd name costs one file only.
 """
 
 from __future__ import annotations

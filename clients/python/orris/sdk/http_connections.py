@@ -1,0 +1,115 @@
+"""Connections over HTTP that are kept open: each is used by one thread at a time, as many are made as are at work."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import os
+import ssl
+import threading
+from http.client import HTTPConnection, HTTPSConnection
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from orris.sdk.instance import is_loopback
+
+# Somebody who is there answers a connection within milliseconds; 5 s bridge a lost packet or two.
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+
+
+class Origin(NamedTuple):
+    """Whom a URL asks. Raises ValueError when it is no http or https URL."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: SplitResult) -> Origin:
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"{url.scheme}://{url.netloc} cannot be asked over HTTP")
+        return cls(url.scheme, url.hostname, url.port or (443 if url.scheme == "https" else 80))
+
+
+class Connections:
+    """The connections of one piece of work, by whom they lead to."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Origin, list[HTTPConnection]] = {}
+        self._lock = threading.Lock()
+
+    def idle(self, origin: Origin) -> HTTPConnection | None:
+        """Take a connection that was used before, if there is one. The other side may have closed it meanwhile."""
+        with self._lock:
+            waiting = self._idle.get(origin)
+            return waiting.pop() if waiting else None
+
+    def keep(self, origin: Origin, connection: HTTPConnection) -> None:
+        """Let a connection be used again."""
+        with self._lock:
+            self._idle.setdefault(origin, []).append(connection)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        with self._lock:
+            for waiting in self._idle.values():
+                for connection in waiting:
+                    connection.close()
+            self._idle.clear()
+
+
+def connect(origin: Origin) -> HTTPConnection:
+    """Return a new connection, through the proxy that the environment names. Raises OSError."""
+    proxy = _proxy_of(origin)
+    host, port = (proxy.hostname or "", proxy.port) if proxy else (origin.host, origin.port)
+    connection: HTTPConnection
+    if origin.scheme == "https":
+        connection = HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=_tls())
+        if proxy:
+            connection.set_tunnel(origin.host, origin.port, _credentials(proxy))
+    else:
+        connection = HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+    connection.connect()
+    connection.sock.settimeout(ANSWER_SECONDS)
+    return connection
+
+
+def request_target(origin: Origin, url: str) -> str:
+    """Return what is asked for: a path, the whole URL where a proxy passes the request on."""
+    if origin.scheme == "http" and _proxy_of(origin):
+        return url
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+
+def request_headers(origin: Origin, url: str) -> dict[str, str]:
+    """Return the headers that the way there needs."""
+    proxy = _proxy_of(origin) if origin.scheme == "http" else None
+    return {"Host": urlsplit(url).netloc, **(_credentials(proxy) if proxy else {})}
+
+
+def _proxy_of(origin: Origin) -> SplitResult | None:
+    """Return the proxy to use, found as urllib finds it; never one for this machine."""
+    address = getproxies().get(origin.scheme)
+    if not address or is_loopback(origin.host) or proxy_bypass(f"{origin.host}:{origin.port}"):
+        return None
+    return urlsplit(address if "://" in address else f"http://{address}")
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    """Return what a proxy with a user and a password wants to be told (RFC 7617)."""
+    if proxy.username is None:
+        return {}
+    credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Return who is trusted: the authorities of this machine, and those in the file ORRIS_CA_FILE."""
+    context = ssl.create_default_context()
+    if file := os.environ.get("ORRIS_CA_FILE"):
+        context.load_verify_locations(file)
+    return context

@@ -1,0 +1,1 @@
+"""Object storage that speaks S3: a bucket of MinIO, SeaweedFS, AWS and others."""

@@ -1,0 +1,111 @@
+"""A bucket as a store: the object `key` lies under `<prefix><key>`, in MinIO or whatever else speaks S3.
+
+Correctness needs no more of it than that an object appears at once with all its bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from orris.errors import FailedPrecondition
+from orris_artifacts.store.port import Bytes, ObjectLost, SignedRequest, StoredObject
+from orris_artifacts.store.s3 import questions
+from orris_artifacts.store.s3.bucket import Bucket
+from orris_artifacts.store.s3.presigning import Presigner
+
+
+class S3Store:
+    """Keeps objects in a bucket; without a presigner, all bytes come this way."""
+
+    def __init__(self, bucket: Bucket, presigner: Presigner | None) -> None:
+        self._bucket = bucket
+        self._prefix = bucket.options.prefix
+        self._presigner = presigner
+
+    @property
+    def place(self) -> str:
+        """The bucket and where it is."""
+        return self._bucket.options.place
+
+    def put(self, key: str, data: Bytes) -> None:
+        """Store an object, durable on return. Raises ResourceExhausted (STORE_FULL), and as all methods."""
+        self._bucket.ask(questions.put, self._prefix + key, data, questions.checksum_of(data))
+
+    @contextmanager
+    def writer(self, key: str) -> Iterator[BufferedWriter]:
+        """Begin an object that comes in pieces: they are kept in memory until it is complete."""
+        yield BufferedWriter(lambda data: self.put(key, data))
+
+    def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
+        """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
+        if size == 0:  # a range has at least one byte
+            if self.size(key) is None:
+                raise ObjectLost(f"{self.place} has no {key}")
+            return b""
+        data = self._bucket.ask(questions.read, self._prefix + key, offset, size or 0)
+        if size is not None and len(data) < size:
+            raise ObjectLost(f"{key} ends {size - len(data)} bytes too early in {self.place}")
+        return data
+
+    def size(self, key: str) -> int | None:
+        """Return an object's size in bytes, None when there is none."""
+        try:
+            return self._bucket.ask(questions.size, self._prefix + key)
+        except (ObjectLost, FailedPrecondition) as error:
+            self._bucket.check()  # an answer to HEAD has no words: is it the object that is missing, or the bucket?
+            if isinstance(error, ObjectLost):
+                return None
+            raise
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove those of the objects that are there."""
+        wanted = iter(keys)
+        while some := [self._prefix + key for key in islice(wanted, questions.AT_ONCE)]:
+            self._bucket.ask(questions.delete, some)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Give the objects whose keys begin with `prefix`, which ends in `/` or is empty."""
+        last: str | None = None
+        while True:
+            page = self._bucket.ask(questions.page, self._prefix + prefix, last)
+            for name, size in page:
+                if not name.endswith("/"):  # a folder, to those who have such a thing
+                    yield StoredObject(name.removeprefix(self._prefix), size)
+            if len(page) < questions.AT_ONCE:
+                return
+            last = page[-1][0]
+
+    def folders(self) -> Iterable[str]:
+        """Return what stands before the first `/` of keys."""
+        names = self._bucket.ask(questions.folders, self._prefix)
+        return [name.removeprefix(self._prefix).rstrip("/") for name in names]
+
+    def presign_put(self, key: str, digest: str, size: int) -> SignedRequest | None:
+        """Return how to write an object past this service; None where the storage does not refuse other bytes."""
+        return self._presigner.put(key, digest, size) if self._presigner else None
+
+    def presign_get(self, key: str) -> SignedRequest | None:
+        """Return how to read an object past this service; None where clients are not to."""
+        return self._presigner.get(key) if self._presigner else None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._bucket.connections.clear()
+
+
+class BufferedWriter:
+    """Keeps an object's pieces until all are there."""
+
+    def __init__(self, put: Callable[[bytes], None]) -> None:
+        self._put = put
+        self._pieces: list[bytes] = []
+
+    def write(self, data: Bytes) -> None:
+        """Take the next bytes."""
+        self._pieces.append(bytes(data))
+
+    def commit(self) -> None:
+        """Store the object. Raises as `S3Store.put`."""
+        self._put(b"".join(self._pieces))
