@@ -15,11 +15,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import docker
+from tests.servers.conda_lab import conda_lab
+from tests.servers.containers import engine, registry
 from tests.servers.databases import new_database, new_postgres, new_sqlite, postgres_databases
 from tests.servers.postgres import programs
 from tests.servers.storages import minio, object_storage, seaweedfs
 
-__all__ = ["minio", "new_database", "new_postgres", "new_sqlite", "object_storage", "postgres_databases", "seaweedfs"]
+__all__ = [
+    "conda_lab",
+    "engine",
+    "minio",
+    "new_database",
+    "new_postgres",
+    "new_sqlite",
+    "object_storage",
+    "postgres_databases",
+    "registry",
+    "seaweedfs",
+]
 
 # The tests of the client fork, as its users do; in their process nobody imports the kit, which says "0" here.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "1"  # gRPC reads it when it is imported, which is after this
@@ -43,11 +57,6 @@ def command(*argv: str) -> Callable[[], str | None]:
     return probe
 
 
-def setting(name: str) -> Callable[[], str | None]:
-    """Probe for an address in the environment."""
-    return lambda: None if os.environ.get(name) else f"{name} is not set"
-
-
 @functools.cache
 def find_python36() -> str | None:
     """Return a Python 3.6 that runs: pyenv's, else the one on PATH."""
@@ -65,14 +74,15 @@ def postgres() -> str | None:
 DRY_RUN = ("pip", "install", "--dry-run", "--quiet", "--no-cache", "--no-deps", "--reinstall")
 
 PROBES: dict[str, Callable[[], str | None]] = {
-    "docker": command("docker", "version"),
+    "compose": program("docker-compose"),
+    "docker": docker.missing,
     "grpcurl": program("grpcurl"),
     "h2load": program("h2load"),
     "minio": program("minio"),
     "pypi": command(str(Path(sys.executable).with_name("uv")), *DRY_RUN, "--python", sys.executable, "iniconfig"),
     "postgres": postgres,
     "python3.6": lambda: None if find_python36() else "no python3.6 on PATH or in pyenv",
-    "registry": setting("ORRIS_TEST_REGISTRY"),
+    "registry": program("docker-registry"),
     "seaweedfs": program("weed"),
     "tmpfs": command("unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),
 }

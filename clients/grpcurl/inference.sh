@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Inference with grpcurl: deploy the model of models.sh, wait until it answers, predict with the Open Inference Protocol.
+# Inference with grpcurl: deploy the model of models.sh, wait until it answers, predict with the Open Inference Protocol;
+# then deploy a scoring script.
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh"
 service=orris.inference.v1.EndpointService
 protocol=inference.GRPCInferenceService
@@ -32,6 +33,34 @@ call $protocol/ModelInfer "{\"model_name\": \"grpcurl-story\", \"inputs\": [$inp
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh" # the token again
 say "Its log"
 call $service/ReadEndpointLog "{\"name\": \"$name\"}" | bytes data
+
+say "A scoring script of your own, with the model, in the model's environment: stored like any other file"
+cat >"$STORY/score.py" <<'PYTHON'
+import joblib
+from azureml.core.model import Model
+
+
+def init():
+    global model
+    model = joblib.load(Model.get_model_path("grpcurl-story"))
+
+
+def run(data):
+    return str(model)
+PYTHON
+artifacts=orris.artifacts.v1.ArtifactService
+digest=$(sha256sum "$STORY/score.py" | cut -d ' ' -f 1)
+size=$(wc -c <"$STORY/score.py" | tr -d ' ')
+data=$(base64 <"$STORY/score.py" | tr -d '\n')
+call $artifacts/BatchUploadBlobs "{\"parent\": \"$workspace\", \"items\": [{\"digest\": \"$digest\", \"data\": \"$data\"}]}"
+entry="{\"path\": \"score.py\", \"size\": $size, \"mode\": 420, \"digest\": \"$digest\", \"chunks\": [{\"digest\": \"$digest\", \"size\": $size}]}"
+tree=$(call $artifacts/CreateTree "{\"parent\": \"$workspace\", \"entries\": [$entry]}" | field tree.name)
+
+say "Deploy it in the model's place, which answers until the script does"
+code="{\"snapshot\": \"$tree\", \"entry_script\": \"score.py\", \"environment_variables\": {\"WORKER_COUNT\": \"2\"}}"
+call $service/CreateEndpoint "{\"parent\": \"$workspace\", \"endpoint_id\": \"grpcurl-story\", \"endpoint\": {\"model_versions\": [\"$model\"], \"code\": $code}, \"overwrite\": true}"
+call $service/WatchEndpoint "{\"name\": \"$name\"}" | grep '"state"'
+call $service/GetEndpoint "{\"name\": \"$name\"}" | grep '"backend"'
 
 say "Delete it, and the model"
 call $service/DeleteEndpoint "{\"name\": \"$name\"}"

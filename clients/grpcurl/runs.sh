@@ -39,8 +39,9 @@ say "Tag it, and find it by that"
 call $service/UpdateRun "{\"name\": \"$name\", \"set_tags\": {\"told\": \"with grpcurl\"}}" | field run.tags
 call $service/ListRuns "{\"parent\": \"$workspace\", \"tags\": {\"told\": \"with grpcurl\"}}" | grep '"display_name"'
 
-say "Submit it once more, and cancel that one"
-call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run}" >"$STORY/second-run.json"
+say "Submit it once more, for a machine that nobody has: it says what it waits for. Cancel that one"
+large="${run%\}}, \"resources\": {\"gpus\": 1000}}"
+call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$STORY/second-run.json" | field run.state_reason
 second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state
 call $service/WatchRun "{\"name\": \"$second\"}" | field run.state

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from tests.bench.programs import output
 from tests.bench.rows import Row, measured, skipped
 
 PATH = "inference.GRPCInferenceService/ModelInfer"
@@ -113,10 +114,10 @@ def _load(port: int, folder: Path, connections: int) -> Load:
     command = ["h2load", f"-D{SECONDS}", "--warm-up-time=1", f"-c{connections}", "-m1", "-d", str(folder / "body"),
                f"--log-file={log}", "-H", "te: trailers", "-H", f"authorization: {_authorization(folder)}",
                "-H", "content-type: application/grpc", f"http://127.0.0.1:{port}/{PATH}"]  # fmt: skip
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"([\d.]+) req/s", output)
-    assert found, output
-    assert " 0 failed, 0 errored" in output, output
+    said = output(command)
+    found = re.search(r"([\d.]+) req/s", said)
+    assert found, said
+    assert " 0 failed, 0 errored" in said, said
     # A line a request: its start, the HTTP status, microseconds.
     latencies = [int(line.split("\t")[2]) for line in log.read_text().splitlines()]
     return Load(float(found[1]), median(latencies) / 1000)

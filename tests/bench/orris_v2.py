@@ -37,7 +37,7 @@ async def run(folder: Path, port: str) -> None:
                 routes = servicer._routes
             else:
                 core = servicer._core
-        wish = Wish("workspaces/lab/models/m/versions/1")
+        wish = Wish(model_version="workspaces/lab/models/m/versions/1")
         endpoint, _ = core.create("lab", "iris", wish, overwrite=False, request_id="", by="bench")
         (folder / "key").write_text(endpoint.primary_key)
         routes.set(endpoint)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import orris_agent
 from orris import Environment, Experiment, ScriptRunConfig, Workspace
 from orris.names import ImageName
 from orris_kit.virtualenv import python_of
+from tests.bench.programs import output
 from tests.bench.rows import Row, interleaved, measured, seconds
 from tests.bench.standalone import home_folder, instance
 
@@ -46,4 +46,4 @@ def _submit(workspace: Workspace, environment: Environment) -> None:
 def _bare(folder: Path, python: Path) -> None:
     command = [str(python), SCRIPT, *ARGUMENTS]
     environment = {**os.environ, "PYTHONPATH": str(INSIDE)}
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    output(command, cwd=folder, env=environment)

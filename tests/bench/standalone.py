@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orris_standalone import control
+from tests.bench.programs import output
 
 
 @contextmanager
@@ -38,4 +38,4 @@ def instance(home: Path) -> Iterator[None]:
 def orris(home: Path, *arguments: str) -> None:
     """Call the command line as a user does."""
     command = [sys.executable, "-m", "orris.cli", *arguments]
-    subprocess.run(command, env={**os.environ, "ORRIS_HOME": str(home)}, check=True, capture_output=True)
+    output(command, env={**os.environ, "ORRIS_HOME": str(home)})

@@ -18,7 +18,9 @@ Orris = Callable[..., Finished]
 
 def environment_of(home: Path) -> dict[str, str]:
     """Return this process's environment with an Orris home of the test's own, and no other Orris in it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORRIS_")}
+    # What tests/conftest.py says of forks is for the tests' own process: services say it themselves.
+    private = ("ORRIS_", "GRPC_ENABLE_FORK_SUPPORT")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(private)}
     return {**inherited, "ORRIS_HOME": str(home), "COLUMNS": "80"}
 
 

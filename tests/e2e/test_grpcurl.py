@@ -36,6 +36,8 @@ _AGENTS = "agents call it, under a lease that they hold"
 NOT_IN_THE_STORY = {
     "orris.artifacts.v1.ArtifactService/SetReference": "services call it: they say what they need",
     "orris.artifacts.v1.ArtifactService/DeleteReference": "services call it: they say what they need",
+    "orris.images.v1.ImageService/SetReference": "services call it: they say what they need",
+    "orris.images.v1.ImageService/DeleteReference": "services call it: they say what they need",
     "orris.models.v1.ModelService/SetModelUse": "services call it: inference says what it serves",
     "orris.runs.v1.AgentService/RegisterAgent": _AGENTS,
     "orris.runs.v1.AgentService/WatchLeases": _AGENTS,
@@ -140,6 +142,7 @@ def test_the_story_is_told(home: Path, tmp_path: Path) -> None:
         '"state": "STATE_VERIFIED"',
         '"state": "STATE_HEALTHY"',
         "answers, as ONNX.",
+        '"backend": "BACKEND_CODE"',
         "STATE_CANCELED",
     ):
         assert words in told

@@ -20,7 +20,8 @@ STARTS_PROGRAMS = {
     "kit/orris_kit/process.py": "uv, and interpreters that are asked for their version",
     "standalone/orris_standalone/agent_process.py": "the agent",
     "standalone/orris_standalone/control.py": "the instance itself: `orris up -d`",
-    "agent/orris_agent/process.py": "the supervisors of runs: what an agent is for",
+    "agent/orris_agent/removal.py": "chmod and rm",
+    "agent/orris_agent/runtimes/process/supervisors.py": "the supervisors of runs: what an agent is for",
     "agent/orris_agent/supervisor/": "the runs themselves",
 }
 STARTING = {

@@ -49,6 +49,7 @@ class FakeImages(ImageServiceServicer):
         self.builds: dict[str, Build] = {}
         self.calls: Counter[str] = Counter()
         self.lost_images: set[str] = set()
+        self.reference = ""
 
     def build(self) -> Build:
         """The newest build."""
@@ -100,13 +101,14 @@ class FakeImages(ImageServiceServicer):
         if request.name in self.lost_images or not request.name.endswith("/i1"):
             raise NotFound("no such image", reason="IMAGE_NOT_FOUND")
         lock = images_pb2.Lock(python_version="3.11.7", requirements="scikit-learn==1.5.2")
-        return pb.GetImageResponse(image=images_pb2.Image(name=request.name, lock=lock))
+        return pb.GetImageResponse(image=images_pb2.Image(name=request.name, lock=lock, reference=self.reference))
 
     @allow(Role.SERVICE)
     async def CreateEnvironment(self, request: Any, context: Any) -> Any:
         raise NotImplementedError
 
     ListEnvironments = ListBuilds = CancelBuild = ListImages = CreateEnvironment
+    RestoreImage = DeleteImage = SetReference = DeleteReference = CollectImages = CreateEnvironment
 
     def _find(self, name: str) -> Build:
         if name not in self.builds:

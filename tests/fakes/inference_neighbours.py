@@ -14,9 +14,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orris_agent
 from orris.artifacts.v1 import artifacts_pb2, artifacts_service_pb2
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceServicer
 from orris.errors import NotFound
+from orris.images.v1 import images_pb2, images_service_pb2
+from orris.images.v1.images_service_pb2_grpc import ImageServiceServicer
 from orris.models.v1 import models_pb2, models_service_pb2
 from orris.models.v1.models_service_pb2_grpc import ModelServiceServicer
 from orris.runs.v1 import runs_pb2, runs_service_pb2
@@ -26,6 +29,7 @@ from orris_kit.auth import Role
 from orris_kit.changes import Changes
 
 WORKSPACE = "workspaces/lab"
+INSIDE = Path(str(orris_agent.__path__[0])) / "inside"
 service = allow(Role.SERVICE, Role.USER)
 _R = runs_pb2.Run
 FINAL = {_R.STATE_COMPLETED, _R.STATE_FAILED, _R.STATE_CANCELED}
@@ -37,6 +41,7 @@ class FakeArtifacts(ArtifactServiceServicer):
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.trees: dict[str, list[artifacts_pb2.TreeEntry]] = {}
+        self.references: dict[str, list[str]] = {}
 
     def put_tree(self, files: dict[str, bytes]) -> str:
         entries = []
@@ -79,6 +84,59 @@ class FakeArtifacts(ArtifactServiceServicer):
         entries = [entry async for message in request_iterator for entry in message.entries]
         assert all(chunk.digest in self.blobs for entry in entries for chunk in entry.chunks)
         return artifacts_service_pb2.CreateTreeResponse(tree=artifacts_pb2.Tree(name=self._keep(entries)))
+
+    @service
+    async def SetReference(self, request: Any, context: Any) -> Any:
+        assert set(request.reference.trees) <= set(self.trees)
+        self.references[request.reference.owner] = list(request.reference.trees)
+        return artifacts_service_pb2.SetReferenceResponse()
+
+    @service
+    async def DeleteReference(self, request: Any, context: Any) -> Any:
+        self.references.pop(request.owner, None)
+        return artifacts_service_pb2.DeleteReferenceResponse()
+
+
+class FakeImages(ImageServiceServicer):
+    """Environments with the packages that a test names; an image is called like its environment."""
+
+    def __init__(self) -> None:
+        self.environments: dict[str, images_pb2.EnvironmentSpec] = {}
+        self.packages: dict[str, list[str]] = {}
+        self.broken: dict[str, str] = {}
+
+    def put(self, name: str, *packages: str, version: str = "1", **variables: str) -> str:
+        resource = f"{WORKSPACE}/environments/{name}/versions/{version}"
+        self.environments[resource] = images_pb2.EnvironmentSpec(environment_variables=variables)
+        self.packages[f"{WORKSPACE}/images/{name}"] = list(packages)
+        return resource
+
+    @service
+    async def GetEnvironment(self, request: Any, context: Any) -> Any:
+        found = [name for name in self.environments if name == request.name or name.startswith(f"{request.name}/")]
+        if not found:
+            raise NotFound("no such environment", reason="ENVIRONMENT_NOT_FOUND")
+        environment = images_pb2.Environment(name=found[-1], spec=self.environments[found[-1]])
+        return images_service_pb2.GetEnvironmentResponse(environment=environment)
+
+    @service
+    async def CreateBuild(self, request: Any, context: Any) -> Any:
+        if request.environment:
+            name = request.environment.split("/")[3]
+            image = f"{WORKSPACE}/images/{name}"
+        else:
+            name = request.overlay.image.rpartition("/")[2]
+            image = f"{request.overlay.image}-more"
+            self.packages[image] = [*self.packages[request.overlay.image], *request.overlay.pip_packages]
+        state = images_pb2.Build.STATE_FAILED if name in self.broken else images_pb2.Build.STATE_SUCCEEDED
+        error = self.broken.get(name, "")
+        build = images_pb2.Build(state=state, image="" if error else image, error=error)
+        return images_service_pb2.CreateBuildResponse(build=build)
+
+    @service
+    async def GetImage(self, request: Any, context: Any) -> Any:
+        lock = images_pb2.Lock(packages=[images_pb2.Package(name=each) for each in self.packages[request.name]])
+        return images_service_pb2.GetImageResponse(image=images_pb2.Image(name=request.name, lock=lock))
 
 
 class FakeModels(ModelServiceServicer):
@@ -203,7 +261,8 @@ class FakeRuns(RunServiceServicer):
             target = folder / "work" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        variables = {**os.environ, "ORRIS_RUN_FOLDER": str(folder), "PYTHONUNBUFFERED": "1"}
+        variables = {**os.environ, "ORRIS_RUN_FOLDER": str(folder), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(INSIDE)}
+        variables.update(run.environment_variables)
         variables.update(run.secret_environment_variables)
         with (folder / "std_log.txt").open("wb") as log:
             process = self.processes[run.name] = await asyncio.create_subprocess_exec(

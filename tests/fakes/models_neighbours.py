@@ -53,18 +53,43 @@ async def _refuse_stream(self: Any, request: Any, context: Any) -> AsyncIterator
 
 @not_faked
 class FakeImages(_Images):
-    """One image; its overlay is built at once, or fails with `error`, or is refused with `refusal`."""
+    """One image; its overlay is built at once, or fails with `error`, or is refused with `refusal`.
+
+    Who asks for it is answered when `answers` is set.
+    """
 
     def __init__(self) -> None:
         self.error = ""
         self.refusal = ""
         self.packages = {"numpy": "2.0", "scikit-learn": "1.5.2"}
         self.overlays: list[images_service_pb2.CreateBuildRequest] = []
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.references: dict[str, list[str]] = {}
+
+    @service
+    async def SetReference(
+        self, request: images_service_pb2.SetReferenceRequest, context: Any
+    ) -> images_service_pb2.SetReferenceResponse:
+        if any(not image.startswith(IMAGE) for image in request.reference.images):
+            raise FailedPrecondition("no such image", reason="TARGET_MISSING")
+        self.references[request.reference.owner] = list(request.reference.images)
+        return images_service_pb2.SetReferenceResponse()
+
+    @service
+    async def DeleteReference(
+        self, request: images_service_pb2.DeleteReferenceRequest, context: Any
+    ) -> images_service_pb2.DeleteReferenceResponse:
+        self.references.pop(request.owner, None)
+        return images_service_pb2.DeleteReferenceResponse()
 
     @service
     async def GetImage(
         self, request: images_service_pb2.GetImageRequest, context: Any
     ) -> images_service_pb2.GetImageResponse:
+        self.asked.set()
+        await self.answers.wait()
         if request.name != IMAGE:
             raise NotFound(f"no image {request.name}", reason="IMAGE_NOT_FOUND")
         packages = [images_pb2.Package(name=name, version=version) for name, version in self.packages.items()]

@@ -42,13 +42,14 @@ def plan_of(engine: sa.Engine, query: sa.Select[Any]) -> str:
     return " ".join(row[-1] for row in rows).replace("Sort Key", "sorted").replace("TEMP B-TREE", "sorted")
 
 
-def until_somebody_waits(connection: sa.Connection) -> None:
-    """Return when another transaction waits for this one; in SQLite, where all of them do, at once."""
+def until_somebody_waits(connection: sa.Connection, count: int = 1, unless: Callable[[], bool] = lambda: False) -> None:
+    """Return when so many transactions wait for this one, or for who waits; in SQLite, where all do, at once."""
     waiting = sa.text(
-        "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        "WITH RECURSIVE behind(pid) AS (SELECT pg_backend_pid() UNION SELECT locks.pid FROM pg_locks AS locks, behind"
+        " WHERE NOT locks.granted AND behind.pid = ANY(pg_blocking_pids(locks.pid))) SELECT count(*) - 1 FROM behind"
     )
     end = time.monotonic() + 10
-    while connection.dialect.name == "postgresql" and not connection.execute(waiting).scalar():
+    while connection.dialect.name == "postgresql" and connection.scalar(waiting) < count and not unless():
         assert time.monotonic() < end, "nobody waits"
         time.sleep(0.01)
 

@@ -11,8 +11,9 @@
 What is covered
 ---------------
 Workspace, Experiment, Run, ScriptRunConfig, RunConfiguration, Environment and CondaDependencies, AmlCompute, Model,
-deployment without code (Webservice, AciWebservice, LocalWebservice), the exceptions, RunDetails. Every other name that
-public code imports can be imported too; using it raises an exception that says what to do instead.
+deployment without code and with a scoring script (InferenceConfig, Webservice, AciWebservice, AksWebservice,
+LocalWebservice), the exceptions, RunDetails. Every other name that public code imports can be imported too; using it
+raises an exception that says what to do instead.
 
 What differs
 ------------
@@ -23,10 +24,15 @@ What differs
 - A failed run or deployment says why in its exception: the end of the script's own traceback.
 - No credentials: authentication classes are accepted and not used. `subscription_id` and `resource_group` are what
   config.json says, or what the constructor was given; Orris does not look at them.
-- Deployments have no key unless `auth_enabled=True`, as on ACI; without one, only this machine is answered.
+- Deployments have no key unless `auth_enabled=True`, as on ACI (on AKS unless `auth_enabled=False`); without one, only
+  this machine is answered.
+- Cores and memory of a deployment are what its machine must have; they limit it where it runs in a container.
+- What a scoring script imports as `inference_schema` is added to its environment where that lacks it. As on Azure, text
+  that `run()` returns is encoded once more. 500 stays 500: there is no front end that makes it 502.
 - A model is served by the very environment that trained it, or as ONNX whose answers were compared with the original's.
   `model_framework_version` is recorded as claimed, beside the one that was found.
 - An environment that says nothing about Python gets the one Orris runs with, not 3.8. Docker images are not used.
+- `DockerConfiguration(use_docker=True)` is a container where this instance has them, else the run is what runs there.
 - `.git` and `__pycache__` are left out of snapshots unless `.amlignore` brings them back.
 
 It cannot be installed beside azureml-core, whose place it takes.

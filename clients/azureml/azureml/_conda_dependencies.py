@@ -49,11 +49,14 @@ class CondaDependencies:
         """Return dependencies on the packages given, and on `azureml-defaults` where no pip packages are."""
         made = CondaDependencies()
         if pip_packages is not None:
-            made._pip = [*pip_packages]
+            made._pip = []
+        for package in pip_packages or ():
+            _check_no_credentials(package)
+            made._pip.append(package)
         for package in conda_packages or ():
             made.add_conda_package(package)
         if pip_indexurl:
-            made._pip.insert(0, f"--index-url {pip_indexurl}")
+            made.set_pip_option(f"--index-url {pip_indexurl}")
         if python_version:
             made.set_python_version(python_version)
         return made
@@ -97,6 +100,7 @@ class CondaDependencies:
 
     def add_pip_package(self, pip_package: str) -> None:
         """Add a pip package, in the place of one of that name."""
+        _check_no_credentials(pip_package)
         self._pip = _with(self._pip, pip_package)
 
     def remove_pip_package(self, pip_package: str) -> None:
@@ -104,7 +108,8 @@ class CondaDependencies:
         self._pip = _without(self._pip, pip_package)
 
     def set_pip_option(self, pip_option: str) -> None:
-        """Add a line for pip, such as `--extra-index-url …`."""
+        """Add a line for pip, such as `--extra-index-url …`. Raises UserErrorException for a password."""
+        _check_no_credentials(pip_option)
         self._pip.insert(0, pip_option)
 
     def set_python_version(self, version: str) -> None:
@@ -159,6 +164,16 @@ def _read(text: str) -> dict[str, Any]:
     if not isinstance(structure, dict):
         raise UserErrorException("the conda file must be a mapping with `dependencies`")
     return structure
+
+
+def _check_no_credentials(line: str) -> None:
+    """Refuse what everybody could read who may read the environment; the message does not repeat it."""
+    found = re.search(r"://[^/\s\"']*@([^/\s:]*)", line)
+    if found:
+        raise UserErrorException(
+            "leave the name and the password out of the address of a package index; they belong into the netrc file of "
+            f"the machine that builds: `machine {found[1]} login NAME password PASSWORD` in ~/.netrc"
+        )
 
 
 def _name(package: str) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from azureml._conda_dependencies import CondaDependencies
-from azureml._environment_sections import DockerSection, PythonSection
+from azureml._environment_sections import ContainerRegistry, DockerSection, PythonSection
+from azureml._environment_spec import PRIVATE_WHEEL, conda_of, described, fill_sections
 from azureml._errors import translated
-from azureml._placeholder import Refusing, refuse_given
+from azureml._image_details import DockerImageDetails, image_details
+from azureml._placeholder import Refusing, refuse, refuse_given
 from orris.sdk import build as sdk_build
 from orris.sdk import environment as sdk
+from orris.sdk.dockerfile import dockerfile_text
 
 if TYPE_CHECKING:
-    from orris.images.v1.images_pb2 import EnvironmentSpec
     from orris.sdk.workspace import Workspace
 
 
@@ -28,14 +29,15 @@ class ImageBuildDetails(sdk_build.Build):
 class Environment(Refusing):
     """Packages under a name: `python` says which, `environment_variables` what every run in it gets.
 
-    `docker` is kept for who sets it; images are not used.
+    `docker` says what they are put on, where the instance makes container images.
     """
 
-    _lacking = """add_private_pip_wheel build_local from_docker_build_context from_docker_image from_dockerfile
-    from_existing_conda_environment get_image_details load_from_directory r save_to_directory"""
+    _lacking = """from_docker_build_context from_existing_conda_environment load_from_directory r
+    save_to_directory"""
+
+    _given: sdk.Environment | None
 
     def __init__(self, name: str, **_options: Any) -> None:
-        self._given: sdk.Environment | None = None
         self._take(sdk.Environment(name))
         self._given = None
 
@@ -47,6 +49,14 @@ class Environment(Refusing):
         self.environment_variables = dict(given.environment_variables)
         self.inferencing_stack_version: str | None = None
         self.spark: Any = None
+        fill_sections(given.spec, self.python, self.docker)
+        self._taken = self._sections
+
+    @property
+    def _sections(self) -> tuple[object, ...]:
+        """What of the sections, the packages apart, changes what is asked for."""
+        docker, python = self.docker, self.python
+        return docker.image, docker.base_dockerfile, python.user_managed_dependencies, python.interpreter_path
 
     @classmethod
     def _of(cls, given: sdk.Environment) -> Environment:
@@ -63,6 +73,49 @@ class Environment(Refusing):
     def from_pip_requirements(cls, name: str, file_path: str | Path, pip_version: str | None = None) -> Environment:
         """Return the environment that a requirements file describes."""
         return cls._of(sdk.Environment.from_pip_requirements(name, file_path))
+
+    @classmethod
+    def from_dockerfile(
+        cls,
+        name: str,
+        dockerfile: str | Path,
+        conda_specification: str | Path | None = None,
+        pip_requirements: str | Path | None = None,
+    ) -> Environment:
+        """Return the environment of a Dockerfile (its text, or a file), with more packages where they are given."""
+        made = cls(name)
+        made.docker.base_image, made.docker.base_dockerfile = None, dockerfile_text(dockerfile)
+        return made._with_packages(conda_specification, pip_requirements)
+
+    @classmethod
+    def from_docker_image(
+        cls,
+        name: str,
+        image: str,
+        container_registry: ContainerRegistry | None = None,
+        conda_specification: str | Path | None = None,
+        pip_requirements: str | Path | None = None,
+    ) -> Environment:
+        """Return the environment of a container image, with more packages where they are given."""
+        made = cls(name)
+        made.docker.base_image = image
+        made.docker.base_image_registry = container_registry or ContainerRegistry()
+        return made._with_packages(conda_specification, pip_requirements)
+
+    def _with_packages(self, conda: str | Path | None, pip: str | Path | None) -> Environment:
+        if conda is not None:
+            self.python.conda_dependencies = CondaDependencies(conda)
+        elif pip is not None:
+            lines = sdk.Environment.from_pip_requirements(self.name, pip).spec
+            self.python.conda_dependencies = conda_of(lines)
+        else:
+            self.python.user_managed_dependencies = True
+        return self
+
+    @staticmethod
+    def add_private_pip_wheel(workspace: Workspace, file_path: str | Path, exist_ok: bool = False) -> NoReturn:
+        """Say how packages of one's own are installed."""
+        refuse("Environment.add_private_pip_wheel", PRIVATE_WHEEL)
 
     @classmethod
     def get(cls, workspace: Workspace, name: str, version: str | None = None, label: str | None = None) -> Environment:
@@ -83,11 +136,19 @@ class Environment(Refusing):
     @property
     def described(self) -> bool:
         """Whether anything was said about packages or interpreter."""
-        return self._given is not None or self.python.user_managed_dependencies or self.python.changed
+        return self._given is not None or self.python.changed or self._sections != self._taken
 
     def clone(self, new_name: str) -> Environment:
         """Return a copy under another name."""
-        return self._of(sdk.Environment.from_conda_text(new_name, self.python.conda_dependencies.serialize_to_string()))
+        copied = type(self)(new_name)
+        copied.python.conda_dependencies = CondaDependencies.from_text(
+            self.python.conda_dependencies.serialize_to_string()
+        )
+        copied.python.user_managed_dependencies = self.python.user_managed_dependencies
+        copied.python.interpreter_path = self.python.interpreter_path
+        copied.docker = replace(self.docker)
+        copied.environment_variables = dict(self.environment_variables)
+        return copied
 
     def register(self, workspace: Workspace) -> Environment:
         """Register it, which makes a new version if the latest one says otherwise; return itself."""
@@ -99,45 +160,30 @@ class Environment(Refusing):
         build = self.registered(workspace).build(workspace)
         return ImageBuildDetails(build.workspace, build.message)
 
+    def build_local(self, workspace: Workspace, platform: Any = None, **_options: Any) -> ImageBuildDetails:
+        """Have it made and print the log: Orris makes the same image wherever that is asked for."""
+        details = self.build(workspace)
+        details.wait_for_completion(show_output=True)
+        return details
+
+    def get_image_details(self, workspace: Workspace) -> DockerImageDetails:
+        """Return what is known of its image, which is there once it was built."""
+        return image_details(workspace, self.registered(workspace))
+
     def registered(self, workspace: Workspace) -> sdk.Environment:
         """Return the environment as Orris knows it, registered as it is now."""
-        if ignored := self.docker.ignored:
-            message = f"environment {self.name}: docker.{ignored} is not used; name what it contains as packages"
-            warnings.warn(message, stacklevel=2)
         self._given = self.to_orris().ensure_registered(workspace)
+        self._taken = self._sections
         return self._given
 
     def to_orris(self) -> sdk.Environment:
         """Return what Orris is asked for."""
-        if self.python.user_managed_dependencies:
-            path = self.python.interpreter_path
-            asked = sdk.Environment.from_existing_interpreter(self.name, sys.executable if path == "python" else path)
-        elif self._given is None or self._given.name != self.name or self.python.changed:
-            asked = sdk.Environment.from_conda_text(self.name, self.python.conda_dependencies.serialize_to_string())
-        else:
-            asked = self._given
-        asked.environment_variables = {key: str(value) for key, value in self.environment_variables.items()}
-        return asked
+        given = self._given
+        same = given is not None and given.name == self.name and self._sections == self._taken
+        if given is None or not same or self.python.changed:
+            given = described(self.name, self.python, self.docker)
+        given.environment_variables = {key: str(value) for key, value in self.environment_variables.items()}
+        return given
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
-
-
-def conda_of(spec: EnvironmentSpec) -> CondaDependencies:
-    """Return a specification of any form as conda dependencies."""
-    source = spec.WhichOneof("source")
-    if source == "conda_yaml":
-        return CondaDependencies.from_text(spec.conda_yaml)
-    if source == "requirements":
-        lines = [line.partition(" #")[0].strip() for line in spec.requirements.splitlines()]
-        made = CondaDependencies.create(pip_packages=[line for line in lines if line and not line.startswith("#")])
-        python = spec.python_version
-    else:
-        packages = spec.packages
-        made = CondaDependencies.create(pip_packages=packages.pip_packages, conda_packages=packages.conda_packages)
-        for channel in packages.conda_channels:
-            made.add_channel(channel)
-        python = packages.python_version
-    if python:
-        made.set_python_version(python)
-    return made

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from azureml._conda_dependencies import CondaDependencies
 from azureml._names import CONSTANTS
+from azureml._placeholder import refuse
+
+ANY_PYTHON = "python"
+# Azure's own images have nothing in them that the packages of an environment need.
+_AZURES_IMAGES = "mcr.microsoft.com/azureml/"
+_LOGIN = "the machine that makes the image pulls with what its engine was given: `docker login REGISTRY`"
 
 
 class PythonSection:
@@ -15,7 +22,7 @@ class PythonSection:
 
     def __init__(self, read: Callable[[], CondaDependencies] = CondaDependencies) -> None:
         self.user_managed_dependencies = False
-        self.interpreter_path = "python"
+        self.interpreter_path = ANY_PYTHON
         self.base_conda_environment: str | None = None
         self._read = read
         self._conda: CondaDependencies | None = None
@@ -38,20 +45,36 @@ class PythonSection:
 
 
 @dataclass
+class ContainerRegistry:
+    """Where the base image is. `username` and `password` are refused: an environment is no place for them."""
+
+    address: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    identity: Any = None
+
+
+@dataclass
 class DockerSection:
-    """What Azure would do with Docker. Orris makes environments of packages and uses no image."""
+    """The image that the packages are put on, or the Dockerfile that makes one."""
 
     enabled: bool | None = None
     base_image: str | None = str(CONSTANTS["DEFAULT_CPU_IMAGE"])
-    base_dockerfile: str | None = None
-    base_image_registry: Any = None
+    base_dockerfile: str | Path | None = None
+    base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
     shm_size: str | None = None
     gpu_support: bool | None = None
     arguments: Any = None
+    platform: Any = None
 
     @property
-    def ignored(self) -> str:
-        """The name of a setting that asks for packages of an image, which the run will not find; empty if none."""
-        if self.base_dockerfile:
-            return "base_dockerfile"
-        return "base_image" if self.base_image and "mcr.microsoft.com/azureml/" not in self.base_image else ""
+    def image(self) -> str:
+        """The base image as Orris names it; empty where none is asked for. Raises NotAvailable for credentials."""
+        registry = self.base_image_registry
+        for name in ("username", "password", "identity"):
+            if getattr(registry, name, None):
+                refuse(f"docker.base_image_registry.{name}", f"leave it out; {_LOGIN}")
+        if not self.base_image or self.base_image.startswith(_AZURES_IMAGES):
+            return ""
+        address = (registry.address or "").removeprefix("https://").strip("/")
+        return self.base_image if not address or self.base_image.startswith(address) else f"{address}/{self.base_image}"

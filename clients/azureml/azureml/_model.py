@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azureml._compute import pool_of
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse_given
 from azureml.exceptions import ModelNotFoundException, UserErrorException
@@ -138,10 +139,14 @@ class Model(Refusing, sdk.Model):
         overwrite: bool = False,
         show_output: bool = False,
     ) -> Webservice:
-        """Deploy a model without code and return the service at once; without a configuration, as on ACI: no key."""
+        """Deploy a model, or a scoring script with its models, and return the service at once.
+
+        Without a configuration, as on ACI: no key. A `deployment_target`, whatever its name, is the machines there are.
+        """
         from azureml._webservice import deploy
 
-        refuse_given("Model.deploy", deployment_target=deployment_target)
+        if deployment_target is not None:
+            pool_of(deployment_target)
         service = deploy(workspace, name, models, inference_config, deployment_config, overwrite)
         if show_output:
             service.wait_for_deployment(show_output=True)
@@ -149,7 +154,7 @@ class Model(Refusing, sdk.Model):
 
     @staticmethod
     def get_model_path(model_name: str, version: int | str | None = None, _workspace: Any = None) -> str:
-        """Return the path itself where it is one: registered models have a place on disk only where they are served.
+        """Return the path itself where it is one; a registered model has a path where a scoring script is served.
 
         Raises ModelNotFoundException.
         """

@@ -13,15 +13,20 @@ _PLACES = {
     "_compute_status": "AmlComputeStatus ScaleSettings",
     "_conda_dependencies": "CondaDependencies",
     "_environment": "Environment",
-    "_environment_sections": "DockerSection PythonSection",
+    "_environment_sections": "ContainerRegistry DockerSection PythonSection",
+    "_image_details": "DockerImageDetails",
     "_experiment": "Experiment",
+    "_inference_config": "InferenceConfig",
     "_model": "Model ResourceConfiguration",
     "_run": "Run get_run",
-    "_run_configuration": "DockerConfiguration RunConfiguration",
+    "_docker": "DockerConfiguration",
+    "_run_configuration": "RunConfiguration",
     "_script_run_config": "ScriptRunConfig",
     "_telemetry": "set_diagnostics_collection",
-    "_webservice": "AciWebservice LocalWebservice Webservice",
-    "_webservice_configuration": "AciServiceDeploymentConfiguration LocalWebserviceDeploymentConfiguration",
+    "_webservice": "AciWebservice AksWebservice LocalWebservice Webservice",
+    "_webservice_configuration": (
+        "AciServiceDeploymentConfiguration AksServiceDeploymentConfiguration LocalWebserviceDeploymentConfiguration"
+    ),
     "_widgets": "RunDetails",
     "_workspace": "Workspace",
     "exceptions": "ComputeTargetException WebserviceException",
@@ -58,7 +63,7 @@ _RUN_CONFIGURATION = (
 )
 _ENVIRONMENT = (
     "CondaDependencies ContainerRegistry DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE DockerBuildContext DockerImagePlatform "
-    "DockerSection Environment EnvironmentReference PythonSection RSection SparkSection"
+    "DockerImageDetails DockerSection Environment EnvironmentReference PythonSection RSection SparkSection"
 )
 _AUTHENTICATION = (
     "AbstractAuthentication ArmTokenAuthentication AzureCliAuthentication InteractiveLoginAuthentication "

@@ -10,11 +10,9 @@ from azureml.exceptions import NotSupportedException
 _SCRIPT = "submit the script with ScriptRunConfig(source_directory, script, arguments, environment=...)"
 _SWEEP = "submit one run for each set of parameters (Experiment.submit returns at once) and compare run.get_metrics()"
 _DATA = "read the data in the script: from its source directory, a path on this machine, or a URL"
-_DEPLOY = "leave deployment_config and deployment_target out of Model.deploy: the model is served on this machine"
-_SCORING = (
-    "register the fitted estimator (a Pipeline, where there are steps before it) with "
-    "model_framework=Model.Framework.SCIKITLEARN and leave inference_config out: it is served without a scoring script"
-)
+_DEPLOY = "leave deployment_target out of Model.deploy: the model is served on the machines that there are"
+_SCORING = "give Model.deploy an InferenceConfig(entry_script, source_directory, environment): it is served as it is"
+_RAW = "use it in the scoring script: it is there when the script is served"
 _COMPUTE = 'use the compute target "local"; a cluster (AmlCompute) is this machine too'
 
 # What to do instead: by the name, else by the module it is imported from.
@@ -22,22 +20,18 @@ _BY_NAME = {
     "AksCompute": _DEPLOY,
     "Dataset": _DATA,
     "Datastore": _DATA,
-    "InferenceConfig": _SCORING,
     "ContainerImage": _SCORING,
     "Image": _SCORING,
     "ModelPackage": _SCORING,
     "Keyvault": "set environment_variables of the environment, or read a file of yours",
-    "ContainerRegistry": "leave it out: environments are made of packages, not of Docker images",
-    "AksWebservice": _DEPLOY,
     "AksEndpoint": _DEPLOY,
-    "AksServiceDeploymentConfiguration": _DEPLOY,
 }
 _BY_MODULE = {
     "azureml.train.hyperdrive": _SWEEP,
     "azureml.train": _SCRIPT,
     "azureml.data": _DATA,
     "azureml.opendatasets": _DATA,
-    "azureml.contrib.services": _SCORING,
+    "azureml.contrib.services": _RAW,
     "azureml.core.compute": _COMPUTE,
     "azureml.core.compute_target": _COMPUTE,
     "azureml.core.dataset": _DATA,

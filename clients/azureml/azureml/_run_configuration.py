@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from azureml._docker import Confinement, DockerConfiguration, confinement
 from azureml._environment import Environment
-from azureml._placeholder import Refusing
+from azureml._placeholder import Refusing, refuse
 from orris.sdk.script_run_config import DEFAULT_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -16,20 +16,11 @@ if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
 
 
-@dataclass
-class DockerConfiguration:
-    """How Docker is to be used. It is not: a run is a process in a virtual environment of its own."""
-
-    use_docker: bool = False
-    shm_size: str | None = None
-    arguments: Sequence[str] = ()
-
-
 class RunConfiguration(Refusing):
-    """Target, environment and environment variables of runs."""
+    """Target, environment, environment variables and container of runs."""
 
-    _lacking = """data data_references datacaches delete hdi history load mpi node_count parallel_task pytorch save
-    spark tensorflow"""
+    _lacking = """data data_references datacaches delete hdi history load mpi parallel_task pytorch save spark
+    tensorflow"""
 
     def __init__(
         self,
@@ -50,6 +41,7 @@ class RunConfiguration(Refusing):
         self.communicator = communicator
         self.target: Any = "local"
         self.docker = DockerConfiguration()
+        self.node_count = 1
         self.environment_variables: dict[str, str] = {}
         self.environment: Environment | str = Environment(DEFAULT_ENVIRONMENT)
         self._untouched = self.environment
@@ -61,6 +53,12 @@ class RunConfiguration(Refusing):
         """The environment variables of the program: the environment's, and those set here."""
         own = {} if isinstance(self.environment, str) else self.environment.environment_variables
         return {**own, **self.environment_variables}
+
+    def confined(self) -> Confinement:
+        """Return what is asked for of the machine. Raises NotAvailable for what cannot be had, UserErrorException."""
+        if self.node_count != 1:
+            refuse(f"RunConfiguration.node_count = {self.node_count}", "a run is one process on one machine")
+        return confinement(self.docker, getattr(self.environment, "docker", None))
 
     def environment_in(self, workspace: Workspace) -> sdk.Environment | str:
         """Return the environment as Orris knows it: registered, or by name; a curated one where none was described."""

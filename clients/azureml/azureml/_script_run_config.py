@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azureml._compute import pool_of
+from azureml._docker import DockerConfiguration, where_there_are_containers
 from azureml._names import CONSTANTS
 from azureml._placeholder import refuse_given
-from azureml._run_configuration import DockerConfiguration, RunConfiguration
+from azureml._run_configuration import RunConfiguration
 from orris.sdk import script_run_config as sdk
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class ScriptRunConfig:
 
     def to_orris(self, workspace: Workspace) -> sdk.ScriptRunConfig:
         """Return what Orris is asked to run; its environment is registered."""
-        limit = self.max_run_duration_seconds
+        limit, pool = self.max_run_duration_seconds, pool_of(self.run_config.target)
+        confinement = where_there_are_containers(self.run_config.confined(), workspace, pool)
         return sdk.ScriptRunConfig(
             source_directory=self.source_directory,
             script=self.script,
@@ -67,8 +69,11 @@ class ScriptRunConfig:
             environment=self.run_config.environment_in(workspace),
             environment_variables=self.run_config.variables,
             max_run_duration_seconds=None if limit == AZURES_LONGEST_RUN else limit,
-            compute_target=pool_of(self.run_config.target),
+            compute_target=pool,
             snapshot_limit_bytes=snapshot_limit(),
+            isolation=confinement.isolation,
+            resources=confinement.resources,
+            network=confinement.network,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
@@ -10,9 +11,11 @@ from urllib.parse import urlsplit
 
 from azureml._deployment_log import following
 from azureml._errors import translated
+from azureml._inference_config import InferenceConfig
 from azureml._placeholder import Refusing, refuse, refuse_given
 from azureml._webservice_configuration import (
     AciServiceDeploymentConfiguration,
+    AksServiceDeploymentConfiguration,
     LocalWebserviceDeploymentConfiguration,
 )
 from azureml.exceptions import UserErrorException, WebserviceException
@@ -23,6 +26,9 @@ from orris.sdk import endpoint as sdk
 if TYPE_CHECKING:
     from azureml._model import Model
     from azureml._workspace import Workspace
+
+
+AKS_TIMEOUT_MS = 60_000  # what Azure gives a call on AKS
 
 
 @translated(not_found=WebserviceException)
@@ -111,15 +117,62 @@ class AciWebservice(Webservice):
         location: str | None = None,
         auth_enabled: bool | None = None,
         ssl_enabled: bool | None = None,
+        gpu_cores: int | None = None,
+        primary_key: str | None = None,
+        secondary_key: str | None = None,
         **options: Any,
     ) -> AciServiceDeploymentConfiguration:
         """Return what the deployment should be like."""
-        if ssl_enabled:
-            refuse(
-                "AciWebservice.deploy_configuration(ssl_enabled=True)", "put a proxy with your certificate before it"
-            )
+        _refuse_unsafe("AciWebservice", ssl_enabled, primary_key, secondary_key)
         return AciServiceDeploymentConfiguration(
-            cpu_cores, memory_gb, tags or {}, properties or {}, description, bool(auth_enabled)
+            cpu_cores, memory_gb, tags or {}, properties or {}, description, bool(auth_enabled), gpu_cores
+        )
+
+
+class AksWebservice(Webservice):
+    """A service as on AKS, with a key; on the machines that there are, by one replica."""
+
+    compute_type = "AKS"
+    _operation = "AKS service creation operation finished, operation"
+
+    @staticmethod
+    def deploy_configuration(
+        autoscale_enabled: bool | None = None,
+        autoscale_min_replicas: int | None = None,
+        cpu_cores: float | None = None,
+        memory_gb: float | None = None,
+        scoring_timeout_ms: int | None = None,
+        num_replicas: int | None = None,
+        primary_key: str | None = None,
+        secondary_key: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        description: str | None = None,
+        gpu_cores: int | None = None,
+        auth_enabled: bool | None = None,
+        token_auth_enabled: bool | None = None,
+        **options: Any,
+    ) -> AksServiceDeploymentConfiguration:
+        """Return what the deployment should be like. What has no equivalent is named in a warning."""
+        _refuse_unsafe("AksWebservice", None, primary_key, secondary_key)
+        if token_auth_enabled:
+            refuse("AksWebservice.deploy_configuration(token_auth_enabled=True)", "use keys: auth_enabled=True")
+        replicas = max(num_replicas or 1, autoscale_min_replicas or 1)
+        unused = [name for name, value in options.items() if value is not None]
+        unused += ["autoscale_enabled"] if autoscale_enabled else []
+        unused += ["num_replicas"] if replicas > 1 else []
+        if unused:
+            message = f"AksWebservice.deploy_configuration: not used are {', '.join(unused)}; there is one replica"
+            warnings.warn(message, stacklevel=2)
+        return AksServiceDeploymentConfiguration(
+            cpu_cores,
+            memory_gb,
+            tags or {},
+            properties or {},
+            description,
+            auth_enabled is not False,
+            gpu_cores,
+            scoring_timeout_ms,
         )
 
 
@@ -152,9 +205,23 @@ def deploy(
     config = AciServiceDeploymentConfiguration() if deployment_config is None else deployment_config
     kinds: dict[type, type[Webservice]] = {
         AciServiceDeploymentConfiguration: AciWebservice,
+        AksServiceDeploymentConfiguration: AksWebservice,
         LocalWebserviceDeploymentConfiguration: LocalWebservice,
     }
     kind = kinds.get(type(config))
     if kind is None:
         raise UserErrorException("deployment_config: make it with AciWebservice.deploy_configuration(...)")
+    if inference_config is not None and not isinstance(inference_config, InferenceConfig):
+        raise UserErrorException("inference_config: make it with InferenceConfig(entry_script, environment=...)")
+    if inference_config is not None and isinstance(config, AksServiceDeploymentConfiguration):
+        inference_config = inference_config.within(config.scoring_timeout_ms or AKS_TIMEOUT_MS)
     return kind.adopt(deployment.deploy(workspace, name, models, inference_config, config, overwrite))
+
+
+def _refuse_unsafe(kind: str, ssl: bool | None, *keys: str | None) -> None:
+    """Refuse what would be less safe than it looks if it were not used."""
+    where = f"{kind}.deploy_configuration"
+    if ssl:
+        refuse(f"{where}(ssl_enabled=True)", "put a proxy with your certificate before it")
+    if any(keys):
+        refuse(f"{where}(primary_key=...)", "keys are made for each service: get_keys() tells them")

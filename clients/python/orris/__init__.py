@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from orris.sdk.environment import Environment
     from orris.sdk.experiment import Experiment
     from orris.sdk.failures import BuildFailed, DeploymentFailed, RunFailed, StillRunning
+    from orris.sdk.inference_config import InferenceConfig
     from orris.sdk.model import Model
     from orris.sdk.resource_configuration import ResourceConfiguration
+    from orris.sdk.resources import Resources
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.workspace import Workspace
@@ -35,8 +37,10 @@ _HOMES = {
     "Endpoint": "endpoint",
     "Environment": "environment",
     "Experiment": "experiment",
+    "InferenceConfig": "inference_config",
     "Model": "model",
     "ResourceConfiguration": "resource_configuration",
+    "Resources": "resources",
     "Run": "run",
     "RunFailed": "failures",
     "ScriptRunConfig": "script_run_config",
@@ -53,8 +57,10 @@ __all__ = [
     "Endpoint",
     "Environment",
     "Experiment",
+    "InferenceConfig",
     "Model",
     "ResourceConfiguration",
+    "Resources",
     "Run",
     "RunFailed",
     "ScriptRunConfig",

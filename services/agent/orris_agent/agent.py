@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orris import errors
 from orris.names import RunName
 from orris.runs.v1 import agents_service_pb2 as agents
-from orris_agent import process
-from orris_agent.ended import end
+from orris_agent.control import boottime
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.runtimes.choice import Runtimes
+from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 
 if TYPE_CHECKING:
@@ -34,13 +36,20 @@ class Agent:
     """
 
     def __init__(
-        self, stub: AgentServiceAsyncStub, identity: agents.Agent, folders: RunFolders, execution: MakeExecution
+        self,
+        stub: AgentServiceAsyncStub,
+        identity: agents.Agent,
+        folders: RunFolders,
+        runtimes: Runtimes,
+        execution: MakeExecution,
     ) -> None:
         self._stub = stub
         self._identity = identity
         self._folders = folders
+        self._runtimes = runtimes
         self._execution = execution
         self._running: dict[str, tuple[Execution, asyncio.Task[None]]] = {}
+        self._ending: dict[Path, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Serve until canceled. Runs go on under their supervisors then, and are adopted by the next agent."""
@@ -83,7 +92,7 @@ class Agent:
     def _begin(self, lease: agents.Lease) -> None:
         execution = self._execution(lease, self._folder_of(lease))
         if lease.HasField("duration"):
-            execution.extend(process.boottime() + lease.duration.ToTimedelta().total_seconds())
+            execution.extend(boottime() + lease.duration.ToTimedelta().total_seconds())
         task = asyncio.create_task(execution.run(), name=lease.run.name)
         self._running[lease.id] = (execution, task)
         task.add_done_callback(lambda _: self._running.pop(lease.id, None))
@@ -92,26 +101,56 @@ class Agent:
         """Return the run's folder: the one an earlier agent process left where it is of this lease, else a new one."""
         run_id = RunName.parse(lease.run.name).run
         kept = self._folders.of_lease(run_id, lease.id)
-        return kept or self._folders.create(run_id, lease)
+        if kept is None:
+            self._give_up_earlier(run_id)
+        return kept or self._folders.create(run_id, lease, self._runtimes.contains(lease.run))
+
+    def _give_up_earlier(self, run_id: str) -> None:
+        """Leave what an earlier lease of the run has started: what is in the run's folder is no longer its own."""
+        for execution, task in self._running.values():
+            if execution.folder.run_id == run_id:
+                task.cancel()
+        left = self._folders.find(run_id)
+        if left is not None and left.contained:
+            self._end_aside(left)
 
     async def _end_others(self, held: set[str]) -> None:
         """End what is executed without a lease, also what an earlier agent process left."""
+        known = {execution.folder.root for execution, _ in self._running.values()} | self._ending.keys()
+        left = [folder for folder in self._folders if folder.root not in known and folder.lease_id() not in held]
         for lease_id in self._running.keys() - held:
             execution, task = self._running[lease_id]
             task.cancel()
-            await end(execution.folder.root)
-            execution.folder.remove()
-        known = {execution.folder.root for execution, _ in self._running.values()}
-        for folder in self._folders:
-            if folder.root not in known and folder.lease_id() not in held:
-                log.warning("run ended, its lease is gone", run=folder.run_id)
-                await end(folder.root)
-                folder.remove()
+            await self._end(execution.folder)
+        for folder in left:
+            log.warning("run ended, its lease is gone", run=folder.run_id)
+            await self._end(folder)
+        for runtime in self._runtimes:
+            await runtime.end_others(held)
+
+    async def _end(self, folder: RunFolder) -> None:
+        """End a run whose lease is gone. An engine may take its time for that; new leases do not wait for it."""
+        if folder.contained:
+            self._end_aside(folder)
+        else:
+            await self._end_and_remove(folder)
+
+    def _end_aside(self, folder: RunFolder) -> None:
+        try:
+            aside = folder.set_aside()
+        except FileNotFoundError:
+            return  # its execution has just removed it
+        self._ending[aside.root] = asyncio.create_task(self._end_and_remove(aside))
+        self._ending[aside.root].add_done_callback(lambda _: self._ending.pop(aside.root))
+
+    async def _end_and_remove(self, folder: RunFolder) -> None:
+        await self._runtimes.of(folder).end(folder)
+        await run_blocking(folder.remove)
 
     async def _renew_leases(self, lease_seconds: float) -> None:
         while True:
             await asyncio.sleep(lease_seconds / 3)
-            asked = process.boottime()
+            asked = boottime()
             request = agents.RenewLeasesRequest(agent=self._identity.name, lease_ids=list(self._running))
             try:
                 response = await self._stub.RenewLeases(request)

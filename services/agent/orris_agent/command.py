@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,30 +28,44 @@ _NOT_INHERITED = {
 }
 
 
-def argument_list(run: runs.Run, python: Path) -> list[str]:
+def argument_list(run: runs.Run, python: str) -> list[str]:
     """Return what to execute: the script with the environment's interpreter, or the command as it is."""
     if run.script:
-        return [str(python), run.script, *run.arguments]
+        return [python, run.script, *run.arguments]
     return list(run.command)
 
 
-def variables(lease: agents.Lease, folder: RunFolder, python: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the program's environment variables.
+def time_limit(run: runs.Run) -> float | None:
+    """Return how many seconds the program may take, None without a limit."""
+    return run.time_limit.ToTimedelta().total_seconds() if run.HasField("time_limit") else None
 
-    In rising order of precedence: the agent's own, the environment's, the run's, its secrets, Orris's names for the
-    run. The environment's programs come first on PATH, and `orris_agent/inside` first on PYTHONPATH.
-    """
-    run = lease.run
-    result = {name: value for name, value in inherited.items() if not _is_private(name)}
-    result["PATH"] = f"{python.parent}:{inherited.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
+
+def inherited(environ: Mapping[str, str], python: Path) -> dict[str, str]:
+    """Return what a program on this machine gets of the agent's own variables, and those of a virtual environment."""
+    result = {name: value for name, value in environ.items() if not _is_private(name)}
     if (python.parent.parent / "pyvenv.cfg").exists():
         result["VIRTUAL_ENV"] = str(python.parent.parent)
+    return result
+
+
+def variables(
+    lease: agents.Lease, folder: RunFolder, python: str, surrounding: Mapping[str, str], inside: Path = INSIDE
+) -> dict[str, str]:
+    """Return the program's environment variables.
+
+    In rising order of precedence: the `surrounding` ones, the environment's, the run's, its secrets, Orris's names for
+    the run. The programs beside `python` come first on PATH, and `inside` first on PYTHONPATH.
+    """
+    run = lease.run
+    result = dict(surrounding)
+    programs = result.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    result["PATH"] = f"{os.path.dirname(python)}:{programs}" if "/" in python else programs
     result["PYTHONUNBUFFERED"] = "1"  # a log is followed while it is written
     result.update(lease.environment_variables)
     result.update(run.environment_variables)
     result.update(run.secret_environment_variables)
     result.update(_names_of(run, lease, folder))
-    result["PYTHONPATH"] = ":".join(filter(None, [str(INSIDE), result.get("PYTHONPATH", "")]))
+    result["PYTHONPATH"] = ":".join(filter(None, [str(inside), result.get("PYTHONPATH", "")]))
     return result
 
 

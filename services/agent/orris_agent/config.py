@@ -8,9 +8,11 @@ import re
 import socket
 import sys
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 
+from orris_kit.conda_channels import CondaChannels
 from orris_kit.config import ServiceSettings, settings_of
 from orris_kit.virtualenv import LinkMode
 
@@ -27,10 +29,43 @@ class Settings(ServiceSettings):
     folder: Path | None = Field(default=None, description="runs' folders; default: agent/ in the home")
     environments: Path | None = Field(default=None, description="default: environments/ in the home")
     link_mode: LinkMode = Field(default="clone", description="how files come out of uv's cache: clone or copy")
+    conda_channels: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("ORRIS_AGENT_CONDA_CHANNELS", "ORRIS_IMAGES_CONDA_CHANNELS"),
+        description="where conda channels are, as the images service has it",
+    )
+    isolation: Literal["process", "container"] = Field(
+        default="process", description="what a run gets that asks for nothing; container: no run gets less"
+    )
+    engine: Literal["auto", "on", "off"] = Field(
+        default="auto", description="offer containers: where an engine answers at the start, always, or never"
+    )
+    registry_username: str = ""
+    registry_password: SecretStr = SecretStr("")
+    registry_password_file: Path | None = None
+    replica_network: str = Field(default="", description="Docker network that replicas join, instead of loopback")
     cache_size: int = Field(default=10 * 1024**3, ge=0, description="bytes of blobs to keep for later runs; 0: none")
     runs_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_RUNS_ADDRESS")
     artifacts_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_ARTIFACTS_ADDRESS")
+    images_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_IMAGES_ADDRESS")
     models_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_MODELS_ADDRESS")
+
+    @model_validator(mode="after")
+    def _containers_need_an_engine(self) -> Self:
+        if self.isolation == "container" and self.engine == "off":
+            raise ValueError("ORRIS_AGENT_ISOLATION=container needs an engine; set ORRIS_AGENT_ENGINE=on")
+        return self
+
+    @property
+    def conda(self) -> CondaChannels:
+        """Where conda channels are. Raises InvalidArgument."""
+        return CondaChannels.parse(self.conda_channels.get_secret_value(), "ORRIS_AGENT_CONDA_CHANNELS")
+
+    def registry_secret(self) -> str:
+        """Return the registry's password, from its file where it has one. Raises OSError."""
+        if self.registry_password_file is not None:
+            return self.registry_password_file.read_text(encoding="utf-8").strip()
+        return self.registry_password.get_secret_value()
 
     @property
     def token_path(self) -> Path:

@@ -6,20 +6,19 @@ Every step can be taken up by another agent process: what is done shows in the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TypeVar
 
 from orris import errors
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
-from orris_agent import command, failure, process
-from orris_agent.ended import end, wait_for_exit
-from orris_agent.environments import VirtualEnvironments
 from orris_agent.folder import RunFolder
-from orris_agent.keeping import as_text, kept_files, left_behind, refused_files
+from orris_agent.keeping import as_text, kept_files, left_behind
+from orris_agent.outcome import failed, outcome_of
 from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
+from orris_agent.run_file import RunFile
+from orris_agent.runtimes.port import NotNowError, Runtime, StartError
 from orris_agent.shipping import Shipping
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
@@ -42,18 +41,19 @@ class Execution:
         folder: RunFolder,
         reports: Reports,
         storage: Storage,
-        environments: VirtualEnvironments,
+        runtime: Runtime,
         requests: RequestServer,
-        inherited: Mapping[str, str],
     ) -> None:
         self.lease = lease
         self.folder = folder
         self._reports = reports
         self._storage = storage
-        self._environments = environments
+        self._runtime = runtime
         self._requests = requests
-        self._inherited = inherited
-        self._cancel = lease.cancel
+        self._canceled = asyncio.Event()
+        if lease.cancel:
+            self._canceled.set()
+        self._kept: Mapping[str, RunFile] = {}
 
     async def run(self) -> None:
         """Execute the run, or go on with it, to its end. Raises nothing."""
@@ -61,57 +61,77 @@ class Execution:
             await self._finish(await self._outcome())
         except LeaseLostError:
             log.warning("lease lost", run=self.folder.run_id)
-            await end(self.folder.root)
         except Exception:
             log.exception("run given up", run=self.folder.run_id)
-            await end(self.folder.root)
+            await self._runtime.end(self.folder)
             await self._give_up()
-        self.folder.remove()
+        await self._runtime.end(self.folder)
+        if self.folder.lease_id() == self.lease.id:  # else it is another lease's by now
+            await run_blocking(self.folder.remove)
 
     def cancel(self) -> None:
         """End the run's processes, or do not start them."""
-        self._cancel = True
-        if self.folder.started:
-            process.cancel(self.folder.root)
+        self._canceled.set()
+        self._runtime.cancel(self.folder)
 
     def extend(self, deadline: float) -> None:
         """Let the run go on until `deadline`, in seconds of CLOCK_BOOTTIME."""
-        process.set_deadline(self.folder.root, deadline)
+        self._runtime.extend(self.folder, deadline)
 
     async def _outcome(self) -> agents.FinishRunRequest:
-        if not self.folder.started:
+        if not self._runtime.has_started(self.folder):
             try:
-                python = await self._prepare()
+                await self._until_canceled(self._prepare())
             except errors.OrrisError as problem:
                 if not self._cancel:
-                    return _failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
+                    return failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
             if self._cancel:
                 return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
             try:
-                await run_blocking(self._start, python)
-            except process.StartError as problem:
-                return _failed(runs.RunError.CODE_SYSTEM, str(problem))
+                await self._runs(runs.Run.STATE_QUEUED, lambda: self._runtime.start(self.lease, self.folder))
+            except StartError as problem:
+                return failed(runs.RunError.CODE_SYSTEM, str(problem))
+            except errors.OrrisError as problem:
+                if self._cancel:
+                    return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
+                return failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
         return await self._attend()
 
-    async def _prepare(self) -> Path:
+    @property
+    def _cancel(self) -> bool:
+        return self._canceled.is_set()
+
+    async def _until_canceled(self, work: Coroutine[None, None, None]) -> None:
+        """Do some work, or leave it when the run is canceled: threads that are at it go on to their ends."""
+        working, canceled = asyncio.ensure_future(work), asyncio.ensure_future(self._canceled.wait())
+        try:
+            await asyncio.wait((working, canceled), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            canceled.cancel()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _prepare(self) -> None:
         """Fetch the snapshot and make the image runnable, side by side."""
         fetch = asyncio.ensure_future(self._reached(runs.Run.STATE_QUEUED, self._fetch))
         try:
-            python = self._environments.ready(self.lease.image) or await self._install()
+            if not await self._runs(runs.Run.STATE_QUEUED, lambda: self._runtime.is_ready(self.lease)):
+                await self._make_ready()
             await fetch
         finally:
             fetch.cancel()
-        return python
 
     async def _fetch(self) -> None:
         await self._storage.download(self.lease.run.snapshot, self.folder.work)
 
-    async def _install(self) -> Path:
-        await self._reports.state(runs.Run.STATE_QUEUED, "its environment is being installed on the agent's machine")
+    async def _make_ready(self) -> None:
+        await self._reports.state(runs.Run.STATE_QUEUED, self._runtime.preparing)
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         sending = asyncio.ensure_future(self._send_lines(lines))
         try:
-            return await self._environments.make(self.lease.image, lines.put_nowait)
+            await self._runs(runs.Run.STATE_QUEUED, lambda: self._runtime.make_ready(self.lease, lines.put_nowait))
         finally:
             lines.put_nowait(None)
             await sending
@@ -122,83 +142,72 @@ class Execution:
             size = await self._reports.log(INSTALL_LOG, size, f"{line}\n".encode())
         await self._reports.log(INSTALL_LOG, size, b"", end=True)
 
-    def _start(self, python: Path) -> None:
-        run = self.lease.run
-        process.start(
-            self.folder.root,
-            argv=command.argument_list(run, python),
-            env=command.variables(self.lease, self.folder, python, self._inherited),
-            cwd=self.folder.work,
-            time_limit_seconds=run.time_limit.ToTimedelta().total_seconds() if run.HasField("time_limit") else None,
-        )
-
     async def _attend(self) -> agents.FinishRunRequest:
         """Stay with the started program until it has ended and all that it wrote is sent."""
         ended = asyncio.Event()
+        published = await self._runs(runs.Run.STATE_RUNNING, lambda: self._runtime.published(self.lease, self.folder))
         async with self._requests.serving(self.lease, self.folder):
-            shipping = asyncio.ensure_future(Shipping(self._reports, self.folder).until(ended))
+            shipping = asyncio.ensure_future(Shipping(self._reports, self.folder, published).until(ended))
             try:
                 if await self._reports.state(runs.Run.STATE_RUNNING) or self._cancel:
                     self.cancel()
-                exit_ = await wait_for_exit(self.folder.root)
+                ending = await self._runtime.wait(self.folder)
                 ended.set()
                 await shipping
             finally:
                 shipping.cancel()
-        return await self._keep(_ended(exit_, self.folder))
+        return await self._keep(outcome_of(ending, self.folder))
 
     async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
-        kept = await run_blocking(kept_files, self.folder)
-        refused = await run_blocking(refused_files, kept)
+        self._kept, refused = await run_blocking(kept_files, self.folder)
         not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
         await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)
-        kept = {path: file for path, file in kept.items() if path not in refused}
-        if kept:
-            outcome.outputs = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.upload(kept))
+        await self._upload(outcome)
         snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
         outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot))
         return outcome
 
-    async def _reached(self, state: runs.Run.State.ValueType, transfer: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Return what a transfer gives; while the artifacts service is away, say so and try again."""
+    async def _runs(self, state: runs.Run.State.ValueType, call: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Return what a call of the runtime gives; what it waits for is in its own words."""
+        return await self._reached(state, call, (NotNowError,), waiting="")
+
+    async def _upload(self, outcome: agents.FinishRunRequest) -> None:
+        if self._kept:
+            outcome.outputs = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.upload(self._kept))
+
+    async def _reached(
+        self,
+        state: runs.Run.State.ValueType,
+        call: Callable[[], Awaitable[_Result]],
+        passing: tuple[type[errors.OrrisError], ...] = PASSING,
+        waiting: str = "waits for the artifacts service: ",
+    ) -> _Result:
+        """Return what a call gives; while the service or the engine that it needs is away, say so and try again."""
         while True:
             try:
-                return await transfer()
-            except PASSING as problem:
+                return await call()
+            except passing as problem:
                 if self._cancel and state == runs.Run.STATE_QUEUED:
                     raise
-                log.warning("the artifacts service is waited for", run=self.folder.run_id, code=problem.code)
-                await self._reports.state(state, f"waits for the artifacts service: {problem.message}")
+                reason = waiting + problem.message
+                log.warning(reason, run=self.folder.run_id)
+                await self._reports.state(state, reason)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _finish(self, outcome: agents.FinishRunRequest) -> None:
-        await self._reports.finish(outcome)
+        try:
+            await self._reports.finish(outcome)
+        except errors.NotFound as problem:
+            if problem.reason != "TREE_NOT_FOUND":
+                raise
+            # The end could not be told for so long that what nobody referred to was collected. It is still here.
+            await self._upload(outcome)
+            await self._reports.finish(outcome)
         log.info("run ended", run=self.folder.run_id, state=runs.Run.State.Name(outcome.state))
 
     async def _give_up(self) -> None:
         message = "The agent failed to execute the run; its log says why. Submit the run again."
         try:
-            await self._finish(_failed(runs.RunError.CODE_SYSTEM, message))
+            await self._finish(failed(runs.RunError.CODE_SYSTEM, message))
         except (LeaseLostError, errors.OrrisError):
             log.exception("end not reported", run=self.folder.run_id)
-
-
-def _ended(exit_: process.Exit | None, folder: RunFolder) -> agents.FinishRunRequest:
-    if exit_ is None:
-        return agents.FinishRunRequest(state=runs.Run.STATE_FAILED, error=failure.lost(folder.std_log))
-    if exit_.reason == "lease_lost":
-        raise LeaseLostError
-    outcome = agents.FinishRunRequest()
-    outcome.end_time.FromNanoseconds(int(exit_.end_time * 1e9))
-    if exit_.reason == "canceled":
-        outcome.state = runs.Run.STATE_CANCELED
-    elif exit_.exit_code == 0 and exit_.reason is None:
-        outcome.state = runs.Run.STATE_COMPLETED
-    else:
-        outcome.state = runs.Run.STATE_FAILED
-        outcome.error.CopyFrom(failure.error_of(exit_, folder.std_log))
-    return outcome
-
-
-def _failed(code: runs.RunError.Code.ValueType, message: str) -> agents.FinishRunRequest:
-    return agents.FinishRunRequest(state=runs.Run.STATE_FAILED, error=runs.RunError(code=code, message=message))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 from orris.runs.v1 import runs_pb2 as runs
-from orris_agent.process import Exit
+from orris_agent.beneath import Beneath
+from orris_agent.exits import Exit
+from orris_agent.folder import STD_LOG
+from orris_agent.runtimes.port import Ending
 
 _DETAILS = 8 * 1024
 _TRACEBACK = b"Traceback (most recent call last):"
@@ -16,28 +18,27 @@ _SYNTAX = ("SyntaxError: ", "IndentationError: ", "TabError: ")
 _LONGEST_RAISED = 500
 
 
-def error_of(ended: Exit, std_log: Path) -> runs.RunError:
+def error_of(ending: Ending, written: Beneath) -> runs.RunError:
     """Return the error of a program that did not end with exit code 0."""
-    details = tail(std_log)
-    message = _message(ended, details)
-    error = runs.RunError(code=_code(ended), message=message, signal=ended.signal or 0, details=details)
-    if ended.exit_code is not None:
-        error.exit_code = ended.exit_code
+    details, ended = tail(written), ending.exit
+    if ending.out_of_memory:
+        error = runs.RunError(code=runs.RunError.CODE_OUT_OF_MEMORY, message=ending.out_of_memory, details=details)
+    elif ended is None:
+        error = runs.RunError(code=runs.RunError.CODE_SYSTEM, message=ending.lost, details=details)
+    else:
+        error = runs.RunError(code=_code(ended), message=_message(ended, details), details=details)
+    if ended is not None:
+        error.signal = ended.signal or 0
+        if ended.exit_code is not None:
+            error.exit_code = ended.exit_code
     return error
 
 
-def lost(std_log: Path) -> runs.RunError:
-    """Return the error of a run whose supervisor vanished without a word."""
-    message = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
-    return runs.RunError(code=runs.RunError.CODE_SYSTEM, message=message, details=tail(std_log))
-
-
-def tail(log: Path) -> str:
-    """Return the last traceback in a log, or its last lines where it has none; at most 8 KiB."""
+def tail(written: Beneath) -> str:
+    """Return the last traceback in a run's log, or its last lines where it has none; at most 8 KiB."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 8 * _DETAILS))
-            text = file.read()
+        begin = max(0, written.size(STD_LOG) - 8 * _DETAILS)
+        text = written.read(STD_LOG, begin, 8 * _DETAILS)
     except OSError:
         return ""
     begin = text.rfind(_TRACEBACK)

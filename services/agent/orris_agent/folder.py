@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import os
-import shutil
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from google.protobuf import json_format
 
 from orris.runs.v1 import agents_service_pb2 as agents
+from orris_agent.beneath import Beneath
+from orris_agent.removal import remove_tree
+
+INSIDE_RUN = Path("/orris/run")  # where a container has what is `run/` here
+STD_LOG, JOURNAL = "std_log.txt", "journal.jsonl"
+
+_CONTAINER_USER = 10001  # of an agent that is root: a container is not
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths in a run's folder, as ARCHITECTURE.md lists them."""
+    """Paths in a run's folder, as ARCHITECTURE.md lists them.
+
+    What a process writes is among what the agent writes. A `contained` run has `run/` for itself, and sees of the
+    rest only `control/`, which it cannot change.
+    """
 
     root: Path
+    contained: bool = False
+
+    @property
+    def own(self) -> Path:
+        """What the run itself knows as its folder."""
+        return self.root / "run" if self.contained else self.root
+
+    @property
+    def control(self) -> Path:
+        """Where the agent tells the supervisor what to do."""
+        return self.root / "control" if self.contained else self.root
+
+    @cached_property
+    def written(self) -> Beneath:
+        """What the run writes, to be read whatever it does."""
+        return Beneath(self.own, str(INSIDE_RUN))
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Return the user and the group that the run has."""
+        if self.contained and os.geteuid() == 0:
+            return _CONTAINER_USER, _CONTAINER_USER
+        return os.geteuid(), os.getegid()
 
     @property
     def run_id(self) -> str:
@@ -25,28 +60,23 @@ class RunFolder:
 
     @property
     def work(self) -> Path:
-        return self.root / "work"
+        return self.own / "work"
 
     @property
     def files(self) -> Path:
-        return self.root / "files"
+        return self.own / "files"
 
     @property
     def std_log(self) -> Path:
-        return self.root / "std_log.txt"
+        return self.own / STD_LOG
 
     @property
     def journal(self) -> Path:
-        return self.root / "journal.jsonl"
+        return self.own / JOURNAL
 
     @property
     def socket(self) -> Path:
-        return self.root / "run.sock"
-
-    @property
-    def started(self) -> bool:
-        """Whether a supervisor has taken the run over."""
-        return (self.root / "supervisor.json").exists()
+        return self.control / "run.sock"
 
     def save_lease(self, lease: agents.Lease) -> None:
         """Keep the lease; it holds secrets, so only the agent's user may read it."""
@@ -69,8 +99,18 @@ class RunFolder:
         except (OSError, json_format.ParseError):
             return None
 
+    def set_aside(self) -> RunFolder:
+        """Give up the folder's name, for a run that is executed anew before what is in the folder has ended.
+
+        For a contained run only: the supervisor of a process knows the folder by its name.
+        """
+        if self.root.suffix == ".ended":
+            return self
+        aside = self.root.with_name(f"{self.root.name}.{secrets.token_hex(4)}.ended")
+        return RunFolder(self.root.rename(aside), self.contained)
+
     def remove(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
+        remove_tree(self.root)
 
 
 class RunFolders:
@@ -80,21 +120,32 @@ class RunFolders:
         self._root = root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def create(self, run_id: str, lease: agents.Lease) -> RunFolder:
+    def create(self, run_id: str, lease: agents.Lease, contained: bool = False) -> RunFolder:
         """Return the folder of a newly leased run. What an earlier lease of the same run left is removed."""
-        folder = RunFolder(self._root / run_id)
+        folder = RunFolder(self._root / run_id, contained)
         folder.remove()
         folder.root.mkdir(mode=0o700)
+        for part in {folder.own, folder.control} - {folder.root}:
+            part.mkdir()
         folder.files.mkdir()
         folder.save_lease(lease)
         return folder
 
     def of_lease(self, run_id: str, lease_id: str) -> RunFolder | None:
         """Return the folder that an earlier agent process made for this lease, None where there is none."""
-        folder = RunFolder(self._root / run_id)
+        folder = _found(self._root / run_id)
         return folder if folder.lease_id() == lease_id else None
+
+    def find(self, run_id: str) -> RunFolder | None:
+        """Return the folder of a run, whichever lease it is of; None where there is none."""
+        path = self._root / run_id
+        return _found(path) if path.is_dir() else None
 
     def __iter__(self) -> Iterator[RunFolder]:
         for path in sorted(self._root.iterdir()):
             if path.is_dir():
-                yield RunFolder(path)
+                yield _found(path)
+
+
+def _found(path: Path) -> RunFolder:
+    return RunFolder(path, (path / "control").is_dir())

@@ -24,11 +24,19 @@ _INT64 = range(-(2**63), 2**63)
 _LONGEST_EXCERPT = 200
 
 
-def parse(line: bytes) -> agents.RunEvent:
-    """Return the event of one line; of a line that cannot be read, an `unreadable` event that says why."""
+def parse(line: bytes, published: str | None = None) -> agents.RunEvent:
+    """Return the event of one line; of a line that cannot be read, an `unreadable` event that says why.
+
+    `published`: where others find what the run calls its address, when that is elsewhere.
+    """
     try:
         fields = json.loads(line)
-        return _BUILDERS[fields["event"]](fields)
+        event = _BUILDERS[fields["event"]](fields)
+        if published is not None and event.HasField("address"):
+            event.address = published
+        elif event.HasField("address"):
+            _check_here(event.address)
+        return event
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, InvalidArgument) as error:
         excerpt = line[:_LONGEST_EXCERPT].decode("utf-8", "replace")
         return agents.RunEvent(unreadable=f"{type(error).__name__}: {excerpt}")
@@ -62,11 +70,16 @@ def _property(fields: dict[str, Any]) -> agents.RunEvent:
 
 
 def _address(fields: dict[str, Any]) -> agents.RunEvent:
-    """Accept an address on this machine only: others would be called with the replica's secret on a program's word."""
     address = Address.parse(_text(fields["value"]))
-    if not address.stays_here or not address.port:
-        raise ValueError("a replica answers on this machine")
+    if not address.port:
+        raise ValueError("a replica answers at a port")
     return agents.RunEvent(address=str(address))
+
+
+def _check_here(address: str) -> None:
+    """Accept an address on this machine only: others would be called with the replica's secret on a program's word."""
+    if not Address.parse(address).stays_here:
+        raise ValueError("a replica answers on this machine")
 
 
 _BUILDERS = {"metric": _metric, "tag": _tag, "untag": _untag, "property": _property, "address": _address}

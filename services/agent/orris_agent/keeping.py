@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from itertools import chain, islice
 
+from orris.errors import FailedPrecondition
+from orris.sdk.entry_checks import MAX_ENTRIES
 from orris.tree_paths import collisions, fault_of
 from orris_agent.folder import RunFolder
+from orris_agent.run_file import RunFile
 
 KEPT_FOLDERS = ("outputs", "logs")
 MOST_LEFT_BEHIND = 100
-_NOT_WORTH_NAMING = {"__pycache__", ".ipynb_checkpoints", ".git"}
+_NOT_WORTH_NAMING = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
-def kept_files(folder: RunFolder) -> dict[str, Path]:
-    """Return the files to keep by the path they are kept under."""
-    kept = {f"{name}/{path}": file for name in KEPT_FOLDERS for path, file in _files(folder.work / name, folder.root)}
-    return kept | dict(_files(folder.files, folder.root))
+def kept_files(folder: RunFolder) -> tuple[dict[str, RunFile], dict[str, str]]:
+    """Return the files to keep by the path they are kept under, and why others cannot be: one must not cost the rest.
 
-
-def refused_files(kept: Mapping[str, Path]) -> dict[str, str]:
-    """Return the files that cannot be kept, and why: one of them must not cost the others."""
-    refused = {path: fault for path in kept if (fault := fault_of(path))}
-    refused.update((path, "cannot be read") for path, file in kept.items() if not os.access(file, os.R_OK))
-    return refused | dict(collisions(kept.keys() - refused.keys()))
+    Regular files only, none from outside of the run's folder, whatever links lead there.
+    """
+    found = dict(islice(_kept_paths(folder), MAX_ENTRIES))
+    refused = {path: fault for path in found if (fault := fault_of(path))}
+    kept: dict[str, RunFile] = {}
+    for path in found.keys() - refused.keys():
+        try:
+            kept[path] = RunFile(folder.written, found[path])
+        except FailedPrecondition:
+            refused[path] = "cannot be read"
+    for path, fault in list(collisions(kept)):
+        refused[path] = fault
+        del kept[path]
+    return dict(sorted(kept.items())), refused
 
 
 def as_text(path: str) -> str:
@@ -34,19 +42,15 @@ def as_text(path: str) -> str:
 
 def left_behind(folder: RunFolder, snapshot: Collection[str]) -> list[str]:
     """Return the first names, in order, of files in the working directory that are neither kept nor of the snapshot."""
-    found = (
-        path
-        for path, _ in _files(folder.work, folder.root)
-        if path not in snapshot and not path.startswith(tuple(f"{name}/" for name in KEPT_FOLDERS))
-    )
-    return [as_text(path) for path in sorted(found)[:MOST_LEFT_BEHIND]]
+    kept = tuple(f"{name}/" for name in KEPT_FOLDERS)
+    found = folder.written.files("work", _NOT_WORTH_NAMING)
+    names = (path for path in found if path not in snapshot and not path.startswith(kept))
+    return [as_text(path) for path in sorted(islice(names, MAX_ENTRIES))[:MOST_LEFT_BEHIND]]
 
 
-def _files(top: Path, inside: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the regular files below `top` whose real place is below `inside`: a link must not take anything else."""
-    for parent, folders, names in os.walk(top):
-        folders[:] = sorted(set(folders) - _NOT_WORTH_NAMING)
-        for name in sorted(names):
-            path = Path(parent, name)
-            if path.is_file() and path.resolve().is_relative_to(inside.resolve()):
-                yield path.relative_to(top).as_posix(), path
+def _kept_paths(folder: RunFolder) -> Iterator[tuple[str, str]]:
+    """Yield the paths that files are kept under, and where they are in the run's folder; what it uploaded wins."""
+    tops = chain(((f"work/{name}", f"{name}/") for name in KEPT_FOLDERS), (("files", ""),))
+    for top, prefix in tops:
+        for path in folder.written.files(top, _NOT_WORTH_NAMING):
+            yield f"{prefix}{path}", f"{top}/{path}"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orris import errors
 from orris.models.v1 import models_pb2 as models
 from orris.models.v1 import models_service_pb2 as models_service
 from orris.names import ModelVersionName, RunName, WorkspaceName
-from orris_agent.keeping import kept_files
+from orris_agent.keeping import as_text, kept_files
 from orris_agent.requests import RunRequest
+from orris_agent.run_file import RunFile
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 
@@ -42,7 +42,9 @@ class Registration:
         parameters, run = request.parameters, RunName.parse(request.lease.run.name)
         name = parameters["model_name"]
         path = parameters.get("model_path") or name
-        files = _below(await run_blocking(kept_files, request.folder), path)
+        kept, refused = await run_blocking(kept_files, request.folder)
+        _check_none_refused(refused, path)
+        files = _below(kept, path)
         version = _version(parameters)
         version.run = str(run)
         version.tree = await self._storage_of(run.workspace).upload(files)
@@ -55,7 +57,17 @@ class Registration:
         return {"name": name, "version": int(number), "id": f"{name}:{number}"}
 
 
-def _below(files: Mapping[str, Path], path: str) -> dict[str, Path]:
+def _check_none_refused(refused: Mapping[str, str], path: str) -> None:
+    """Raise FailedPrecondition for a file of the model that cannot be registered: it would be missing silently."""
+    for name in sorted(_at_or_below(refused, path)):
+        raise errors.FailedPrecondition(f"model_path: {as_text(name)} {refused[name]}.", reason="FILE_REFUSED")
+
+
+def _at_or_below(names: Iterable[str], path: str) -> list[str]:
+    return [name for name in names if name == path or name.startswith(f"{path.rstrip('/')}/")]
+
+
+def _below(files: Mapping[str, RunFile], path: str) -> dict[str, RunFile]:
     """Return the file at `path` under its own name, or the files below it by their paths relative to it."""
     if path in files:
         return {path.rsplit("/", 1)[-1]: files[path]}

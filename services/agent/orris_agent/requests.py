@@ -79,10 +79,12 @@ def _listen(folder: RunFolder) -> socket.socket:
     """Bind the run's socket: through its folder's descriptor, as the path may be longer than an address (107 bytes)."""
     folder.socket.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    descriptor = os.open(folder.root, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder.socket.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         short = f"/proc/self/fd/{descriptor}/{folder.socket.name}"
         listener.bind(short if os.path.exists("/proc/self/fd") else str(folder.socket))
+        if folder.contained:
+            os.chown(folder.socket, *folder.owner)
     finally:
         os.close(descriptor)
     return listener

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.images.v1 import images_service_pb2
+from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
 from orris.models.v1 import models_service_pb2
 from orris.models.v1.models_service_pb2_grpc import ModelServiceStub
-from orris.names import AgentName, RunName
+from orris.names import RunName
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1.agents_service_pb2_grpc import AgentServiceStub
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 from orris.sdk.channel import shared_channel
 from orris_agent.agent import Agent
 from orris_agent.blob_cache import BlobCache
-from orris_agent.config import Settings, platform_name
-from orris_agent.environments import VirtualEnvironments
+from orris_agent.config import Settings
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.identity import identity, offered
 from orris_agent.record import Record
 from orris_agent.registration import Registration
 from orris_agent.reports import Reports
 from orris_agent.requests import RequestServer
+from orris_agent.runtimes.choice import Runtimes
+from orris_agent.runtimes.docker.engine import Engine
+from orris_agent.runtimes.docker.images import EngineImages
+from orris_agent.runtimes.docker.pulling import Registry
+from orris_agent.runtimes.docker.restoring import Restoring
+from orris_agent.runtimes.docker.runtime import DockerRuntime
+from orris_agent.runtimes.process.environments import VirtualEnvironments
+from orris_agent.runtimes.process.runtime import ProcessRuntime
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
@@ -37,7 +46,10 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     models_contract = models_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
     models = await stack.enter_async_context(connect(settings.models_address, token, services=[models_contract]))
     stub = AgentServiceStub(channel)
-    environments = VirtualEnvironments(settings.environments_path, settings.link_mode)
+    environments = VirtualEnvironments(settings.environments_path, settings.link_mode, settings.conda)
+    engine = Engine(os.environ)
+    containers = await _containers(settings, engine, stack)
+    runtimes = Runtimes(ProcessRuntime(environments, os.environ), containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
 
     def storage(workspace: str) -> Storage:
@@ -50,17 +62,16 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     def execution(lease: agents.Lease, folder: RunFolder) -> Execution:
         workspace = RunName.parse(lease.run.name).workspace
         reports = Reports(stub, lease.id)
-        return Execution(lease, folder, reports, storage(workspace), environments, requests, os.environ)
+        return Execution(lease, folder, reports, storage(workspace), runtimes.of(folder), requests)
 
-    return Agent(stub, _identity(settings), RunFolders(settings.folder_path / "runs"), execution)
+    folders = RunFolders(settings.folder_path / "runs")
+    return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution)
 
 
-def _identity(settings: Settings) -> agents.Agent:
-    return agents.Agent(
-        name=str(AgentName(settings.name)),
-        pool=settings.pool,
-        slots=settings.slots,
-        replica_slots=settings.replica_slots,
-        platform=platform_name(),
-        hostname=socket.gethostname(),
-    )
+async def _containers(settings: Settings, engine: Engine, stack: contextlib.AsyncExitStack) -> DockerRuntime:
+    contract = images_service_pb2.DESCRIPTOR.services_by_name["ImageService"]
+    token = token_from(settings.token_path)
+    channel = await stack.enter_async_context(connect(settings.images_address, token, services=[contract]))
+    registry = Registry(settings.registry_username, settings.registry_secret())
+    images = EngineImages(engine, registry, Restoring(ImageServiceStub(channel)))
+    return DockerRuntime(engine, images, settings.folder_path, settings.name, settings.replica_network)

@@ -6,13 +6,17 @@ Both go on where the server's copy ends, so a restarted agent sends nothing twic
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from pathlib import Path
+from itertools import islice
 
 from orris.tree_paths import fault_of
 from orris_agent import journal
-from orris_agent.folder import RunFolder
+from orris_agent.beneath import Beneath
+from orris_agent.folder import JOURNAL, RunFolder
+from orris_agent.folder import STD_LOG as STD_LOG_FILE
 from orris_agent.reports import Reports
+from orris_kit.blocking import run_blocking
 
 STD_LOG = "user_logs/std_log.txt"
 
@@ -22,23 +26,23 @@ _LONGEST_LINE = 1024 * 1024  # of a journal: a longer one is no event of ours
 _MOST_LOG_FILES = 1000
 _LONGEST_NAME = 1024  # of a log file, in characters, as the server takes them
 _LOOK_FOR_LOGS = 0.5  # seconds between looks for new files in logs/
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25  # seconds between looks for new bytes, growing while there are none
+_SHORTEST_PAUSE, _LONGEST_PAUSE = (0.01, 0.25)  # seconds between looks for new bytes, growing while there are none
 
 
 class LogFile:
     """One growing file and its log on the server."""
 
-    def __init__(self, reports: Reports, name: str, path: Path) -> None:
+    def __init__(self, reports: Reports, name: str, folder: Beneath, path: str) -> None:
         self._reports = reports
         self._name = name
-        self._path = path
+        self._folder, self._path = folder, path
         self._stored: int | None = None
 
     async def step(self) -> bool:
         """Send the next bytes; return whether there were any."""
         if self._stored is None:
             self._stored = await self._reports.log(self._name, 0, b"")
-        data = _read(self._path, self._stored, _CHUNK)
+        data = _read(self._folder, self._path, self._stored, _CHUNK)
         if data:
             self._stored = await self._reports.log(self._name, self._stored, data)
         return bool(data)
@@ -51,11 +55,12 @@ class LogFile:
 
 
 class Journal:
-    """A run's journal and its events on the server."""
+    """A run's journal and its events on the server. `published`: see `journal.parse`."""
 
-    def __init__(self, reports: Reports, path: Path) -> None:
+    def __init__(self, reports: Reports, folder: Beneath, published: str | None = None) -> None:
         self._reports = reports
-        self._path = path
+        self._folder = folder
+        self._published = published
         self._offset = 0
         self._sequence = 0
         self._expected: int | None = None
@@ -70,12 +75,12 @@ class Journal:
         first, self._sequence = self._sequence, self._sequence + len(lines)
         skipped = max(0, self._expected - first)
         if skipped < len(lines):
-            events = [journal.parse(line) for line in lines[skipped:]]
+            events = [journal.parse(line, self._published) for line in lines[skipped:]]
             self._expected = await self._reports.events(first + skipped, events)
         return True
 
     def _lines(self, last: bool) -> list[bytes]:
-        data = _read(self._path, self._offset, _LONGEST_LINE)
+        data = _read(self._folder, JOURNAL, self._offset, _LONGEST_LINE)
         end = data.rfind(b"\n") + 1
         if not end and (len(data) == _LONGEST_LINE or (last and data)):
             self._offset += len(data)
@@ -88,11 +93,11 @@ class Journal:
 class Shipping:
     """Everything that one run writes."""
 
-    def __init__(self, reports: Reports, folder: RunFolder) -> None:
+    def __init__(self, reports: Reports, folder: RunFolder, published: str | None = None) -> None:
         self._reports = reports
-        self._logs_folder = folder.work / "logs"
-        self._files = {STD_LOG: LogFile(reports, STD_LOG, folder.std_log)}
-        self._journal = Journal(reports, folder.journal)
+        self._folder = folder.written
+        self._files = {STD_LOG: LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE)}
+        self._journal = Journal(reports, self._folder, published)
         self._next_look = 0.0
 
     async def until(self, ended: asyncio.Event) -> None:
@@ -107,36 +112,40 @@ class Shipping:
 
     async def _step(self) -> bool:
         if time.monotonic() >= self._next_look:
-            self._look()
+            await self._look()
         moved = [await file.step() for file in tuple(self._files.values())]
         return any([*moved, await self._journal.step()])
 
     async def _finish(self) -> None:
         while await self._journal.step(last=True):
             pass
-        self._look()
+        await self._look()
         for file in self._files.values():
             await file.close()
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         """Take up files that are new in logs/."""
         self._next_look = time.monotonic() + _LOOK_FOR_LOGS
-        if not self._logs_folder.is_dir():
+        if len(self._files) >= _MOST_LOG_FILES or not self._has_logs():
             return
-        for path in sorted(self._logs_folder.rglob("*")):
-            name = f"logs/{path.relative_to(self._logs_folder).as_posix()}"
-            if fault_of(name) or len(name) > _LONGEST_NAME:
-                continue  # named when outputs and logs are kept; here it would end the run
-            if len(self._files) < _MOST_LOG_FILES and name not in self._files and path.is_file():
-                self._files[name] = LogFile(self._reports, name, path)
+        for name in await run_blocking(self._found):
+            if name not in self._files:
+                self._files[name] = LogFile(self._reports, name, self._folder, f"work/{name}")
+
+    def _has_logs(self) -> bool:
+        return os.path.lexists(self._folder.root / "work" / "logs")
+
+    def _found(self) -> list[str]:
+        names = (f"logs/{path}" for path in self._folder.files("work/logs"))
+        # Others are named when outputs and logs are kept; here they would end the run.
+        fine = (name for name in names if not fault_of(name) and len(name) <= _LONGEST_NAME)
+        return list(islice(fine, _MOST_LOG_FILES))
 
 
-def _read(path: Path, offset: int, size: int) -> bytes:
+def _read(folder: Beneath, path: str, offset: int, size: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
-    except OSError:  # not there yet, or removed by the program
+        return folder.read(path, offset, size)
+    except OSError:  # not there yet, removed by the program, or no file of the run
         return b""
 
 

@@ -13,6 +13,7 @@ from orris.sdk.downloading import Downloader
 from orris.sdk.transfer import Transfer
 from orris_agent.blob_cache import BlobCache
 from orris_agent.cached_blobs import CachedBlobs
+from orris_agent.run_file import RunFile
 from orris_kit.blocking import run_blocking
 
 
@@ -43,7 +44,7 @@ class Storage:
             blobs = CachedBlobs(self._cache, served) if self._cache.limit else served
             Downloader(blobs).download(files, folder)
 
-    async def upload(self, files: Mapping[str, Path]) -> str:
+    async def upload(self, files: Mapping[str, RunFile]) -> str:
         """Store files by their paths; return the tree's resource name."""
         tree = await run_blocking(self._transfer.upload, files)
         return str(TreeName.parse(tree.name))

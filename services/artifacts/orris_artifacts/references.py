@@ -13,7 +13,7 @@ from orris_artifacts import schema
 from orris_artifacts.index import Index
 from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_TARGETS
 from orris_artifacts.trees import Trees
-from orris_kit.database import write
+from orris_kit.database import take_turn, write
 
 
 class References:
@@ -35,6 +35,7 @@ class References:
             "blob": _digests(workspace, [BlobName.parse(name, field="reference.blobs") for name in blobs]),
         }
         with write(self._engine) as connection:
+            _take_turn(connection, workspace, owner)
             # Blobs before trees, as who creates a tree does: nobody waits in a ring.
             _check_there("blobs", workspace, wanted["blob"], self._index.hold(connection, workspace, wanted["blob"]))
             _check_there("trees", workspace, wanted["tree"], self._trees.hold(connection, workspace, wanted["tree"]))
@@ -51,7 +52,13 @@ class References:
         """Drop what an owner needed, if anything. Raises InvalidArgument."""
         _check_owner(workspace, owner)
         with write(self._engine) as connection:
+            _take_turn(connection, workspace, owner)
             _drop(connection, workspace, owner)
+
+
+def _take_turn(connection: sa.Connection, workspace: str, owner: str) -> None:
+    """Let what an owner asks for be done in this order, also where it did not wait for the first to be done."""
+    take_turn(connection, "reference", workspace, owner)
 
 
 def _drop(connection: sa.Connection, workspace: str, owner: str) -> None:

@@ -26,7 +26,7 @@ class LogWriter:
     """Appends to the log of one build. Lines that come while others are being stored are stored together."""
 
     def __init__(self, engine: sa.Engine, key: Key, notify: Callable[[Key], None], executor: Executor) -> None:
-        self._engine, self._key, self._notify, self._executor = engine, key, notify, executor
+        self._engine, self._key, self._notify, self._executor = (engine, key, notify, executor)
         self._pending = bytearray()
         self._scheduled = False
         self._gathering, self._storing = threading.Lock(), threading.Lock()

@@ -36,6 +36,15 @@ def newest(connection: sa.Connection, workspace: str, target: str, states: tuple
     return None if row is None else _build(row)
 
 
+def newest_of_image(connection: sa.Connection, workspace: str, image: str) -> Build | None:
+    """Return the newest build that made an image."""
+    query = sa.select(_TABLE).where(_TABLE.c.workspace == workspace, _TABLE.c.image == image)
+    query = query.where(_TABLE.c.state == State.SUCCEEDED)
+    query = query.order_by(_TABLE.c.create_time.desc(), _TABLE.c.build.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _build(row)
+
+
 def unfinished(connection: sa.Connection) -> list[Build]:
     """Return the builds of all workspaces that are in no final state, oldest first."""
     query = sa.select(_TABLE).where(_TABLE.c.state.in_(UNFINISHED)).order_by(_TABLE.c.create_time, _TABLE.c.build)
@@ -63,13 +72,23 @@ def advance(
     warnings: tuple[str, ...] | None = None,
 ) -> bool:
     """Move a build to a state, unless it is in a final one: then return False."""
-    values: dict[str, object] = {"state": state, "image": image, "error": error}
+    values: dict[str, object] = {"state": state, "image": image, "error": error, "progress": ""}
     if warnings is not None:
         values["warnings"] = json.dumps(warnings)
     if state not in UNFINISHED:
         values["end_time"] = now
+    if state is State.SUCCEEDED:
+        values["progress_percent"] = 100
     if state is State.RESOLVING:
         values["start_time"] = sa.func.coalesce(_TABLE.c.start_time, sa.literal(now, _TABLE.c.start_time.type))
+    is_open = _TABLE.c.state.in_(UNFINISHED)
+    return connection.execute(_TABLE.update().where(*_is(key), is_open).values(values)).rowcount == 1
+
+
+def note_progress(connection: sa.Connection, key: Key, percent: int, doing: str) -> bool:
+    """Note how far a build is, which never goes back; one that is in a final state stays as it is: return False."""
+    least = sa.case((_TABLE.c.progress_percent < percent, percent), else_=_TABLE.c.progress_percent)
+    values = {"progress_percent": least, "progress": doing}
     is_open = _TABLE.c.state.in_(UNFINISHED)
     return connection.execute(_TABLE.update().where(*_is(key), is_open).values(values)).rowcount == 1
 

@@ -14,16 +14,18 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
-from orris.errors import Cancelled, OrrisError
-from orris_images import build_rows, schema
-from orris_images.build.port import Builder
+from orris.errors import Cancelled, NotFound, OrrisError
+from orris_images import build_rows
+from orris_images.build.port import Builder, Made, Progress
 from orris_images.build_log import Key, LogWriter
-from orris_images.images import keep_image, keep_lock, kept_lock
-from orris_images.interpreters import Interpreters
+from orris_images.images import keep_image, keep_lock, kept_lock, lock_of
+from orris_images.interpreters import Pythons
 from orris_images.lock import Lock
 from orris_images.locking import lock_spec
+from orris_images.progress import ProgressWriter
 from orris_images.records import Build, State
 from orris_images.resolve.port import Resolver
+from orris_images.spec import Spec
 from orris_kit.database import DatabaseUnavailable, read, write
 from orris_kit.logging import get_logger
 from orris_kit.text import readable
@@ -31,6 +33,7 @@ from orris_kit.text import readable
 WAIT_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 ERROR_CHARACTERS = 16 * 1024
+RESOLVED_PERCENT = 10
 log = get_logger(__name__)
 
 
@@ -40,6 +43,7 @@ class _Job:
 
     build: Build
     log: LogWriter
+    progress: ProgressWriter
     cancel: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -50,14 +54,14 @@ class Building:
     def __init__(
         self,
         engine: sa.Engine,
-        interpreters: Interpreters,
+        pythons: Pythons,
         resolver: Resolver,
         builder: Builder,
         clock: Callable[[], datetime],
         notify: Callable[[Key], None],
         workers: int,
     ) -> None:
-        self._engine, self._interpreters, self._resolver, self._builder = engine, interpreters, resolver, builder
+        self._engine, self._pythons, self._resolver, self._builder = engine, pythons, resolver, builder
         self._clock, self._notify = clock, notify
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="build")
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="build-log")
@@ -65,6 +69,10 @@ class Building:
         self._locking: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._changing = threading.Lock()
         self._stopping = False
+
+    def brings_python(self, spec: Spec) -> bool:
+        """Tell whether a Python of its own will be in the image of `spec`."""
+        return self._resolver.brings_python(spec)
 
     def resume(self) -> None:
         """Take up what was queued or at work when the service ended."""
@@ -76,7 +84,8 @@ class Building:
 
     def submit(self, build: Build, line: str | None = None) -> None:
         """Let a free builder make it; its log goes on with `line`."""
-        job = _Job(build, LogWriter(self._engine, build.key, self._notify, self._writers))
+        where = (self._engine, build.key, self._notify, self._writers)
+        job = _Job(build, LogWriter(*where), ProgressWriter(*where))
         if line is not None:
             job.log.line(line)
         self._jobs[build.key] = job
@@ -137,40 +146,68 @@ class Building:
     def _make(self, job: _Job) -> None:
         build = job.build
         self._advance(job, State.RESOLVING)
-        job.log.line(f"environment {build.environment}" if build.environment else "an image with more packages")
+        job.log.line(_what(build))
+        job.progress.note(0, "choosing versions")
         lock, python = self._locked(job)
         self._advance(job, State.BUILDING, lock.warnings)
         job.log.line(f"installing {len(lock.packages)} packages: image {lock.image_id}")
-        self._builder.build(lock, python, job.log.line, job.cancel)
-        job.log.flush()
-        self._succeed(job, lock)
-        self._measure(build.workspace, lock.image_id)
+        with self.alone(f"image/{lock.image_id}", job.cancel):  # it is not removed meanwhile
+            made = self._builder.build(lock, python, job.log.line, self._telling(job), job.cancel)
+            job.log.flush()
+            self._succeed(job, lock, made)
+
+    def _telling(self, job: _Job) -> Progress:
+        """Return what notes the builder's progress as that of the build, of which the versions are the first part."""
+        pushed = threading.Event()
+
+        def tell(percent: int, doing: str, *, pushing: bool = False) -> None:
+            if pushing and not pushed.is_set():
+                pushed.set()
+                self._advance(job, State.PUSHING)
+            job.progress.note(RESOLVED_PERCENT + (99 - RESOLVED_PERCENT) * percent // 100, doing)
+
+        return tell
 
     def _locked(self, job: _Job) -> tuple[Lock, Path]:
         """Return the lock of the build's spec, resolved only where there is none yet, and the Python for it."""
         build = job.build
         owner = build.workspace, build.spec.digest
-        with self._alone("/".join(owner), job.cancel):
+        if build.restored:
+            lost = self._lock_of(build)
+            return lost, self._python_of(lost, job)
+        with self.alone("/".join(owner), job.cancel):
             with read(self._engine) as connection:
                 kept = None if build.refresh else kept_lock(connection, *owner)
             if kept is not None:
                 return kept, self._python_of(kept, job)
-            lock, found = lock_spec(build.spec, self._interpreters, self._resolver, job.log.line, job.cancel)
+            lock, found = lock_spec(build.spec, self._pythons, self._resolver, job.log.line, job.cancel)
             if not build.refresh:  # a refresh replaces a lock that works, so it has to work itself first
                 with write(self._engine) as connection:
                     keep_lock(connection, *owner, lock)
             return lock, found.path
 
+    def _lock_of(self, build: Build) -> Lock:
+        """Return the lock of the image that is to be made again."""
+        with read(self._engine) as connection:
+            lock = lock_of(connection, build.workspace, build.restored)
+        if lock is None:
+            raise NotFound(f"there is no image {build.restored!r} any more", reason="IMAGE_NOT_FOUND")
+        return lock
+
     def _python_of(self, lock: Lock, job: _Job) -> Path:
         job.log.line("its versions were chosen before: the lock is kept until a refresh is asked for")
-        found = self._interpreters.find(lock.python_version, strict=True)
+        if lock.interpreter is not None:
+            return Path(lock.interpreter)
+        if lock.conda_packages:
+            return self._pythons.find(None, base_image=lock.base_image).path
+        found = self._pythons.find(lock.python_version, strict=True, base_image=lock.base_image)
         for line in (f"Python {found.version} at {found.path}", *lock.warnings):
             job.log.line(line)
         return found.path
 
     @contextmanager
-    def _alone(self, name: str, cancel: threading.Event) -> Iterator[None]:
-        """Let one at a time resolve a specification: the others find its lock. Raises Cancelled."""
+    def alone(self, name: str, cancel: threading.Event) -> Iterator[None]:
+        """Let one at a time do what has this name: who comes later finds it done. Raises Cancelled."""
         with self._changing:
             lock = self._locking.setdefault(name, threading.Lock())
         while not lock.acquire(timeout=WAIT_SECONDS):
@@ -190,13 +227,14 @@ class Building:
             raise Cancelled("the build was canceled")
         self._notify(job.build.key)
 
-    def _succeed(self, job: _Job, lock: Lock) -> None:
+    def _succeed(self, job: _Job, lock: Lock, made: Made) -> None:
         build, now = job.build, self._clock()
         with write(self._engine) as connection:
             state, image = State.SUCCEEDED, lock.image_id
             if build_rows.advance(connection, build.key, state, now=now, image=image, warnings=lock.warnings):
-                keep_lock(connection, build.workspace, build.spec.digest, lock)
-                keep_image(connection, build.workspace, lock, now)
+                if not build.restored:
+                    keep_lock(connection, build.workspace, build.spec.digest, lock)
+                keep_image(connection, build.workspace, lock, now, made.reference, made.size)
         self._notify(build.key)
 
     def _fail(self, job: _Job, reason: str) -> None:
@@ -209,13 +247,8 @@ class Building:
             build_rows.advance(connection, key, state, now=self._clock(), error=readable(error, ERROR_CHARACTERS))
         self._notify(key)
 
-    def _measure(self, workspace: str, image: str) -> None:
-        """Note the image's size: after the build has ended, nobody waits for it."""
-        table = schema.images
-        try:
-            size = self._builder.size(image)
-        except OSError:
-            return
-        with write(self._engine) as connection:
-            is_image = (table.c.workspace == workspace, table.c.image == image)
-            connection.execute(table.update().where(*is_image).values(size=size))
+
+def _what(build: Build) -> str:
+    if build.restored:
+        return f"image {build.restored} is made again: it is not where it was"
+    return f"environment {build.environment}" if build.environment else "an image with more packages"

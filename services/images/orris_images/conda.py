@@ -5,6 +5,7 @@ import yaml
 from orris.errors import InvalidArgument
 from orris_images import conda_names, requirements
 from orris_images.conda_names import MatchSpec
+from orris_images.quoting import without_credentials
 from orris_images.spec import Spec, variables
 
 SIZE_LIMIT = 64 * 1024
@@ -46,7 +47,7 @@ def _load(text: str, name: str) -> dict[str, object]:
         _check_events(text, name)
         document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (makes text, lists and mappings only)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        why = " ".join(str(error).split())[:300]
+        why = " ".join(without_credentials(str(error)).split())[:300]
         raise InvalidArgument(f"{name} is not YAML: {why}", field=name) from None
     if not isinstance(document, dict) or "dependencies" not in document:
         # A misspelt `dependencies` would otherwise be an environment with nothing in it.

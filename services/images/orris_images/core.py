@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,8 +13,11 @@ from orris_images.building import Building
 from orris_images.builds import Builds
 from orris_images.environments import Environments
 from orris_images.images import Images
-from orris_images.interpreters import Interpreters
+from orris_images.interpreters import Pythons
+from orris_images.references import References
+from orris_images.removing import Removing
 from orris_images.resolve.port import Resolver
+from orris_images.uses import Uses
 
 
 class Core:
@@ -23,7 +26,7 @@ class Core:
     def __init__(
         self,
         engine: sa.Engine,
-        interpreters: Interpreters,
+        pythons: Pythons,
         resolver: Resolver,
         builder: Builder,
         *,
@@ -31,8 +34,13 @@ class Core:
         new_id: Callable[[], str],
         notify: Callable[[Key], None],
         workers: int,
+        keep_unused: timedelta = timedelta(days=30),
     ) -> None:
-        self.building = Building(engine, interpreters, resolver, builder, clock, notify, workers)
+        self.building = Building(engine, pythons, resolver, builder, clock, notify, workers)
         self.environments = Environments(engine, clock)
-        self.builds = Builds(engine, self.building, builder, interpreters, clock, new_id)
         self.images = Images(engine)
+        self.builds = Builds(engine, self.building, builder, self.images, pythons, clock, new_id)
+        self.references = References(engine)
+        self.uses = Uses(engine, clock)
+        self.keep_unused = keep_unused
+        self.removing = Removing(engine, builder, self.images, self.building.alone, clock)

@@ -2,6 +2,8 @@
 
 from orris_images.spec import Spec
 
+CURATED_VERSION = "1"
+
 CURATED: dict[str, Spec] = {
     # Azure's tutorials of 2019-2021 use np.str and its like, which numpy 1.24 removed.
     "AzureML-Tutorial": Spec(
@@ -22,6 +24,12 @@ CURATED: dict[str, Spec] = {
     ),
     # The current releases, on the Python that Orris itself runs with: always there.
     "orris-sklearn": Spec(packages=("scikit-learn", "pandas", "numpy", "scipy", "joblib")),
+    # For scoring scripts that come without an environment.
+    "orris-inference": Spec(
+        packages=(
+            "scikit-learn", "pandas", "numpy", "scipy", "joblib", "dill", "inference-schema[numpy-support]",
+        ),
+    ),
 }  # fmt: skip
 
 

@@ -12,13 +12,12 @@ import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, NotFound
 from orris_images import schema, spec_text
-from orris_images.curated import CURATED
+from orris_images.curated import CURATED, CURATED_VERSION
 from orris_images.images import images_of
 from orris_images.records import Environment
 from orris_images.spec import Spec
 from orris_kit.database import read, take_turn, write
 
-CURATED_VERSION = "1"
 SIMILAR = 3
 _RESERVED = re.compile(r"azureml|microsoft", re.IGNORECASE)
 _CURATED_NAMES = frozenset(name.lower() for name in CURATED)
@@ -37,9 +36,7 @@ class Environments:
 
         `message` is the specification as sent, kept to be given back. Raises InvalidArgument (RESERVED_NAME).
         """
-        if _RESERVED.match(environment) or environment.lower() in _CURATED_NAMES:
-            text = f"environment_id: {environment!r} is a name of curated environments; choose another"
-            raise InvalidArgument(text, field="environment_id", reason="RESERVED_NAME")
+        check_not_reserved(environment)
         request = ("CreateEnvironment", workspace, request_id, payload)
         with write(self._engine) as connection:
             version = schema.requests.recall(connection, *request)
@@ -110,6 +107,13 @@ class Environments:
             hint = f"similar names: {', '.join(similar)}" if similar else "ListEnvironments has those that are there"
             message = f"there is no environment {environment!r} in the workspace {workspace!r}; {hint}"
         return NotFound(message, reason="ENVIRONMENT_NOT_FOUND")
+
+
+def check_not_reserved(environment: str) -> None:
+    """Raise InvalidArgument (RESERVED_NAME) for a name that users cannot register."""
+    if _RESERVED.match(environment) or environment.lower() in _CURATED_NAMES:
+        text = f"environment_id: {environment!r} is a name of curated environments; choose another"
+        raise InvalidArgument(text, field="environment_id", reason="RESERVED_NAME")
 
 
 def _similar(name: str, known: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from packaging.version import Version
 
@@ -19,8 +20,11 @@ REFRESH_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Found:
-    """The Python chosen: `exact` when it is what was asked for, else `note` (other patch) or `warning` (other
-    minor)."""
+    """The Python chosen: `exact` when it is what was asked for, else `note` (other patch) or `warning` (other minor).
+
+    `path` is where it is: on this machine, or in a container image for `uv_platform`. `base_image` is that image with
+    its digest where the spec named it.
+    """
 
     path: Path
     version: str
@@ -29,11 +33,40 @@ class Found:
     note: str | None = None
     warning: str | None = None
     requested: str | None = None
+    uv_platform: str | None = None
+    base_image: str | None = None
+
+    @property
+    def uv_arguments(self) -> tuple[str, ...]:
+        """Arguments for uv that say what versions are chosen for."""
+        if self.uv_platform is None:
+            return "--python", str(self.path)
+        return "--python-version", self.version, "--python-platform", self.uv_platform
 
     @property
     def substituted(self) -> bool:
         """Tell whether another minor version stands in for the one asked for."""
         return self.warning is not None
+
+
+class Pythons(Protocol):
+    """The Pythons that images can be made with."""
+
+    def find(
+        self,
+        requested: str | None,
+        strict: bool = False,
+        *,
+        base_image: str | None = None,
+        interpreter: str | None = None,
+    ) -> Found:
+        """Return the Python for `requested`, None for any.
+
+        Where container images are made it is that of `base_image`, there perhaps at a path, `interpreter`.
+
+        Raises FailedPrecondition (INTERPRETER_NOT_FOUND) when there is none, or `strict` and only another minor.
+        """
+        ...
 
 
 class Interpreters:
@@ -54,8 +87,15 @@ class Interpreters:
         self._own_answer: Interpreter | None = None
         self._looked: float | None = None
 
-    def find(self, requested: str | None, strict: bool = False) -> Found:
-        """Return the Python for `requested` (None: Orris's own).
+    def find(
+        self,
+        requested: str | None,
+        strict: bool = False,
+        *,
+        base_image: str | None = None,
+        interpreter: str | None = None,
+    ) -> Found:
+        """Return the Python for `requested` (None: Orris's own); a base image has no say here.
 
         The exact patch, else the newest patch of the minor, else the nearest minor above, else below.
 

@@ -2,21 +2,29 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 
 from orris.errors import InvalidArgument
+from orris_kit import uv
+from orris_kit.conda_package import CondaPackage
 
 FORMAT = "orris-lock/1"
 SIZE_LIMIT = 16 * 1024 * 1024
+_PIN = re.compile(r"^[A-Za-z0-9][^\s;\\]*==[^\s;\\]+", re.MULTILINE)
+# Fields that locks of the first version do not have; absent and empty are the same, also for the image's id.
+_LATER = ("conda_packages", "base_image", "dockerfile", "context")
 
 
 @dataclass(frozen=True)
 class Lock:
     """Pinned, hashed requirements for one Python on one platform.
 
-    `requirements` is text for pip and uv, without names of hosts. With an `interpreter` (user-managed) nothing is
-    installed: `packages` is what was found in it. `index_url` and `extra_index_urls`, never with credentials, are
-    where the spec says the packages are; they are no part of the image's identity, the hashes are.
+    `requirements` is text for pip and uv, without names of hosts; `conda_packages` are installed before them. With an
+    `interpreter` (user-managed, or that of a Dockerfile's image) nothing is installed. `index_url` and
+    `extra_index_urls`, never with credentials, are where the spec says the packages are; they are no part of the
+    image's identity, the hashes are. `base_image` is the spec's own, with its digest; `dockerfile` is its text, and
+    `context` the tree of the files that it may use.
     """
 
     python_version: str
@@ -29,23 +37,31 @@ class Lock:
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
     source_builds: bool = False
+    conda_packages: tuple[CondaPackage, ...] = ()
+    base_image: str | None = None
+    dockerfile: str | None = None
+    context: str | None = None
 
     @property
     def image_id(self) -> str:
         """First 32 hex digits of the SHA-256 over the lock's content, the Python's version and the platform."""
-        content = (FORMAT, self.requirements, self.packages, self.python_version, self.platform, self.interpreter)
+        content: list[object] = [FORMAT, self.requirements, self.packages]
+        content += [self.python_version, self.platform, self.interpreter]
+        rest = {name: value for name in _LATER if (value := getattr(self, name))}
+        if rest:
+            content.append({name: _plain(value) for name, value in rest.items()})
         text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
     @property
     def pins(self) -> tuple[str, ...]:
-        """The packages as `name==version`: what an overlay holds on to."""
-        return tuple(f"{name}=={version}" for name, version in self.packages)
+        """The packages that pip installs as `name==version`: what an overlay holds on to."""
+        return pins(self.requirements)
 
     @property
     def index_arguments(self) -> tuple[str, ...]:
         """Arguments for uv that say where the packages are."""
-        return index_arguments(self.index_url, self.extra_index_urls)
+        return uv.index_arguments(self.index_url, self.extra_index_urls)
 
     def to_json(self) -> str:
         """Return the lock as JSON, the same text for the same lock."""
@@ -65,14 +81,13 @@ class Lock:
             raise InvalidArgument(f"lock: this is not a lock of Orris ({error})", field="lock") from error
 
 
-def index_arguments(index_url: str | None, extra_index_urls: tuple[str, ...]) -> tuple[str, ...]:
-    """Return arguments for uv: the index in place of PyPI, and those asked before it."""
-    first = () if index_url is None else ("--default-index", index_url)
-    return (*first, *(part for url in extra_index_urls for part in ("--index", url)))
+def pins(requirements: str) -> tuple[str, ...]:
+    """Return the `name==version` of each of hashed requirements."""
+    return tuple(_PIN.findall(requirements))
 
 
 def _lock(document: dict[str, object]) -> Lock:
-    if document.keys() != Lock.__dataclass_fields__.keys():
+    if document.keys() | set(_LATER) != Lock.__dataclass_fields__.keys():
         raise ValueError("its fields are not those of a lock")
     return Lock(
         python_version=_text(document["python_version"]),
@@ -85,7 +100,22 @@ def _lock(document: dict[str, object]) -> Lock:
         index_url=_text_or_none(document["index_url"]),
         extra_index_urls=tuple(map(_text, _list(document["extra_index_urls"]))),
         source_builds=document["source_builds"] is True,
+        conda_packages=tuple(map(_conda_package, _list(document.get("conda_packages", [])))),
+        base_image=_text_or_none(document.get("base_image")),
+        dockerfile=_text_or_none(document.get("dockerfile")),
+        context=_text_or_none(document.get("context")),
     )
+
+
+def _conda_package(value: object) -> CondaPackage:
+    if not isinstance(value, dict) or value.keys() != CondaPackage.__dataclass_fields__.keys():
+        raise TypeError("a conda package was expected")
+    return CondaPackage(**{name: _text(each) for name, each in value.items()})
+
+
+def _plain(value: object) -> object:
+    """Return what JSON has for a field's value."""
+    return [asdict(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _text(value: object) -> str:

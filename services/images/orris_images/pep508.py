@@ -6,6 +6,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from orris.errors import InvalidArgument
+from orris_images.quoting import quoted
 
 LENGTH_LIMIT = 1000
 
@@ -17,7 +18,7 @@ def canonical(text: str, field: str) -> str:
     """
     requirement = _parsed(text, field)
     if requirement.url is not None:
-        message = f"{field}: {text.strip()[:100]!r} names an address; only packages of an index are installed"
+        message = f"{field}: {quoted(text)} names an address; only packages of an index are installed"
         raise InvalidArgument(message, field=field)
     extras = f"[{','.join(sorted(map(canonicalize_name, requirement.extras)))}]" if requirement.extras else ""
     versions = ",".join(sorted(str(one) for one in requirement.specifier))
@@ -27,13 +28,13 @@ def canonical(text: str, field: str) -> str:
 
 def _parsed(text: str, field: str) -> Requirement:
     if len(text) > LENGTH_LIMIT or not text.isprintable():
-        message = f"{field}: {text[:100]!r} is too long for a requirement, or holds control characters"
+        message = f"{field}: {quoted(text)} is too long for a requirement, or holds control characters"
         raise InvalidArgument(message, field=field)
     try:
         return Requirement(text)
     except (InvalidRequirement, RecursionError) as error:
         why = str(error).splitlines()[0] if isinstance(error, InvalidRequirement) else "nested too deeply"
-        message = f"{field}: {text.strip()[:100]!r} is not a requirement ({why}); write it as name==1.2"
+        message = f"{field}: {quoted(text)} is not a requirement ({why}); write it as name==1.2"
         raise InvalidArgument(message, field=field) from None
 
 
@@ -67,7 +68,8 @@ def index_url(text: str, field: str) -> str:
         raise InvalidArgument(f"{field}: the address of an index begins with https:// or http://", field=field)
     if "@" in parts.netloc or parts.query or parts.fragment:
         message = (
-            f"{field}: no credentials in the address of an index; set them where the service runs (netrc, UV_INDEX)"
+            f"{field}: no credentials in the address of an index: they belong into the netrc file of the machine that "
+            f"builds: `machine {parts.hostname} login NAME password PASSWORD` in ~/.netrc"
         )
         raise InvalidArgument(message, field=field)
     return url.rstrip("/")

@@ -19,9 +19,11 @@ class State(IntEnum):
     SUCCEEDED = 4
     FAILED = 5
     CANCELED = 6
+    PUSHING = 7
 
 
-UNFINISHED = (State.QUEUED, State.RESOLVING, State.BUILDING)
+UNFINISHED = (State.QUEUED, State.RESOLVING, State.BUILDING, State.PUSHING)
+_RESTORED = "image"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class Environment:
 
 @dataclass(frozen=True)
 class Build:
-    """The making of an image for a target: a version of an environment, or an overlay."""
+    """The making of an image for a target: a version of an environment, an overlay, or an image that is lost.
+
+    `progress_percent` is an estimate from 0 to 100 that never goes back, `progress` what is being done, for people.
+    """
 
     workspace: str
     build: str
@@ -67,6 +72,8 @@ class Build:
     warnings: tuple[str, ...] = ()
     start_time: datetime | None = None
     end_time: datetime | None = None
+    progress_percent: int = 0
+    progress: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,9 +82,15 @@ class Build:
 
     @property
     def environment(self) -> str:
-        """Resource name of the version built, empty for an overlay."""
-        overlay = self.target == overlay_target(self.spec)
-        return "" if overlay else f"workspaces/{self.workspace}/environments/{self.target}"
+        """Resource name of the version built, empty for an overlay and for a lost image."""
+        other = self.restored or self.target == overlay_target(self.spec)
+        return "" if other else f"workspaces/{self.workspace}/environments/{self.target}"
+
+    @property
+    def restored(self) -> str:
+        """The id of the image that it makes again from its lock, else empty."""
+        kind, _, image = self.target.partition("/")
+        return image if kind == _RESTORED and "/" not in image else ""
 
     @property
     def finished(self) -> bool:
@@ -87,15 +100,33 @@ class Build:
 
 @dataclass(frozen=True)
 class Image:
-    """A lock made runnable. `size` is in bytes, 0 where unknown."""
+    """A lock made runnable. `size` is in bytes, 0 where unknown; `reference` is where its container image is.
+
+    `environments` and `owners` (resource names) are who uses it. Since `collect_time` it is gone.
+    """
 
     workspace: str
     image: str
     lock: Lock
     size: int
     create_time: datetime
+    reference: str = ""
+    use_time: datetime | None = None
+    collect_time: datetime | None = None
+    environments: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    @property
+    def looked_after(self) -> bool:
+        """Tell whether it is an interpreter of its user's, of which nothing is made."""
+        return self.lock.interpreter is not None and self.lock.base_image is None and self.lock.dockerfile is None
 
 
 def overlay_target(spec: Spec) -> str:
     """Return what a build of an overlay without an environment is a build of."""
     return f"overlay/{spec.digest}"
+
+
+def restore_target(image: str) -> str:
+    """Return what a build that makes a lost image again is a build of."""
+    return f"{_RESTORED}/{image}"

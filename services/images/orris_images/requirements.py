@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from orris.errors import InvalidArgument
 from orris_images import pep508
+from orris_images.quoting import quoted
 
 SIZE_LIMIT = 256 * 1024
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
@@ -46,7 +47,7 @@ def read_line(line: str, where: str, found: Requirements) -> None:
     elif "--hash" in line:
         raise InvalidArgument(f"{where}: leave --hash out; the lock computes and checks hashes", field=where)
     elif re.match(r"[./~\\]|[A-Za-z+]+://|[A-Za-z]:\\", line):
-        message = f"{where}: {line[:100]!r} is a path or an address; only packages of an index are installed"
+        message = f"{where}: {quoted(line)} is a path or an address; only packages of an index are installed"
         raise InvalidArgument(message, field=where)
     else:
         found.packages.append(pep508.canonical(line, where))

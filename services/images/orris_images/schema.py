@@ -33,6 +33,7 @@ locks = sa.Table(
     sa.Column("lock", Text(), nullable=False),
 )
 
+# `collect_time` is when what it is made of was removed: what is left is its lock, from which it is made again.
 images = sa.Table(
     "images",
     metadata,
@@ -41,10 +42,24 @@ images = sa.Table(
     sa.Column("lock", Text(), nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("reference", Text(1000), nullable=False),
+    sa.Column("use_time", UtcDateTime, nullable=False),
+    sa.Column("collect_time", UtcDateTime),
     sa.Index("images_by_age", "workspace", "create_time", "image"),
 )
 
-# `target` is `<environment>/versions/<version>`, or `overlay/<digest>`; `state` is a number of records.State.
+# Which images an owner, by its resource name, needs.
+references = sa.Table(
+    "references",
+    metadata,
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("owner", Text(1024), primary_key=True),
+    sa.Column("image", Text(128), primary_key=True),
+    sa.Index("references_by_image", "workspace", "image"),
+)
+
+# `target` is `<environment>/versions/<version>`, `overlay/<digest>`, or `image/<id>` where one is made again from its
+# lock; `state` is a number of records.State.
 builds = sa.Table(
     "builds",
     metadata,
@@ -62,6 +77,8 @@ builds = sa.Table(
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("start_time", UtcDateTime),
     sa.Column("end_time", UtcDateTime),
+    sa.Column("progress_percent", sa.Integer, nullable=False),
+    sa.Column("progress", Text(200), nullable=False),
     sa.Index("builds_by_age", "workspace", "create_time", "build"),
     sa.Index("builds_by_target", "workspace", "target", "create_time"),
 )

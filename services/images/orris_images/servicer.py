@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 from typing import Any
 
-from orris.errors import InvalidArgument, PermissionDenied
+from orris.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from orris.images.v1 import images_service_pb2 as pb
-from orris.images.v1.images_service_pb2_grpc import ImageServiceServicer
 from orris.names import (
     BuildName,
     EnvironmentName,
     EnvironmentVersionName,
     ImageName,
-    WorkspaceName,
+    TreeName,
     check_id,
     parse_environment,
 )
+from orris_images.contexts import Contexts
 from orris_images.core import Core
+from orris_images.environments import check_not_reserved
+from orris_images.image_handlers import ImageHandlers, readers, writers
+from orris_images.listing import PAGE_SIZE, page_of, query_of, token_after, workspace_of
 from orris_images.records import Build, overlay_target
 from orris_images.spec import Spec
-from orris_images.translation import (
-    build_message,
-    environment_message,
-    image_message,
-    overlay_packages,
-    spec_from,
-)
-from orris_kit.access import allow
+from orris_images.specification import overlay_packages, spec_from
+from orris_images.translation import build_message, environment_message
 from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
 from orris_kit.changes import Changes
@@ -36,19 +32,15 @@ from orris_kit.context import current_principal
 from orris_kit.draining import until_draining
 from orris_kit.paging import after_key, page_size, page_token
 
-PAGE_SIZE = 100
 LOOK_AGAIN_SECONDS = 30.0
 
-writers = allow(Role.USER, Role.SERVICE)
-readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.READER)
 
-
-class ImageServicer(ImageServiceServicer):
+class ImageServicer(ImageHandlers):
     """Environments, builds and images over gRPC."""
 
-    def __init__(self, core: Core, changes: Changes) -> None:
-        self._environments, self._builds, self._images = core.environments, core.builds, core.images
-        self._changes = changes
+    def __init__(self, core: Core, changes: Changes, contexts: Contexts) -> None:
+        super().__init__(core)
+        self._environments, self._changes, self._contexts = core.environments, changes, contexts
 
     @writers
     async def CreateEnvironment(
@@ -82,9 +74,9 @@ class ImageServicer(ImageServiceServicer):
 
     @readers
     async def ListBuilds(self, request: pb.ListBuildsRequest, context: Any) -> pb.ListBuildsResponse:
-        workspace, after, limit = _page(request)
+        workspace, after, limit = page_of(request)
         found, more = await run_blocking(self._builds.list, workspace, after, limit)
-        token = _token(request, found[-1].create_time, found[-1].build) if more else ""
+        token = token_after(request, found[-1].create_time, found[-1].build) if more else ""
         return pb.ListBuildsResponse(builds=map(build_message, found), next_page_token=token)
 
     @writers
@@ -100,51 +92,53 @@ class ImageServicer(ImageServiceServicer):
         async for message in until_draining(self._log(BuildName.parse(request.name), request.offset, request.follow)):
             yield message
 
-    @readers
-    async def GetImage(self, request: pb.GetImageRequest, context: Any) -> pb.GetImageResponse:
-        name = ImageName.parse(request.name)
-        return pb.GetImageResponse(
-            image=image_message(await run_blocking(self._images.get, name.workspace, name.image))
-        )
-
-    @readers
-    async def ListImages(self, request: pb.ListImagesRequest, context: Any) -> pb.ListImagesResponse:
-        workspace, after, limit = _page(request)
-        found, more = await run_blocking(self._images.list, workspace, after, limit)
-        token = _token(request, found[-1].create_time, found[-1].image) if more else ""
-        return pb.ListImagesResponse(images=map(image_message, found), next_page_token=token)
-
     def _create_environment(self, request: pb.CreateEnvironmentRequest) -> pb.CreateEnvironmentResponse:
-        workspace, payload = _workspace(request.parent), request.SerializeToString(deterministic=True)
+        workspace, payload = (workspace_of(request.parent), request.SerializeToString(deterministic=True))
         name = check_id("environment", request.environment_id, field="environment_id")
-        spec = spec_from(request.spec, lambda image, packages: self._overlay(workspace, image, packages))
+        spec = spec_from(request.spec, workspace, lambda image, packages: self._overlay(workspace, image, packages))
         message = request.spec.SerializeToString(deterministic=True)
+        check_not_reserved(name)
+        self._keep_context(workspace, name, spec)
         made = self._environments.create(workspace, name, spec, message, request.request_id, payload)
         return pb.CreateEnvironmentResponse(environment=environment_message(made))
 
+    def _keep_context(self, workspace: str, environment: str, spec: Spec) -> None:
+        """Have the files of a Dockerfile kept: before the environment that needs them is there, as long as it is."""
+        if spec.dockerfile is None or not spec.dockerfile.context:
+            return
+        tree = TreeName.parse(spec.dockerfile.context)
+        try:
+            self._contexts.keep(f"{EnvironmentName(workspace, environment)}/contexts/{tree.sha256}", str(tree))
+        except FailedPrecondition as error:
+            field = "spec.dockerfile.context"
+            raise InvalidArgument(f"{field}: {error.message}", field=field, reason="INVALID_SPEC") from error
+
     def _list_environments(self, request: pb.ListEnvironmentsRequest) -> pb.ListEnvironmentsResponse:
-        (after,) = after_key(request.page_token, _query(request), str) or ("",)
+        (after,) = after_key(request.page_token, query_of(request), str) or ("",)
         limit = page_size(request.page_size, default=PAGE_SIZE)
-        found, more = self._environments.latest(_workspace(request.parent), str(after), limit)
-        token = page_token([found[-1].environment], _query(request)) if more else ""
+        found, more = self._environments.latest(workspace_of(request.parent), str(after), limit)
+        token = page_token([found[-1].environment], query_of(request)) if more else ""
         return pb.ListEnvironmentsResponse(environments=map(environment_message, found), next_page_token=token)
 
     def _list_versions(self, request: pb.ListEnvironmentsRequest) -> pb.ListEnvironmentsResponse:
         name = EnvironmentName.parse(request.parent, field="parent")
-        (before,) = after_key(request.page_token, _query(request), int) or (None,)
+        (before,) = after_key(request.page_token, query_of(request), int) or (None,)
         limit = page_size(request.page_size, default=PAGE_SIZE)
         below = None if before is None else int(before)
         found, more = self._environments.versions(name.workspace, name.environment, below, limit)
-        token = page_token([int(found[-1].version)], _query(request)) if more else ""
+        token = page_token([int(found[-1].version)], query_of(request)) if more else ""
         return pb.ListEnvironmentsResponse(environments=map(environment_message, found), next_page_token=token)
 
     def _create_build(self, request: pb.CreateBuildRequest) -> Build:
-        workspace = _workspace(request.parent)
+        workspace = workspace_of(request.parent)
         target, spec = self._target(workspace, request)
         payload = request.SerializeToString(deterministic=True)
-        return self._builds.create(
+        build = self._builds.create(
             workspace, target, spec, refresh=request.refresh, request_id=request.request_id, payload=payload
         )
+        if build.image:
+            self._uses.note(workspace, build.image)
+        return build
 
     def _target(self, workspace: str, request: pb.CreateBuildRequest) -> tuple[str, Spec]:
         if request.HasField("overlay") == bool(request.environment):
@@ -175,10 +169,6 @@ class ImageServicer(ImageServiceServicer):
                     await waiter.wait(LOOK_AGAIN_SECONDS)
 
 
-def _workspace(parent: str) -> str:
-    return WorkspaceName.parse(parent, field="parent").workspace
-
-
 def _environment(name: EnvironmentName | EnvironmentVersionName) -> tuple[str, str, str | None]:
     version = name.version if isinstance(name, EnvironmentVersionName) else None
     return name.workspace, name.environment, version
@@ -188,20 +178,3 @@ def _same_workspace(workspace: str, other: str, field: str) -> None:
     if workspace != other:
         message = f"{field} is of the workspace {other!r}, not of the parent's {workspace!r}"
         raise InvalidArgument(message, field=field, reason="OTHER_WORKSPACE")
-
-
-Listing = pb.ListBuildsRequest | pb.ListImagesRequest
-
-
-def _page(request: Listing) -> tuple[str, tuple[datetime, str] | None, int]:
-    key = after_key(request.page_token, _query(request), str, str)
-    after = None if key is None else (datetime.fromisoformat(str(key[0])), str(key[1]))
-    return _workspace(request.parent), after, page_size(request.page_size, default=PAGE_SIZE)
-
-
-def _query(request: Listing | pb.ListEnvironmentsRequest) -> dict[str, object]:
-    return {"list": type(request).__name__, "parent": request.parent}
-
-
-def _token(request: Listing, last: datetime, name: str) -> str:
-    return page_token([last.isoformat(), name], _query(request))

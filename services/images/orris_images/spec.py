@@ -4,27 +4,31 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from orris.errors import InvalidArgument
-from orris_images import conda_names, pep508
+from orris_images import conda_names, container, pep508
+from orris_images.container import Dockerfile
 from orris_images.python_request import PythonRequest
+from orris_images.quoting import quoted
+from orris_kit.conda_package import CondaPackage, is_channel
 
 FORMAT = "orris-spec/1"
 PACKAGES_LIMIT = 1000
 VARIABLES_LIMIT = 200
 VARIABLE_SIZE_LIMIT = 32 * 1024
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_CHANNEL = re.compile(r"(?:https://)?[A-Za-z0-9][A-Za-z0-9._/-]{0,254}")
 
 
 @dataclass(frozen=True)
 class Base:
-    """The image an overlay adds to: its Python, and its packages as `name==version`, which stay as they are."""
+    """The image an overlay adds to: its Python, its packages as `name==version`, and those of conda, all of which stay
+    as they are."""
 
     python: str
     packages: tuple[str, ...]
     interpreter: str | None = None
+    conda_packages: tuple[CondaPackage, ...] = ()
 
     def __post_init__(self) -> None:
         for package in self.packages:
@@ -40,7 +44,8 @@ class Spec:
     `python` is a version as conda writes it ("3.6.2", "3.10", ">=3.8"), `packages` are PEP 508 requirements without
     addresses, `conda_packages` are conda's match specs. `interpreter` names a Python whose packages somebody else
     looks after: nothing is installed then. `environment_variables` are set when it runs; they do not change what is
-    installed, so not the digest. `strict` refuses another minor Python than the one asked for.
+    installed, so not the digest. `strict` refuses another minor Python than the one asked for. `base_image` is the
+    container image that everything is put on; with a `dockerfile` its image is all there is.
 
     Raises InvalidArgument naming the field.
     """
@@ -55,6 +60,8 @@ class Spec:
     environment_variables: tuple[tuple[str, str], ...] = ()
     strict: bool = False
     base: Base | None = None
+    base_image: str | None = None
+    dockerfile: Dockerfile | None = None
 
     def __post_init__(self) -> None:
         if self.python is not None:
@@ -68,7 +75,10 @@ class Spec:
         if self.index_url is not None:
             _set(self, "index_url", pep508.index_url(self.index_url, "index_url"))
         _set(self, "environment_variables", _variables(self.environment_variables))
+        if self.base_image is not None:
+            _set(self, "base_image", container.base_image(self.base_image))
         self._check_interpreter()
+        self._check_dockerfile()
 
     def _check_interpreter(self) -> None:
         if self.interpreter is None:
@@ -76,14 +86,34 @@ class Spec:
         if self.packages or self.conda_packages or self.base:
             message = "nothing is installed into a user-managed interpreter: leave the packages out, or the interpreter"
             raise InvalidArgument(message, field="interpreter")
-        if not self.interpreter.strip() or "\0" in self.interpreter or len(self.interpreter) > 4096:
-            raise InvalidArgument("interpreter must be the path of a Python", field="interpreter")
+        container.check_path(self.interpreter, "interpreter")
+
+    def _check_dockerfile(self) -> None:
+        if self.dockerfile is None:
+            return
+        if self.base_image is not None:
+            raise InvalidArgument("the Dockerfile's FROM names its base: leave base_image out", field="base_image")
+        if self.packages or self.conda_packages or self.base or self.interpreter or self.python:
+            message = "nothing is installed into a Dockerfile's image: let the Dockerfile install what is needed"
+            raise InvalidArgument(message, field="dockerfile")
+
+    @property
+    def asks_python(self) -> bool:
+        """Tell whether a Python is chosen for it among those that there are."""
+        return self.interpreter is None and self.base is None and self.base_image is None and self.dockerfile is None
 
     def canonical(self) -> tuple[object, ...]:
         """Return what identifies the environment: everything but its variables, in a fixed order."""
         base = None if self.base is None else (self.base.python, self.base.packages, self.base.interpreter)
         asked = (self.python, self.strict, self.packages, self.conda_packages, self.channels)
-        return (FORMAT, *asked, self.index_url, self.extra_index_urls, self.interpreter, base)
+        identity = (FORMAT, *asked, self.index_url, self.extra_index_urls, self.interpreter, base)
+        # What few specs have is left out where it is absent: the digests of all others stay what they were.
+        later = {
+            "base_image": self.base_image,
+            "dockerfile": self.dockerfile and astuple(self.dockerfile),
+            "conda_base": self.base and [astuple(each) for each in self.base.conda_packages],
+        }
+        return (*identity, *((name, value) for name, value in later.items() if value))
 
     @property
     def digest(self) -> str:
@@ -113,8 +143,8 @@ def _canonical(packages: Iterable[str], name: str) -> tuple[str, ...]:
 
 
 def _channel(channel: str) -> str:
-    if not _CHANNEL.fullmatch(channel.strip()):
-        raise InvalidArgument(f"{channel[:100]!r} is not a conda channel", field="channels")
+    if not is_channel(channel.strip()):
+        raise InvalidArgument(f"{quoted(channel)} is not a conda channel", field="channels")
     return channel.strip()
 
 

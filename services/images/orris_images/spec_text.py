@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from orris_images.container import Dockerfile
 from orris_images.spec import Base, Spec, variables
+from orris_kit.conda_package import CondaPackage
 
 
 def dump(spec: Spec) -> str:
@@ -20,7 +22,11 @@ def load(text: str) -> Spec:
     content: dict[str, Any] = _with_tuples(json.loads(text))
     content["environment_variables"] = variables(content["environment_variables"])
     if content["base"] is not None:
-        content["base"] = Base(**_with_tuples(content["base"]))
+        base = _with_tuples(content["base"])
+        base["conda_packages"] = tuple(CondaPackage(**each) for each in base.get("conda_packages", ()))
+        content["base"] = Base(**base)
+    if content.get("dockerfile") is not None:
+        content["dockerfile"] = Dockerfile(**content["dockerfile"])
     return Spec(**content)
 
 

@@ -33,6 +33,7 @@ class Settings(ServiceSettings):
     models_address: Listen = Field(default=HERE, validation_alias="ORRIS_MODELS_ADDRESS")
     runs_address: Listen = Field(default=HERE, validation_alias="ORRIS_RUNS_ADDRESS")
     artifacts_address: Listen = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
+    images_address: Listen = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
 
     @property
     def database_url(self) -> str:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from orris.errors import AlreadyExists, InvalidArgument, NotFound
-from orris.names import EndpointName, ModelVersionName, check_id
+from orris.errors import AlreadyExists, NotFound
+from orris.names import EndpointName, check_id
+from orris_inference.checks import check_wish
 from orris_inference.deployments import Deployments
 from orris_inference.endpoint_log import EndpointLog
 from orris_inference.model import Endpoint, State, Wish
+from orris_inference.rows import content_columns, endpoint_of
 from orris_inference.schema import deployments, endpoints, log_pieces, requests
 from orris_kit.database import read, take_turn, write
-from orris_kit.text import check_text, is_text
 
 KEY_BYTES = 24
-TAGS = 100
-TEXT = 4096
 
 
 class Endpoints:
@@ -46,16 +45,7 @@ class Endpoints:
     def check(self, workspace: str, endpoint_id: str, wish: Wish) -> None:
         """Raise InvalidArgument for what cannot be deployed."""
         check_id("endpoint", endpoint_id, field="endpoint_id")
-        version = ModelVersionName.parse(wish.model_version, field="endpoint.model_version")
-        if version.workspace != workspace:
-            message = f"endpoint.model_version: {wish.model_version!r} is of another workspace than the endpoint"
-            raise InvalidArgument(message, field="endpoint.model_version")
-        tags = wish.tags or {}
-        fit = all(key and is_text(key, 255) and is_text(value, TEXT) for key, value in tags.items())
-        if len(tags) > TAGS or not fit:
-            message = f"endpoint.tags: at most {TAGS}, keys of 1 to 255 characters, values of up to {TEXT}, no NULs"
-            raise InvalidArgument(message, field="endpoint.tags")
-        check_text("endpoint.description", wish.description, TEXT)
+        check_wish(workspace, wish)
 
     def made_by(
         self, workspace: str, endpoint_id: str, wish: Wish, overwrite: bool, request_id: str
@@ -86,7 +76,7 @@ class Endpoints:
             endpoint = self._store(connection, workspace, endpoint_id, wish, by)
             superfluous = self.deployments.add(connection, endpoint, self._new_uid())
             requests.remember(connection, "CreateEndpoint", parent, request_id, payload, endpoint.name)
-            self.log.note(connection, endpoint.uid, f"Deploying {endpoint.model_version}.")
+            self.log.note(connection, endpoint.uid, f"Deploying {endpoint.label}.")
         self._notify(endpoint.id)
         return endpoint, superfluous
 
@@ -128,12 +118,12 @@ class Endpoints:
     def _store(self, connection: sa.Connection, workspace: str, endpoint_id: str, wish: Wish, by: str) -> Endpoint:
         now = self._clock()
         changed: dict[str, Any] = {
-            "model_version": wish.model_version,
+            **content_columns(wish),
             "state": State.TRANSITIONING.value,
             "error": "",
             "auth_enabled": wish.auth_enabled,
             "description": wish.description,
-            "tags": wish.tags or {},
+            "tags": wish.tags,
             "update_time": now,
         }
         this = endpoints.c.id == endpoint_id
@@ -162,12 +152,6 @@ class Endpoints:
 def new_key() -> str:
     """Return a new key of 32 characters."""
     return secrets.token_urlsafe(KEY_BYTES)
-
-
-def endpoint_of(row: Any) -> Endpoint:
-    """Return the endpoint in a row."""
-    values: Mapping[str, Any] = row._mapping
-    return Endpoint(**{**values, "state": State(values["state"]), "methods": tuple(values["methods"])})
 
 
 def _find(connection: sa.Connection, workspace: str, endpoint_id: str) -> Endpoint:

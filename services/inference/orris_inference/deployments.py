@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris.names import EndpointName
 from orris_inference.endpoint_log import EndpointLog
 from orris_inference.model import Deployment, Endpoint, Phase, State
+from orris_inference.rows import content_columns, deployment_of
 from orris_inference.schema import deployments, endpoints
 from orris_kit.database import read, take_turn, write
 from orris_kit.text import readable
@@ -43,7 +45,7 @@ class Deployments:
                 endpoint_uid=endpoint.uid,
                 workspace=endpoint.workspace,
                 generation=endpoint.generation,
-                model_version=endpoint.model_version,
+                **content_columns(endpoint),
                 phase=Phase.WANTED.value,
                 attempt=0,
                 secret="",
@@ -63,20 +65,22 @@ class Deployments:
     def all(self) -> list[Deployment]:
         """Return all deployments, those of an endpoint from old to new."""
         with read(self._engine) as connection:
-            return [_of(row) for row in connection.execute(sa.select(deployments).order_by(_table.generation))]
+            return [
+                deployment_of(row) for row in connection.execute(sa.select(deployments).order_by(_table.generation))
+            ]
 
     def get(self, uid: str) -> Deployment | None:
         """Return a deployment; None when it is gone."""
         with read(self._engine) as connection:
             row = connection.execute(sa.select(deployments).where(_table.uid == uid)).one_or_none()
-            return None if row is None else _of(row)
+            return None if row is None else deployment_of(row)
 
     def of_endpoint(self, endpoint: Endpoint) -> Deployment | None:
         """Return an endpoint's newest deployment."""
         query = sa.select(deployments).where(_table.endpoint_uid == endpoint.uid)
         with read(self._engine) as connection:
             row = connection.execute(query.order_by(_table.generation.desc()).limit(1)).one_or_none()
-            return None if row is None else _of(row)
+            return None if row is None else deployment_of(row)
 
     def restart(self) -> None:
         """Say of every endpoint that answered before this start that it is being brought up again."""
@@ -105,7 +109,7 @@ class Deployments:
             values = {"backend": backend, "methods": list(methods), "replica": deployment.replica}
             self._set_state(connection, deployment, State.HEALTHY, "", values)
             how = "as ONNX" if backend == "onnx" else f"by the replica {deployment.replica}"
-            self._log.note(connection, deployment.endpoint_uid, f"{deployment.model_version} answers, {how}.")
+            self._log.note(connection, deployment.endpoint_uid, f"{deployment.label} answers, {how}.")
         self._notify(deployment.endpoint)
         return retired
 
@@ -119,7 +123,7 @@ class Deployments:
                 connection.execute(deployments.update().where(_table.uid == uid).values(phase=Phase.FAILED.value))
             error = readable(error, ERROR_CHARACTERS)
             self._set_state(connection, deployment, state, error)
-            sentence = f"{deployment.model_version} is {state}: {error}"
+            sentence = f"{deployment.label} is {state}: {error}"
             self._log.note(connection, deployment.endpoint_uid, sentence)
         self._notify(deployment.endpoint)
 
@@ -153,10 +157,12 @@ class Deployments:
 
     def uses(self, endpoint_name: str, model_version: str, without: str = "") -> bool:
         """Tell whether an endpoint of this name needs the model, by another deployment than `without`."""
-        which = (_table.model_version == model_version) & (_table.phase != Phase.RETIRED.value)
+        endpoint = EndpointName.parse(endpoint_name).endpoint
+        which = (_table.endpoint == endpoint) & (_table.phase != Phase.RETIRED.value)
         query = sa.select(deployments).where(which & (_table.uid != without))
         with read(self._engine) as connection:
-            return any(_of(row).endpoint_name == endpoint_name for row in connection.execute(query))
+            others = [deployment_of(row) for row in connection.execute(query)]
+        return any(each.endpoint_name == endpoint_name and model_version in each.models for each in others)
 
     def _set_state(
         self,
@@ -187,9 +193,4 @@ def _take(connection: sa.Connection, uid: str) -> Deployment | None:
 
 def _find(connection: sa.Connection, uid: str) -> Deployment | None:
     row = connection.execute(sa.select(deployments).where(_table.uid == uid)).one_or_none()
-    return None if row is None else _of(row)
-
-
-def _of(row: Any) -> Deployment:
-    values: Mapping[str, Any] = row._mapping
-    return Deployment(**{**values, "phase": Phase(values["phase"])})
+    return None if row is None else deployment_of(row)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orris.errors import Conflict, DeadlineExceeded, Internal, NotFound, OrrisError, Retryable
 from orris_inference.deployments import Deployments
 from orris_inference.graphs import Graphs
 from orris_inference.model import Deployment, State
-from orris_inference.outside.models import Models, ModelVersion
+from orris_inference.outside.models import ModelVersion
 from orris_inference.outside.runs import Replica, Stage
 from orris_inference.replicas import Replicas
 from orris_inference.routes import Routes
+from orris_inference.served import Served, ServedModel
+from orris_inference.served_script import Scripts, ServedScript
 from orris_kit.blocking import run_blocking
 from orris_kit.database import DatabaseUnavailable
 from orris_kit.logging import get_logger
 
 if TYPE_CHECKING:
-    from orris_inference.backends.port import Backend
+    from orris_inference.backends.port import Answering
 
 ORDER_SECONDS = 10.0
 
@@ -49,7 +51,7 @@ class Tools:
     """What all keepers share. `retired` is told of the deployments that one which answers has replaced."""
 
     deployments: Deployments
-    models: Models
+    scripts: Scripts
     graphs: Graphs
     replicas: Replicas
     routes: Routes
@@ -64,7 +66,7 @@ class Keeper:
         self._tools = tools
         self._deployment = deployment
         self._has_answered = has_answered
-        self._backend: Backend | None = None
+        self._backend: Answering | None = None
         self._failures = 0
 
     async def keep(self) -> None:
@@ -78,10 +80,10 @@ class Keeper:
 
     async def _keep(self) -> None:
         try:
-            version = await self._tools.models.examined(self._deployment.model_version, self._note_later)
-            if version.graph is not None and await self._serve_graph(version):
-                return
-            await self._keep_replica(version)
+            if self._deployment.code is not None:
+                await self._keep_script()
+            else:
+                await self._keep_model()
         except NotFound as error:
             await self._set_state(State.FAILED, error.message)
         except DatabaseUnavailable:
@@ -94,6 +96,26 @@ class Keeper:
         """Let calls in progress end. The replica is somebody else's business."""
         if self._backend is not None:
             await self._backend.close()
+
+    async def _keep_script(self) -> None:
+        served = ServedScript(self._tools.scripts, self._deployment, self._note)
+        while True:
+            try:
+                await _to_its_end(self._tools.scripts.keep(self._deployment))
+                return await self._keep_replica(served)
+            except (Retryable, DeadlineExceeded, Internal) as error:
+                await self._pause(error.message)
+            except OrrisError as error:
+                return await self._set_state(State.FAILED, error.message)
+
+    async def _keep_model(self) -> None:
+        mine, scripts = self._deployment, self._tools.scripts
+        version = await scripts.models.examined(mine.model_version, self._note_later)
+        if version.graph is not None and await self._serve_graph(version):
+            return
+        if mine.attempt == 0 and version.examination:
+            await self._note(f"The original model is served: {version.examination}")
+        await self._keep_replica(ServedModel(scripts.artifacts, mine, version))
 
     async def _serve_graph(self, version: ModelVersion) -> bool:
         """Serve the graph; False where the original must do it."""
@@ -110,13 +132,11 @@ class Keeper:
                 await self._note(f"The ONNX graph is not served: {error.message}; the original is.")
                 return False
 
-    async def _keep_replica(self, version: ModelVersion) -> None:
-        if self._deployment.attempt == 0 and version.examination:
-            await self._note(f"The original model is served: {version.examination}")
+    async def _keep_replica(self, served: Served) -> None:
         while True:
             begin = time.monotonic()
             try:
-                ended = await self._life(version)
+                ended = await self._life(served)
             except Conflict:
                 await self._next_attempt()
                 await asyncio.sleep(self._tools.patience.first_pause)
@@ -134,18 +154,13 @@ class Keeper:
             await self._pause(_explain(ended), unhealthy=self._has_answered)
             await self._next_attempt()
 
-    async def _life(self, version: ModelVersion) -> Replica:
+    async def _life(self, served: Served) -> Replica:
         """Bring up a replica, or adopt the one that is there, and serve by it until it ends; return how it did."""
         tools = self._tools
         if self._deployment.attempt == 0:
             await self._next_attempt()
         if not self._deployment.replica:
-            ordering = asyncio.ensure_future(self._order(version))
-            try:
-                await asyncio.shield(ordering)
-            except asyncio.CancelledError:
-                await asyncio.wait((ordering,), timeout=ORDER_SECONDS)  # else its run would be nobody's
-                raise
+            await _to_its_end(self._order(served))  # else its run would be nobody's
             await self._reload()
         run = self._deployment.replica
         copying = asyncio.create_task(self._copy_log(run))
@@ -153,14 +168,14 @@ class Keeper:
             following = tools.replicas.follow(run, tools.patience.place, self._unschedulable)
             async with aclosing(following) as changes, asyncio.timeout(None) as limit:
                 async for replica in changes:
-                    await self._take(replica, version)
+                    await self._take(replica, served)
                     limit.reschedule(self._load_until(replica, limit.when()))
             await asyncio.wait((copying,), timeout=5)  # its last lines belong to the endpoint's log, and to the error
             return replica
         except TimeoutError:
             if not limit.expired():
                 raise
-            reason = f"the model was not loaded within {tools.patience.load:g} s"
+            reason = f"it was not loaded within {tools.patience.load:g} s"
             await tools.replicas.runs.cancel(run, reason)
             return Replica(run, Stage.ENDED, reason=reason, users_fault=True)
         finally:
@@ -173,28 +188,27 @@ class Keeper:
             return None
         return known or asyncio.get_running_loop().time() + self._tools.patience.load
 
-    async def _order(self, version: ModelVersion) -> None:
-        run = await self._tools.replicas.start(self._deployment, version)
+    async def _order(self, served: Served) -> None:
+        run = await self._tools.replicas.start(self._deployment, served)
         await run_blocking(self._tools.deployments.set_replica, self._deployment.uid, run)
         await self._note(f"Replica {run} was ordered.")
 
-    async def _take(self, replica: Replica, version: ModelVersion) -> None:
+    async def _take(self, replica: Replica, served: Served) -> None:
         """Follow a change of the replica."""
         if replica.stage is Stage.RUNNING and replica.address:
             if self._backend is None:
-                self._backend = await self._tools.replicas.meet(replica.address, self._deployment, version)
+                self._backend = await self._tools.replicas.meet(replica.address, self._deployment, served)
             await self._ready(self._backend)
         elif replica.stage is Stage.LOST and self._backend is not None:
             await self._set_state(State.UNHEALTHY, replica.reason)
 
-    async def _ready(self, backend: Backend) -> None:
+    async def _ready(self, backend: Answering) -> None:
         """Let it answer, then say so; what it replaces is taken down after that."""
         tools, mine = self._tools, self._deployment
         version = mine.model_version.rpartition("/")[2]
         self._backend = backend
         tools.routes.serve(mine.endpoint, mine.endpoint_uid, mine.generation, version, backend)
-        methods = backend.signature.methods
-        retired = await run_blocking(tools.deployments.ready, mine.uid, backend.kind.value, methods)
+        retired = await run_blocking(tools.deployments.ready, mine.uid, backend.kind.value, backend.methods)
         self._has_answered = True
         if retired:
             tools.retired(retired)
@@ -258,6 +272,16 @@ class Keeper:
 
     def _note_later(self, sentence: str) -> None:
         self._noting = asyncio.ensure_future(self._note(sentence))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what must not be left half done by whoever is canceled."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,), timeout=ORDER_SECONDS)
+        raise
 
 
 def _explain(ended: Replica) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from orris.errors import NotFound, OrrisError
@@ -12,10 +13,10 @@ from orris_inference.core import Endpoints
 from orris_inference.graphs import Graphs
 from orris_inference.keeper import Keeper, Patience, Tools
 from orris_inference.model import Deployment, Endpoint, Phase
-from orris_inference.outside.models import Models
 from orris_inference.outside.runs import Runs
 from orris_inference.replicas import Replicas
 from orris_inference.routes import Routes
+from orris_inference.served_script import Scripts
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 
@@ -30,18 +31,19 @@ class Keepers:
     def __init__(
         self,
         endpoints: Endpoints,
-        models: Models,
+        scripts: Scripts,
         graphs: Graphs,
         replicas: Replicas,
         routes: Routes,
         patience: Patience | None = None,
     ) -> None:
         self._endpoints = endpoints
-        self._models = models
+        self._models = scripts.models
+        self._scripts = scripts
         self._runs: Runs = replicas.runs
         self._routes = routes
         deployments = endpoints.deployments
-        self._tools = Tools(deployments, models, graphs, replicas, routes, self._retire_all, patience or Patience())
+        self._tools = Tools(deployments, scripts, graphs, replicas, routes, self._retire_all, patience or Patience())
         self._keepers: dict[str, tuple[Keeper, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         # Who uses which model is told to `models` in the order in which it is recorded here.
@@ -84,15 +86,14 @@ class Keepers:
         """Take over an endpoint's keys."""
         self._routes.set(endpoint)
 
-    async def release(self, endpoint_name: str, model_version: str, without: str = "") -> None:
-        """Tell `models` that an endpoint does not use a version any more, unless another deployment of it does."""
+    async def release(self, endpoint_name: str, model_versions: Iterable[str], without: str = "") -> None:
+        """Tell `models` that an endpoint does not use versions any more, unless another deployment of it does."""
         async with self.uses:
             uses = self._endpoints.deployments.uses
-            if not await run_blocking(uses, endpoint_name, model_version, without):
-                try:
-                    await self._models.set_use(model_version, endpoint_name, in_use=False)
-                except NotFound:
-                    return
+            for version in model_versions:
+                if not await run_blocking(uses, endpoint_name, version, without):
+                    with contextlib.suppress(NotFound):
+                        await self._models.set_use(version, endpoint_name, in_use=False)
 
     def _keep(self, deployment: Deployment) -> None:
         keeper = Keeper(self._tools, deployment, has_answered=deployment.phase is Phase.SERVING)
@@ -116,7 +117,8 @@ class Keepers:
                     return
                 if deployment.replica:
                     await self._runs.cancel(deployment.replica, f"{deployment.endpoint_name} needs it no longer")
-                await self.release(deployment.endpoint_name, deployment.model_version, uid)
+                await self._scripts.let_go(deployment)
+                await self.release(deployment.endpoint_name, deployment.models, uid)
                 await run_blocking(self._endpoints.deployments.forget, uid)
                 return
             except OrrisError as error:

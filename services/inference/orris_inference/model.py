@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,25 +28,76 @@ class Phase(StrEnum):
     RETIRED = "retired"
 
 
+class Isolation(StrEnum):
+    """What separates a replica from its machine; AGENTS: what its agent does by default."""
+
+    AGENTS = ""
+    PROCESS = "process"
+    CONTAINER = "container"
+
+
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a deployer asks for. `auth_enabled`: None means that a key is needed."""
+class Code:
+    """A user's scoring script: the tree that it is in, its path there, the environment it runs in (may be empty)."""
+
+    snapshot: str
+    entry_script: str
+    environment: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits of a replica; 0 means none."""
+
+    cpus: float = 0.0
+    memory_bytes: int = 0
+    pids: int = 0
+    gpus: int = 0
+    shared_memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What answers: a model, or a script with its models.
+
+    model_version: the only model, empty where a script has several, or none. model_versions: all that a script has.
+    """
 
     model_version: str
+    code: Code | None = None
+    model_versions: tuple[str, ...] = ()
+    resources: Resources | None = None
+    isolation: Isolation = Isolation.AGENTS
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All models."""
+        return self.model_versions or ((self.model_version,) if self.model_version else ())
+
+    @property
+    def label(self) -> str:
+        """What it is, for people."""
+        return self.model_version if self.code is None else self.code.entry_script
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish(Content):
+    """What a deployer asks for. `auth_enabled`: None means that a key is needed."""
+
     auth_enabled: bool | None = None
     description: str = ""
-    tags: dict[str, str] | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(Content):
     """An endpoint as it is stored."""
 
     id: str
     uid: str
     workspace: str
     generation: int
-    model_version: str
     state: State
     error: str
     backend: str
@@ -67,16 +118,15 @@ class Endpoint:
         return str(EndpointName(self.workspace, self.id))
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """One model version under an endpoint, with the replica that serves it, if any."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment(Content):
+    """What answers, or is to, under an endpoint, with the replica that does it, if any."""
 
     uid: str
     endpoint: str
     endpoint_uid: str
     workspace: str
     generation: int
-    model_version: str
     phase: Phase
     attempt: int
     secret: str
@@ -87,3 +137,16 @@ class Deployment:
     def endpoint_name(self) -> str:
         """The resource name of its endpoint."""
         return str(EndpointName(self.workspace, self.endpoint))
+
+    @property
+    def name(self) -> str:
+        """The resource name under which it keeps what it needs."""
+        return f"{self.endpoint_name}/deployments/{self.uid}"
+
+
+def normal(wish: Wish) -> Wish:
+    """Return the same wish with each model named once, and its only model as `model_version`."""
+    if wish.code is None:
+        return wish
+    models = tuple(dict.fromkeys((*filter(None, (wish.model_version,)), *wish.model_versions)))
+    return replace(wish, model_version=models[0] if len(models) == 1 else "", model_versions=models)

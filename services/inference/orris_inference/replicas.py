@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 from orris.errors import Conflict, DeadlineExceeded, FailedPrecondition, InvalidArgument, OrrisError, Unavailable
 from orris_inference.model import Deployment
-from orris_inference.outside.artifacts import Artifacts
-from orris_inference.outside.models import ModelVersion
 from orris_inference.outside.runs import Order, Replica, Runs, Stage
-from orris_inference.shipping import worker_files
+from orris_inference.served import Served
 from orris_kit.address import Address
-from orris_kit.blocking import run_blocking
 
 if TYPE_CHECKING:
-    from orris_inference.backends.replica import ReplicaBackend
+    from orris_inference.backends.port import Remote
 
 EXPERIMENT = "endpoints"
 SECRET = "ORRIS_REPLICA_SECRET"  # noqa: S105 - the variable's name
@@ -28,40 +25,27 @@ MEET_SECONDS = 0.25
 class Replicas:
     """Brings up replicas in `pool` (empty: the default one)."""
 
-    def __init__(self, artifacts: Artifacts, runs: Runs, pool: str) -> None:
+    def __init__(self, runs: Runs, pool: str) -> None:
         self.runs = runs
-        self._artifacts = artifacts
         self._pool = pool
 
-    async def start(self, deployment: Deployment, version: ModelVersion) -> str:
+    async def start(self, deployment: Deployment, served: Served) -> str:
         """Order the replica of the deployment's present attempt; return its run. A retry returns the same run.
 
-        Raises FailedPrecondition for a model without an environment; Conflict where the attempt was ordered otherwise.
+        Raises FailedPrecondition for what cannot be run; Conflict where the attempt was ordered otherwise.
         """
-        if not version.image:
-            message = (
-                "it is not known in which environment the model was made: register it from a run, or with an image"
-            )
-            raise FailedPrecondition(message, reason="NO_IMAGE")
-        folders = {"model": version.tree}
-        arguments = ["--model", f"model/{version.file}" if version.file else "model"]
-        if version.snapshot:
-            folders["source"] = version.snapshot
-            arguments += ["--source", "source", *(("--script", version.script) if version.script else ())]
-        files = await run_blocking(worker_files)
-        snapshot = await self._artifacts.compose(deployment.workspace, folders, files)
+        program = await served.program()
         order = Order(
             workspace=deployment.workspace,
-            experiment=version.experiment or f"workspaces/{deployment.workspace}/experiments/{EXPERIMENT}",
-            image=version.image,
-            snapshot=snapshot,
-            arguments=tuple(arguments),
-            variables={},
+            experiment=program.experiment or f"workspaces/{deployment.workspace}/experiments/{EXPERIMENT}",
+            program=program,
             secrets={SECRET: deployment.secret},
             label=f"{deployment.endpoint} (replica)",
             properties={"endpoint": deployment.endpoint_name, "model_version": deployment.model_version},
             request_id=f"{deployment.uid}-{deployment.attempt}",
             pool=self._pool,
+            resources=deployment.resources,
+            isolation=deployment.isolation,
         )
         try:
             return await self.runs.start(order)
@@ -97,20 +81,18 @@ class Replicas:
                 with suppress(asyncio.CancelledError, StopAsyncIteration):
                     await following
 
-    async def meet(self, address: str, deployment: Deployment, version: ModelVersion) -> ReplicaBackend:
-        """Return the backend of a replica that has announced its address.
+    async def meet(self, address: str, deployment: Deployment, served: Served) -> Remote:
+        """Return what speaks to a replica that has announced its address.
 
         Raises FailedPrecondition when it serves nothing, or does not answer where it says.
         """
         where = Address.parse(address, field="run.address")
         if where.port is None:
             raise FailedPrecondition(f"the replica announced {address[:100]!r}, which is no host:port")
-        from orris_inference.backends.replica import ReplicaBackend
-
-        backend = ReplicaBackend(str(where), deployment.secret, version.signature)
+        backend = served.backend(str(where), deployment.secret)
         for attempt in range(MEET_ATTEMPTS):
             try:
-                await backend.meet(examined=version.signature is not None)
+                await backend.meet()
                 return backend
             except (Unavailable, DeadlineExceeded):
                 if attempt == MEET_ATTEMPTS - 1:

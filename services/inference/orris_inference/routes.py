@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orris.errors import NotFound, OrrisError, PermissionDenied, Unauthenticated, Unavailable
 from orris_inference.model import Endpoint
@@ -12,9 +12,10 @@ from orris_kit.auth import Role
 from orris_kit.guard import Authenticator
 
 if TYPE_CHECKING:
-    from orris_inference.backends.port import Backend
+    from orris_inference.backends.port import Answering, Backend, ScriptBackend
 
 RETRY_SECONDS = 1.0
+SCRIPT = "code"  # Kind.CODE; that module is not imported before there is a backend
 _NO_KEY = "a key is needed: send `Authorization: Bearer <key>`"
 
 
@@ -26,11 +27,26 @@ class Route:
     uid: str
     keys: tuple[bytes, ...]
     open: bool
-    backend: Backend | None = None
+    backend: Answering | None = None
     generation: int = 0
     version: str = ""
 
-    def ready(self) -> Backend:
+    def script(self) -> ScriptBackend | None:
+        """Return the scoring script that answers, None where a model does. Raises Unavailable while nothing does."""
+        answering = self.ready()
+        return cast("ScriptBackend", answering) if answering.kind == SCRIPT else None
+
+    def model(self) -> Backend:
+        """Return the model that answers. Raises Unavailable while nothing does, NotFound where a script does."""
+        answering = self.ready()
+        if answering.kind == SCRIPT:
+            message = (
+                "a scoring script answers this endpoint, which is no model of this protocol: POST to its scoring_uri"
+            )
+            raise NotFound(message, reason="NO_V2_MODEL")
+        return cast("Backend", answering)
+
+    def ready(self) -> Answering:
         """Return what answers. Raises Unavailable while nothing does."""
         if self.backend is None:
             message = "the endpoint does not answer at present; its state and log say why"
@@ -59,16 +75,16 @@ class Routes:
         known = self._routes.get(endpoint.id)
         fresh = Route(endpoint.workspace, endpoint.uid, keys, endpoint.auth_enabled is False)
         if known is not None and known.uid == endpoint.uid:
-            fresh.backend, fresh.generation, fresh.version = known.backend, known.generation, known.version
+            fresh.backend, fresh.generation, fresh.version = (known.backend, known.generation, known.version)
         self._routes[endpoint.id] = fresh
         return fresh
 
-    def serve(self, endpoint_id: str, uid: str, generation: int, version: str, backend: Backend | None) -> None:
+    def serve(self, endpoint_id: str, uid: str, generation: int, version: str, backend: Answering | None) -> None:
         """Let `backend` answer from now on (None: nothing), unless a newer deployment does already."""
         route = self._routes.get(endpoint_id)
         if route is not None and route.uid == uid and generation >= route.generation:
             if backend is not None:
-                route.backend, route.generation, route.version = backend, generation, version
+                route.backend, route.generation, route.version = (backend, generation, version)
             elif generation == route.generation:
                 route.backend = None
 

@@ -31,6 +31,10 @@ endpoints = sa.Table(
     sa.Column("created_by", Text(400), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("update_time", UtcDateTime, nullable=False),
+    sa.Column("model_versions", JSON, nullable=False),
+    sa.Column("code", JSON, nullable=False),
+    sa.Column("resources", JSON, nullable=False),
+    sa.Column("isolation", Text(10), nullable=False),
 )
 
 # A deployment outlives its endpoint until its replica is ended and its model released.
@@ -49,6 +53,10 @@ deployments = sa.Table(
     sa.Column("secret", Text(64), nullable=False),
     sa.Column("replica", Text(400), nullable=False),
     sa.Column("log_offset", sa.BigInteger, nullable=False),
+    sa.Column("model_versions", JSON, nullable=False),
+    sa.Column("code", JSON, nullable=False),
+    sa.Column("resources", JSON, nullable=False),
+    sa.Column("isolation", Text(10), nullable=False),
 )
 
 log_pieces = sa.Table(

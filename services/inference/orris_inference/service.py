@@ -17,10 +17,11 @@ from orris_inference.core import Endpoints
 from orris_inference.graphs import Graphs
 from orris_inference.keeper import Patience
 from orris_inference.keepers import Keepers
-from orris_inference.outside import artifacts, models, runs
+from orris_inference.outside import artifacts, images, models, runs
 from orris_inference.replicas import Replicas
 from orris_inference.routes import Routes
 from orris_inference.schema import metadata
+from orris_inference.served_script import Scripts
 from orris_inference.servicer import EndpointServicer
 from orris_inference.v2_servicer import InferenceServicer
 from orris_inference.web.listener import listen, serving
@@ -51,13 +52,14 @@ async def open_service(
     registry = models.Models(await channel(settings.models_address, models.SERVICE))
     store = artifacts.Artifacts(await channel(settings.artifacts_address, artifacts.SERVICE))
     agents = runs.Runs(await channel(settings.runs_address, runs.SERVICE))
-    replicas = Replicas(store, agents, settings.pool)
+    scripts = Scripts(store, images.Images(await channel(settings.images_address, images.SERVICE)), registry)
+    replicas = Replicas(agents, settings.pool)
     patience = patience or Patience(load=settings.load_time_limit)
-    keepers = Keepers(core, registry, Graphs(store, settings.onnx_threads), replicas, routes, patience)
+    keepers = Keepers(core, scripts, Graphs(store, settings.onnx_threads), replicas, routes, patience)
     stack.push_async_callback(keepers.stop)
     await keepers.start()
     return [
-        (add_EndpointServiceServicer_to_server, EndpointServicer(core, keepers, registry, changes, base_url)),
+        (add_EndpointServiceServicer_to_server, EndpointServicer(core, keepers, scripts, changes, base_url)),
         (add_GRPCInferenceServiceServicer_to_server, InferenceServicer(routes)),
     ]
 

@@ -11,8 +11,8 @@ from orris.inference.v1.inference_service_pb2_grpc import EndpointServiceService
 from orris.names import EndpointName, WorkspaceName
 from orris_inference.core import Endpoints
 from orris_inference.keepers import Keepers
-from orris_inference.model import State
-from orris_inference.outside.models import Models
+from orris_inference.model import State, Wish
+from orris_inference.served_script import Scripts
 from orris_inference.translation import endpoint_message, wish_of
 from orris_kit.access import allow
 from orris_kit.auth import Role
@@ -34,27 +34,28 @@ readers = allow(Role.USER, Role.SERVICE, Role.READER)
 class EndpointServicer(EndpointServiceServicer):
     """Endpoints over gRPC. `base_url`: what their URLs begin with."""
 
-    def __init__(self, core: Endpoints, keepers: Keepers, models: Models, changes: Changes, base_url: str) -> None:
+    def __init__(self, core: Endpoints, keepers: Keepers, scripts: Scripts, changes: Changes, base_url: str) -> None:
         self._core = core
         self._keepers = keepers
-        self._models = models
+        self._scripts = scripts
         self._changes = changes
         self._base_url = base_url
 
     @deployers
     async def CreateEndpoint(self, request: pb.CreateEndpointRequest, context: Any) -> pb.CreateEndpointResponse:
         workspace = WorkspaceName.parse(request.parent, field="parent").workspace
-        wish, what = wish_of(request.endpoint), (request.endpoint_id, request.overwrite, request.request_id)
+        wish, what = (wish_of(request.endpoint), (request.endpoint_id, request.overwrite, request.request_id))
         endpoint_id, overwrite, request_id = what
         self._core.check(workspace, endpoint_id, wish)
         made = await run_blocking(self._core.made_by, workspace, endpoint_id, wish, overwrite, request_id)
         if made is not None:
             return pb.CreateEndpointResponse(endpoint=endpoint_message(made, self._base_url))
-        await self._models.check_served(wish.model_version)
+        await self._check_outside(wish)
         name = str(EndpointName(workspace, endpoint_id))
         try:
             async with self._keepers.uses:
-                await self._models.set_use(wish.model_version, name, in_use=True)
+                for version in wish.models:
+                    await self._scripts.models.set_use(version, name, in_use=True)
                 endpoint, superfluous = await run_blocking(
                     self._core.create, workspace, endpoint_id, wish,
                     overwrite=overwrite, request_id=request_id, by=current_principal().subject,
@@ -62,7 +63,7 @@ class EndpointServicer(EndpointServiceServicer):
                 newest = await run_blocking(self._core.deployments.of_endpoint, endpoint)
                 self._keepers.deployed(endpoint, newest, superfluous)
         except Exception:
-            await self._keepers.release(name, wish.model_version)
+            await self._keepers.release(name, wish.models)
             raise
         return pb.CreateEndpointResponse(endpoint=endpoint_message(endpoint, self._base_url))
 
@@ -121,6 +122,15 @@ class EndpointServicer(EndpointServiceServicer):
             raise InvalidArgument("offset must not be negative", field="offset")
         async for response in until_draining(self._read_log(name, request.offset, request.follow)):
             yield response
+
+    async def _check_outside(self, wish: Wish) -> None:
+        """Raise NotFound, InvalidArgument for what the neighbours know that cannot be deployed."""
+        if wish.code is None:
+            await self._scripts.models.check_served(wish.model_version)
+            return
+        await self._scripts.check(wish.code)
+        for version in wish.models:
+            await self._scripts.models.get(version)
 
     async def _watch(self, name: EndpointName) -> AsyncIterator[pb.WatchEndpointResponse]:
         seen = None

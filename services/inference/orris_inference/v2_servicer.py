@@ -37,12 +37,14 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     @allow_anyone
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Any) -> pb.ModelReadyResponse:
         route = self._admit(request.name, context)
+        if route.backend is not None:
+            route.model()
         return pb.ModelReadyResponse(ready=route.backend is not None and request.version in ("", route.version))
 
     @allow_anyone
     async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Any) -> pb.ModelMetadataResponse:
         route = self._admit(request.name, context)
-        backend = route.ready()
+        backend = route.model()
         check_version(route, request.version)
         answer = pb.ModelMetadataResponse(name=request.name, versions=[route.version], platform=backend.platform)
         for specs, tensors in ((backend.inputs, answer.inputs), (backend.outputs, answer.outputs)):
@@ -55,7 +57,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Any) -> pb.ModelInferResponse:
         wire = self._wire or self._import_wire()
         route = self._admit(request.model_name, context)
-        backend = route.ready()
+        backend = route.model()
         if request.model_version:
             check_version(route, request.model_version)
         version = route.version

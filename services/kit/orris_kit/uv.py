@@ -10,6 +10,7 @@ from pathlib import Path
 import uv
 
 from orris_kit import process
+from orris_kit.caches import cache_folder
 from orris_kit.process import Finished, Log
 
 # What uv may see of a service's environment: how to reach an index, and where to keep its cache. Not what changes an
@@ -29,6 +30,8 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _UNREACHABLE = re.compile(
     r"Failed to fetch|error sending request|dns error|timed out|Connection refused", re.IGNORECASE
 )
+_REFUSED = re.compile(r"authentication credentials|401 Unauthorized|403 Forbidden")
+_HOST = re.compile(r"https?://(?:[^/\s@]+@)?([^/\s:)`]+)")
 REASON_LIMIT = 2000
 
 
@@ -38,18 +41,11 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     for theirs, ours in _FROM_PIP.items():
         if theirs in environ and ours not in passed and _IN_PLACE_OF.get(ours) not in passed:
             passed[ours] = environ[theirs]
-    passed.setdefault("UV_CACHE_DIR", str(_cache(environ)))
+    passed.setdefault("UV_CACHE_DIR", str(cache_folder(environ, "uv")))
     found = environ.get("PIP_FIND_LINKS", "")
     if found and "UV_FIND_LINKS" not in passed and all("://" in one or Path(one).is_dir() for one in found.split()):
         passed["UV_FIND_LINKS"] = ",".join(found.split())
     return passed
-
-
-def _cache(environ: Mapping[str, str]) -> Path:
-    """Return the cache that only Orris uses: a run that writes to a hard link of its environment reaches no other."""
-    caches = environ.get("XDG_CACHE_HOME", "")
-    home = Path(environ.get("HOME") or Path.home())
-    return (Path(caches) if os.path.isabs(caches) else home / ".cache") / "orris" / "uv"
 
 
 def run(
@@ -86,6 +82,12 @@ def _settings(seen: Mapping[str, str]) -> list[str]:
     return [*certificates, "--no-config"]
 
 
+def index_arguments(index_url: str | None, extra_index_urls: Sequence[str]) -> tuple[str, ...]:
+    """Return arguments that say where packages are: the index in place of PyPI, and those asked before it."""
+    first = ("--default-index", index_url) if index_url else ()
+    return (*first, *(part for url in extra_index_urls for part in ("--index", url)))
+
+
 def redact(text: str, environ: Mapping[str, str]) -> str:
     """Return `text` without the credentials of an index: those in addresses and those that a setting of uv holds."""
     for name, value in environ.items():
@@ -103,7 +105,18 @@ def reason(finished: Finished) -> str:
     text = (
         re.sub(r"\n[ ╰▶─]+", "\n", text).removeprefix("error: ").strip() or f"uv ended with code {finished.exit_code}"
     )
-    return text if len(text) <= REASON_LIMIT else text[:REASON_LIMIT].rsplit("\n", 1)[0] + "\n..."
+    text = text if len(text) <= REASON_LIMIT else text[:REASON_LIMIT].rsplit("\n", 1)[0] + "\n..."
+    return text + _way_in(lines)
+
+
+def _way_in(lines: Sequence[str]) -> str:
+    """Say what to do where an index did not let uv in, nothing where that is not it."""
+    refused = next((line for line in lines if _REFUSED.search(line)), None)
+    if refused is None:
+        return ""
+    hosts = _HOST.findall(refused) or _HOST.findall("\n".join(lines))
+    entry = f"`machine {hosts[0] if hosts else 'HOST'} login NAME password PASSWORD`"
+    return f"\nwhat opens the index belongs into the netrc file of the machine that builds: {entry} in ~/.netrc"
 
 
 def _without_build_output(lines: Sequence[str]) -> Sequence[str]:

@@ -5,27 +5,36 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from orris.errors import FailedPrecondition, InvalidArgument
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 from orris_kit.blocking import run_blocking
 from orris_models import report
 from orris_models.core import Models
+from orris_models.keeping import Keeping
 from orris_models.model import Conversion, Signature, State, Version
 from orris_models.ports import Artifacts, Images, Run, RunOrder, Runs
 from orris_models.program import PACKAGES, SCRIPT, compose
-from orris_models.registration import needed_trees
 
 REPORT = "outputs/report.json"
 GRAPH = "outputs/model.onnx"
 MAX_MESSAGE = 1000
+# What the artifacts say of what was collected. Of an ended conversion's outputs nothing is kept but what is used here.
+_GONE = frozenset({"TREE_NOT_FOUND", "BLOB_NOT_FOUND", "BLOBS_MISSING"})
 
 
 class Converter:
     """Converts versions by runs in their own environments."""
 
     def __init__(
-        self, models: Models, artifacts: Artifacts, images: Images, runs: Runs, time_limit_seconds: float
+        self,
+        models: Models,
+        keeping: Keeping,
+        artifacts: Artifacts,
+        images: Images,
+        runs: Runs,
+        time_limit_seconds: float,
     ) -> None:
         self._models = models
+        self._keeping = keeping
         self._artifacts = artifacts
         self._images = images
         self._runs = runs
@@ -39,21 +48,40 @@ class Converter:
         while True:
             running = version.conversion.state is State.RUNNING
             run = await self._runs.change_of(version.conversion.run, seen_running=running)
-            if run.finished:
-                break
-            version = await self._record(version, Conversion(State.RUNNING, "is being examined", run=run.name))
-        signature, conversion = await self._outcome(version, run)
-        await self._record(version, replace(conversion, run=run.name), signature)
+            if not run.finished:
+                version = await self._record(version, Conversion(State.RUNNING, "is being examined", run=run.name))
+            elif await self._conclude(version, run):
+                return
+            else:
+                run = await self._start(version)
+                version = await self._record(version, Conversion(State.PENDING, "waits for its run", run=run.name))
 
     async def give_up(self, version: Version, reason: str) -> None:
         """Record that a version could not be examined."""
         await self._record(version, failed(reason, version.conversion.run))
 
+    async def _conclude(self, version: Version, run: Run) -> bool:
+        """Record what a run found out; return False when its outputs are gone: nobody came for them for too long."""
+        try:
+            signature, conversion = await self._outcome(version, run)
+        except (NotFound, FailedPrecondition) as error:
+            if error.reason not in _GONE:
+                raise
+            return False
+        conversion = replace(conversion, run=run.name)
+        if conversion.onnx_tree:
+            async with self._keeping.with_graph(version, conversion.onnx_tree):
+                await self._record(version, conversion, signature)
+        else:
+            await self._record(version, conversion, signature)
+        return True
+
     async def _start(self, version: Version) -> Run:
+        """Create the run, or the one after the version's run."""
         image, no_onnx = await self._image(version)
         order = RunOrder(
             workspace=version.workspace,
-            request_id=_request_id(version, "run"),
+            request_id=_request_id(version, f"run {version.conversion.run}".strip()),
             image=image,
             snapshot=await compose(self._artifacts, version, no_onnx),
             script=SCRIPT,
@@ -87,14 +115,10 @@ class Converter:
         if GRAPH not in files:
             return signature, failed("its run left no graph", run.name)
         tree = await self._artifacts.create_tree(version.workspace, {"model.onnx": files[GRAPH]})
-        needed = needed_trees(version.content, tree)
-        await self._artifacts.set_reference(version.workspace, version.name, needed)
         return signature, replace(conversion, onnx_tree=tree)
 
     async def _record(self, version: Version, conversion: Conversion, signature: Signature | None = None) -> Version:
-        recorded = await run_blocking(self._models.set_conversion, version, conversion, signature)
-        if conversion.onnx_tree and not recorded and not await run_blocking(self._models.exists, version):
-            await self._artifacts.delete_reference(version.workspace, version.name)
+        await run_blocking(self._models.set_conversion, version, conversion, signature)
         return replace(version, conversion=conversion, signature=signature)
 
 

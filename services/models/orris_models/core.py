@@ -34,6 +34,14 @@ class Claim:
         return f"workspaces/{self.workspace}"
 
 
+@dataclass(frozen=True)
+class Needs:
+    """The trees and the images that somebody needs."""
+
+    trees: list[str]
+    images: list[str]
+
+
 class Models:
     """Versions in a database. `notify` is called with a version's name after each change of it."""
 
@@ -55,8 +63,7 @@ class Models:
             insert_new(connection, table, [{"workspace": workspace, "model": model, "last_number": 0}])
             statement = sa.update(table).where(key).values(last_number=table.c.last_number + 1)
             number = connection.execute(statement.returning(table.c.last_number)).scalar_one()
-            loose = schema.loose_references.insert()
-            connection.execute(loose.values(workspace=workspace, model=model, number=number))
+            _note(connection, workspace, model, int(number))
             return int(number)
 
     def commit(self, claim: Claim, number: int, draft: Draft) -> Version:
@@ -68,8 +75,7 @@ class Models:
                 return made
             connection.execute(schema.versions.insert().values(row_of(version)))
             _set_tags(connection, version, draft.tags)
-            loose = schema.loose_references
-            connection.execute(loose.delete().where(is_version(loose, claim.workspace, claim.model, number)))
+            _forget(connection, claim.workspace, claim.model, number)
             schema.requests.remember(connection, CREATE, claim.scope, claim.request_id, claim.payload, version.name)
         return version
 
@@ -128,8 +134,7 @@ class Models:
                 raise FailedPrecondition(message, reason="MODEL_IN_USE", metadata={"users": ",".join(users)})
             for table in (schema.versions, schema.tags):
                 connection.execute(table.delete().where(is_version(table, workspace, model, number)))
-            loose = schema.loose_references.insert()
-            connection.execute(loose.values(workspace=workspace, model=model, number=number))
+            _note(connection, workspace, model, number)
         self._notify(version.name)
         return version.name
 
@@ -153,14 +158,10 @@ class Models:
         with write(self._engine) as connection:
             values = examined_row(signature, conversion)
             changed = connection.execute(schema.versions.update().where(mine, unfinished).values(values)).rowcount
+            if changed and conversion.onnx_tree:
+                _forget(connection, version.workspace, version.model, version.number)
         self._notify(version.name)
         return changed == 1
-
-    def exists(self, version: Version) -> bool:
-        """Return whether a version has not been deleted."""
-        mine = is_version(schema.versions, version.workspace, version.model, version.number)
-        with read(self._engine) as connection:
-            return connection.execute(sa.select(schema.versions.c.number).where(mine)).first() is not None
 
     def unfinished(self) -> list[Version]:
         """Return the versions whose conversion is not in a final state."""
@@ -170,16 +171,37 @@ class Models:
             return load(connection, list(connection.execute(found)))
 
     def loose_references(self) -> list[tuple[str, str, int]]:
-        """Return (workspace, model, number) of what has, or may have, a reference without a version."""
+        """Return (workspace, model, number) of what may keep more at the artifacts than it needs."""
         with read(self._engine) as connection:
             found = connection.execute(sa.select(schema.loose_references))
             return [(row.workspace, row.model, row.number) for row in found]
 
-    def reference_dropped(self, workspace: str, model: str, number: int) -> None:
-        """Forget a loose reference: it is gone."""
-        loose = schema.loose_references
+    def loosen(self, workspace: str, model: str, number: int) -> bool:
+        """Note that a version may keep more than it needs; return False where there is none (any more)."""
+        mine = sa.select(schema.versions.c.number).where(is_version(schema.versions, workspace, model, number))
         with write(self._engine) as connection:
-            connection.execute(loose.delete().where(is_version(loose, workspace, model, number)))
+            if connection.execute(mine.with_for_update()).first() is None:
+                return False
+            _note(connection, workspace, model, number)
+        return True
+
+    def loosely_needed(self, workspace: str, model: str, number: int) -> Needs | None:
+        """Return what a noted version needs, nothing for one that is not there; None for what is not noted."""
+        loose = schema.loose_references
+        noted = sa.select(loose).where(is_version(loose, workspace, model, number))
+        with write(self._engine) as connection:
+            # Locked: whoever is about to commit the version comes to an end first.
+            if connection.execute(noted.with_for_update()).first() is None:
+                return None
+            found = sa.select(schema.versions).where(is_version(schema.versions, workspace, model, number))
+            versions = load(connection, list(connection.execute(found)))
+        needs = [needs_of(each.content, each.conversion.onnx_tree) for each in versions]
+        return needs[0] if needs else Needs([], [])
+
+    def settle(self, workspace: str, model: str, number: int) -> None:
+        """Forget what was noted: it is right."""
+        with write(self._engine) as connection:
+            _forget(connection, workspace, model, number)
 
     def _recall(self, connection: sa.Connection, claim: Claim) -> Version | None:
         name = schema.requests.recall(connection, CREATE, claim.scope, claim.request_id, claim.payload)
@@ -207,6 +229,22 @@ def first_conversion(draft: Draft, now: datetime) -> Conversion:
         return Conversion(State.PENDING, "waits for its environment")
     said = "it is ONNX already" if draft.framework is Framework.ONNX else f"{draft.framework} models are not converted"
     return Conversion(State.NOT_APPLICABLE, said, end_time=now)
+
+
+def needs_of(draft: Draft, onnx_tree: str = "") -> Needs:
+    """Return what a version needs."""
+    trees = [tree for tree in (draft.tree, draft.snapshot, onnx_tree) if tree]
+    return Needs(trees, [draft.image] if draft.image else [])
+
+
+def _note(connection: sa.Connection, workspace: str, model: str, number: int) -> None:
+    key = {"workspace": workspace, "model": model, "number": number}
+    insert_new(connection, schema.loose_references, [key])
+
+
+def _forget(connection: sa.Connection, workspace: str, model: str, number: int) -> None:
+    loose = schema.loose_references
+    connection.execute(loose.delete().where(is_version(loose, workspace, model, number)))
 
 
 def _set_tags(connection: sa.Connection, version: Version, tags: Mapping[str, str]) -> None:

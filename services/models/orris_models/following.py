@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
+from collections.abc import Coroutine
+from typing import Any
 
 from orris.errors import NotFound, OrrisError, Retryable
 from orris_kit.blocking import run_blocking
@@ -12,7 +15,6 @@ from orris_kit.logging import get_logger
 from orris_models.converting import Converter
 from orris_models.core import Models
 from orris_models.model import Version
-from orris_models.registration import Registration
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -25,19 +27,15 @@ log = get_logger(__name__)
 class Follower:
     """Follows conversions to their ends, some at a time."""
 
-    def __init__(self, models: Models, converter: Converter, registration: Registration, at_a_time: int) -> None:
+    def __init__(self, models: Models, converter: Converter, at_a_time: int) -> None:
         self._models = models
         self._converter = converter
-        self._registration = registration
         self._places = asyncio.Semaphore(at_a_time)
         self._tasks: set[asyncio.Task[None]] = set()
         self._followed: set[str] = set()
 
     async def start(self) -> None:
-        """Go on where the service stopped: conversions that have no verdict, references that have no version."""
-        loose = await run_blocking(self._models.loose_references)
-        if loose:
-            self._spawn(self._drop(loose))
+        """Go on where the service stopped: with the conversions that have no verdict."""
         for version in await run_blocking(self._models.unfinished):
             self.follow(version)
 
@@ -92,11 +90,8 @@ class Follower:
             return False
         return True
 
-    async def _drop(self, loose: list[tuple[str, str, int]]) -> None:
-        for workspace, model, number in loose:
-            await self._registration.drop_reference(workspace, model, number)
-
-    def _spawn(self, coroutine: object) -> None:
-        task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        # With a context of its own: the deadline of the call that caused it is not for this.
+        task = asyncio.create_task(work, context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

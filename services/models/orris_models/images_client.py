@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import grpc
 
-from orris.images.v1 import images_pb2 as images
+from orris.images.v1 import images_pb2 as pb2
 from orris.images.v1 import images_service_pb2 as pb
 from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
 from orris.names import ImageName
 from orris_models.ports import Built
 
-FINAL = (images.Build.STATE_SUCCEEDED, images.Build.STATE_FAILED, images.Build.STATE_CANCELED)
+FINAL = (pb2.Build.STATE_SUCCEEDED, pb2.Build.STATE_FAILED, pb2.Build.STATE_CANCELED)
 # A build's log ends with the build; between the two there is a moment.
 PAUSE_SECONDS = 0.2
 
@@ -24,6 +24,16 @@ class ImagesClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._service = ImageServiceStub(channel)  # type: ignore[no-untyped-call, unused-ignore]
 
+    async def set_reference(self, workspace: str, owner: str, images: Sequence[str]) -> None:
+        """Say which images an owner needs. Raises FailedPrecondition (TARGET_MISSING)."""
+        reference = pb2.Reference(owner=owner, images=images)
+        await self._service.SetReference(pb.SetReferenceRequest(parent=f"workspaces/{workspace}", reference=reference))
+
+    async def delete_reference(self, workspace: str, owner: str) -> None:
+        """Say that an owner needs none any more."""
+        request = pb.DeleteReferenceRequest(parent=f"workspaces/{workspace}", owner=owner)
+        await self._service.DeleteReference(request)
+
     async def package_version(self, image: str, package: str) -> str:
         """Return the version of a package in an image, empty where it is unknown. Raises NotFound."""
         answer = await self._service.GetImage(pb.GetImageRequest(name=image))
@@ -31,7 +41,7 @@ class ImagesClient:
 
     async def build_overlay(self, image: str, packages: Sequence[str], request_id: str) -> Built:
         """Make an image with more packages, and wait for it."""
-        overlay = images.EnvironmentSpec.Overlay(image=image, pip_packages=packages)
+        overlay = pb2.EnvironmentSpec.Overlay(image=image, pip_packages=packages)
         parent = f"workspaces/{ImageName.parse(image).workspace}"
         request = pb.CreateBuildRequest(parent=parent, overlay=overlay, request_id=request_id)
         build = (await self._service.CreateBuild(request)).build
@@ -42,5 +52,5 @@ class ImagesClient:
             build = (await self._service.GetBuild(pb.GetBuildRequest(name=build.name))).build
             if build.state not in FINAL:
                 await asyncio.sleep(PAUSE_SECONDS)
-        canceled = build.state == images.Build.STATE_CANCELED
+        canceled = build.state == pb2.Build.STATE_CANCELED
         return Built(build.image, build.error or ("the build was canceled" if canceled else ""))

@@ -86,6 +86,14 @@ class Artifacts(Protocol):
 class Images(Protocol):
     """Images and their packages."""
 
+    async def set_reference(self, workspace: str, owner: str, images: Sequence[str]) -> None:
+        """Say which images an owner needs. Raises FailedPrecondition (TARGET_MISSING)."""
+        ...
+
+    async def delete_reference(self, workspace: str, owner: str) -> None:
+        """Say that an owner needs none any more."""
+        ...
+
     async def package_version(self, image: str, package: str) -> str:
         """Return the version of a package in an image, empty where it is unknown. Raises NotFound."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from contextlib import suppress
 from dataclasses import replace
 
 from orris.errors import FailedPrecondition, InvalidArgument, OrrisError, PermissionDenied
@@ -11,6 +10,7 @@ from orris.names import ImageName, RunName, TreeName
 from orris_kit.blocking import run_blocking
 from orris_models.checks import check_draft
 from orris_models.core import Claim, Models
+from orris_models.keeping import Keeping
 from orris_models.model import Draft, Framework, Version
 from orris_models.ports import Artifacts, File, Images, Run, Runs
 
@@ -22,8 +22,9 @@ NAMED = 10
 class Registration:
     """Registers versions with what runs, images and artifacts know."""
 
-    def __init__(self, models: Models, artifacts: Artifacts, images: Images, runs: Runs) -> None:
+    def __init__(self, models: Models, keeping: Keeping, artifacts: Artifacts, images: Images, runs: Runs) -> None:
         self._models = models
+        self._keeping = keeping
         self._artifacts = artifacts
         self._images = images
         self._runs = runs
@@ -43,23 +44,16 @@ class Registration:
         draft = await self._with_files(claim, draft, run_path, bool(caller_run))
         draft = await self._with_image(draft)
         number = await run_blocking(self._models.reserve, claim.workspace, claim.model)
-        owner = f"workspaces/{claim.workspace}/models/{claim.model}/versions/{number}"
+        key = (claim.workspace, claim.model, number)
         try:
-            await self._artifacts.set_reference(claim.workspace, owner, needed_trees(draft))
+            await self._keeping.keep(key, draft)
             version = await run_blocking(self._models.commit, claim, number, draft)
         except OrrisError:
-            await self.drop_reference(claim.workspace, claim.model, number)
+            await self._keeping.let_go(key)
             raise
         if version.number != number:  # the same request was faster
-            await self.drop_reference(claim.workspace, claim.model, number)
+            await self._keeping.let_go(key)
         return version
-
-    async def drop_reference(self, workspace: str, model: str, number: int) -> None:
-        """Let go of what a version that does not exist (any more) needed; what fails is done at the next start."""
-        owner = f"workspaces/{workspace}/models/{model}/versions/{number}"
-        with suppress(OrrisError):
-            await self._artifacts.delete_reference(workspace, owner)
-            await run_blocking(self._models.reference_dropped, workspace, model, number)
 
     async def _with_files(self, claim: Claim, draft: Draft, run_path: str, by_the_run: bool) -> Draft:
         run = await self._runs.get(draft.run) if draft.run else None
@@ -105,11 +99,6 @@ class Registration:
             raise InvalidArgument(message, field="model_version.image", reason="INVALID_MODEL")
         recorded = await self._images.package_version(draft.image, "scikit-learn")
         return replace(draft, recorded_framework_version=recorded)
-
-
-def needed_trees(draft: Draft, onnx_tree: str = "") -> list[str]:
-    """Return the trees that a version needs."""
-    return [tree for tree in (draft.tree, draft.snapshot, onnx_tree) if tree]
 
 
 def main_file(paths: list[str], framework: Framework) -> str:

@@ -22,6 +22,7 @@ from orris_models.converting import Converter
 from orris_models.core import Models
 from orris_models.following import Follower
 from orris_models.images_client import ImagesClient
+from orris_models.keeping import Keeping
 from orris_models.registration import Registration
 from orris_models.runs_client import RunsClient
 from orris_models.schema import metadata
@@ -36,12 +37,15 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     artifacts = ArtifactsClient(_channel(settings, stack, settings.artifacts_address, artifacts_service_pb2.DESCRIPTOR))
     images = ImagesClient(_channel(settings, stack, settings.images_address, images_service_pb2.DESCRIPTOR))
     runs = RunsClient(_channel(settings, stack, settings.runs_address, runs_service_pb2.DESCRIPTOR))
-    registration = Registration(core, artifacts, images, runs)
-    converter = Converter(core, artifacts, images, runs, settings.conversion_time_limit)
-    follower = Follower(core, converter, registration, settings.conversions_at_a_time)
+    keeping = Keeping(core, artifacts, images)
+    registration = Registration(core, keeping, artifacts, images, runs)
+    converter = Converter(core, keeping, artifacts, images, runs, settings.conversion_time_limit)
+    follower = Follower(core, converter, settings.conversions_at_a_time)
+    await keeping.start()
+    stack.push_async_callback(keeping.stop)
     await follower.start()
     stack.push_async_callback(follower.stop)
-    servicer = ModelServicer(core, registration, follower, changes)
+    servicer = ModelServicer(core, registration, keeping, follower, changes)
     return [(add_ModelServiceServicer_to_server, servicer)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,8 +21,9 @@ from orris_kit.text import check_text
 from orris_models.checks import MAX_VALUE
 from orris_models.core import Claim, Models
 from orris_models.following import Follower
+from orris_models.keeping import Keeping, Key
 from orris_models.listing import Query
-from orris_models.model import Version
+from orris_models.model import Draft, Version
 from orris_models.registration import Registration
 from orris_models.translation import draft_from, version_message
 
@@ -35,9 +37,12 @@ readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
 class ModelServicer(ModelServiceServicer):
     """Versions of models over gRPC."""
 
-    def __init__(self, models: Models, registration: Registration, follower: Follower, changes: Changes) -> None:
+    def __init__(
+        self, models: Models, registration: Registration, keeping: Keeping, follower: Follower, changes: Changes
+    ) -> None:
         self._models = models
         self._registration = registration
+        self._keeping = keeping
         self._follower = follower
         self._changes = changes
 
@@ -52,8 +57,8 @@ class ModelServicer(ModelServiceServicer):
         claim = Claim(workspace, model, request.request_id, payload)
         draft = draft_from(request.model_version, caller.subject)
         run = str(RunName(workspace, caller.run or "")) if caller.role is Role.RUN else ""
-        version = await self._registration.register(claim, draft, request.run_path, run)
-        self._follower.follow(version)
+        # Who hangs up does not stop it half-way: asked again, it has been done.
+        version = await asyncio.shield(self._register(claim, draft, request.run_path, run))
         return pb.CreateModelVersionResponse(model_version=version_message(version))
 
     @readers
@@ -102,9 +107,7 @@ class ModelServicer(ModelServiceServicer):
     async def DeleteModelVersion(
         self, request: pb.DeleteModelVersionRequest, context: Any
     ) -> pb.DeleteModelVersionResponse:
-        key = _key(request.name)
-        await run_blocking(self._models.delete, *key)
-        await self._registration.drop_reference(*key)
+        await asyncio.shield(self._delete(_key(request.name)))
         return pb.DeleteModelVersionResponse()
 
     @allow(Role.SERVICE)
@@ -113,6 +116,15 @@ class ModelServicer(ModelServiceServicer):
             raise InvalidArgument("user: name who uses the version", field="user")
         await run_blocking(self._models.set_use, *_key(request.name), request.user, request.in_use)
         return pb.SetModelUseResponse()
+
+    async def _register(self, claim: Claim, draft: Draft, run_path: str, caller_run: str) -> Version:
+        version = await self._registration.register(claim, draft, run_path, caller_run)
+        self._follower.follow(version)
+        return version
+
+    async def _delete(self, key: Key) -> None:
+        await run_blocking(self._models.delete, *key)
+        await self._keeping.let_go(key)
 
     async def _watch(self, workspace: str, model: str, number: int) -> AsyncIterator[Version]:
         name = f"workspaces/{workspace}/models/{model}/versions/{number}"

@@ -22,7 +22,17 @@ from orris_runs.model import Agent
 from orris_runs.states import State
 from orris_runs.submitting import Submitting
 from orris_runs.tokens import Tokens
-from orris_runs.translation import duration, fitting, moment, run_error, states, timestamp
+from orris_runs.translation import (
+    duration,
+    fitting,
+    isolation,
+    moment,
+    resources,
+    resources_message,
+    run_error,
+    states,
+    timestamp,
+)
 
 agents = allow(Role.AGENT)
 
@@ -101,6 +111,8 @@ def _agent(message: pb.Agent) -> Agent:
         replica_slots=message.replica_slots,
         platform=message.platform,
         hostname=message.hostname,
+        isolations=[isolation(each, "agent.isolations") for each in message.isolations],
+        resources=resources(message.resources),
     )
 
 
@@ -115,6 +127,8 @@ def _agent_message(agent: Agent) -> pb.Agent:
         connected=agent.connected,
         last_seen_time=timestamp(agent.last_seen_time),
         runs=agent.runs,
+        isolations=[each.value for each in agent.isolations],  # type: ignore[misc]  # the numbers are the contract's
+        resources=resources_message(agent.resources),
     )
 
 

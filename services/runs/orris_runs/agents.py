@@ -3,7 +3,6 @@
 An agent gets runs while its stream of leases is open and it was heard of lately.
 """
 
-import re
 import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,16 +10,14 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from orris.errors import InvalidArgument, NotFound
+from orris.errors import NotFound
 from orris.names import RunName
 from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
-from orris_runs import limits
+from orris_runs.agent_rows import agent_of, agent_to_row, check_agent
 from orris_runs.model import Agent
 from orris_runs.schema import agents, leases, runs
 from orris_runs.store import Store, agent_changed, pool_changed
-
-_ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
 @dataclass(slots=True)
@@ -41,11 +38,11 @@ class Agents:
         self._present: dict[str, _Presence] = {}
 
     def register(self, agent: Agent) -> Agent:
-        """Make an agent known, or known anew. Raises InvalidArgument (INVALID_NAME)."""
-        _check(agent)
+        """Make an agent known, or known anew. Raises InvalidArgument (INVALID_NAME, INVALID_AGENT)."""
+        check_agent(agent)
         agent = replace(agent, last_seen_time=self._store.clock.now(), connected=True)
         with self._store.change() as change:
-            row = _columns(agent)
+            row = agent_to_row(agent)
             if not insert_new(change.connection, agents, [row]):
                 change.connection.execute(agents.update().where(agents.c.id == agent.id).values(row))
             change.then(partial(self._remember, agent))
@@ -106,7 +103,7 @@ class Agents:
         if after:
             chosen = chosen.where(agents.c.id > after[0])
         with self._store.look() as connection:
-            found = [Agent(**{name: row[name] for name in _STORED}) for row in connection.execute(chosen).mappings()]
+            found = list(map(agent_of, connection.execute(chosen).mappings()))
             page = [self._as_seen(each, connection) for each in found[:size]]
         return page, page_token((page[-1].id,), {"list": "agents"}) if len(found) > size else ""
 
@@ -131,7 +128,7 @@ class Agents:
         if row is None:
             message = f"no agent {agent_id[:100]!r} is known; register first"
             raise NotFound(message, reason="AGENT_NOT_FOUND")
-        return self._remember(Agent(**{name: row[name] for name in _STORED}))
+        return self._remember(agent_of(row))
 
     def _remember(self, agent: Agent) -> _Presence:
         with self._lock:
@@ -142,26 +139,3 @@ class Agents:
 
     def _is_there(self, presence: _Presence) -> bool:
         return presence.open and self._store.clock.monotonic() - presence.seen <= self._patience
-
-
-_STORED = ("id", "pool", "slots", "replica_slots", "platform", "hostname", "last_seen_time")
-
-
-def _columns(agent: Agent) -> dict[str, object]:
-    return {name: getattr(agent, name) for name in _STORED}
-
-
-def _check(agent: Agent) -> None:
-    _demand(_ID.fullmatch(agent.id) is not None, "agent.name", "1 to 63 lower-case letters, digits and -")
-    _demand(_ID.fullmatch(agent.pool) is not None, "agent.pool", "1 to 63 lower-case letters, digits and -")
-    for field in ("slots", "replica_slots"):
-        fits = 0 <= getattr(agent, field) <= limits.SLOTS
-        _demand(fits, f"agent.{field}", f"0 to {limits.SLOTS}")
-    for field in ("platform", "hostname"):
-        text = getattr(agent, field)
-        _demand(len(text) <= limits.LABEL_KEY and "\0" not in text, f"agent.{field}", "at most 255 characters")
-
-
-def _demand(holds: bool, field: str, what: str) -> None:
-    if not holds:
-        raise InvalidArgument(f"{field}: {what}", field=field, reason="INVALID_NAME")

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from orris.names import BlobName, RunName
 from orris_runs.log_rows import read_rows
+from orris_runs.model import Kind, Run
 from orris_runs.rows import load_runs
 from orris_runs.schema import log_blobs, log_rows, logs, runs
+from orris_runs.states import FINAL
 from orris_runs.store import Store
 
 
@@ -73,7 +75,7 @@ class Archive:
             change.connection.execute(logs.update().where(logs.c.key == log.key).values(to_archive=False))
 
     def needs(self, run: RunName) -> Needs:
-        """Return what a run needs to be kept, as it stands."""
+        """Return what a run needs to be kept, as it stands; nothing for one that is not recorded."""
         with self._store.look() as connection:
             found = load_runs(connection, runs.c.workspace == run.workspace, runs.c.id == run.run)
             chosen = sa.select(log_blobs.c.digest).join(logs, logs.c.key == log_blobs.c.log_key)
@@ -81,5 +83,10 @@ class Archive:
                 chosen.where(logs.c.run_key == (found[0].key if found else None)).distinct()
             ).scalars()
             blobs = [str(BlobName(run.workspace, digest)) for digest in digests]
-        trees = {tree for each in found for tree in (each.program.snapshot, each.outputs) if tree}
+        trees = {tree for each in found if _is_of_use(each) for tree in (each.program.snapshot, each.outputs) if tree}
         return Needs(sorted(trees), sorted(blobs))
+
+
+def _is_of_use(run: Run) -> bool:
+    """Tell whether a run's files are: of an ended conversion or replica, nobody needs any but those who took them."""
+    return run.kind is Kind.TRAINING or run.state not in FINAL

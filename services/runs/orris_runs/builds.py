@@ -10,9 +10,10 @@ from orris_runs.model import Prepared
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """How a build ended: with an image, or with the reason why there is none."""
+    """How a build ended: with an image (`contained`: one for containers too), or with the reason why there is none."""
 
     image: str
+    contained: bool = False
     error: str = ""
     warnings: Sequence[str] = ()
 
@@ -22,6 +23,10 @@ class Images(Protocol):
 
     async def prepare(self, workspace: str, environment: str, image: str) -> Prepared:
         """Return the image to run in, or the build that makes it."""
+        ...
+
+    async def use(self, name: str) -> None:
+        """Say that an image is in use."""
         ...
 
     async def image(self, name: str) -> images_pb2.Image:

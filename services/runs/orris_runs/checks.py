@@ -9,6 +9,7 @@ from orris.errors import FieldViolation, InvalidArgument
 from orris.names import EnvironmentVersionName, ImageName, RunName, TreeName, check_id, parse_environment
 from orris_kit.text import is_text
 from orris_runs import limits
+from orris_runs.demand_checks import wrong_demands
 from orris_runs.model import Kind, NewRun, Program
 
 _POOL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -37,6 +38,7 @@ def check_run(run: NewRun) -> None:
     _check_program(findings, run.program)
     _check_time_limit(findings, run)
     _check_variables(findings, run)
+    findings.found.extend(wrong_demands(run.demands))
     check_labels(findings.add, "run.tags", run.tags)
     check_labels(findings.add, "run.properties", run.properties)
     if findings.found:

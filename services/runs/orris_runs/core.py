@@ -11,6 +11,7 @@ from orris_runs.experiments import Experiments
 from orris_runs.labels import Labels
 from orris_runs.leases import Leases
 from orris_runs.logs import Logs
+from orris_runs.loose import Loose
 from orris_runs.moves import Moves
 from orris_runs.preparation import Preparation
 from orris_runs.queue import Queue
@@ -39,10 +40,12 @@ class Core:
     events: Events
     preparation: Preparation
     archive: Archive
+    loose: Loose
 
     def start(self) -> None:
-        """Make what everybody has from the start, and take up the leases that were held before."""
+        """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
         self.workspaces.ensure_default()
+        self.loose.give_up_interrupted()
         self.leases.take_up()
 
     def stop_all(self, reason: str) -> int:
@@ -79,4 +82,5 @@ def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float =
         events=Events(store, reading, moves),
         preparation=Preparation(store, moves),
         archive=Archive(store),
+        loose=Loose(store),
     )

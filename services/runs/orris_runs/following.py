@@ -11,8 +11,8 @@ from orris_runs.archive import FinishedLog, StoredPart
 from orris_runs.artifacts_client import BLOB_BYTES, Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
+from orris_runs.references import References
 from orris_runs.store import ARCHIVE_CHANGED, PREPARING_CHANGED
-from orris_runs.submitting import References
 
 log = get_logger(__name__)
 RETRY_SECONDS = 1.0
@@ -60,7 +60,7 @@ class BuildFollower:
         if result is None:
             return False
         if result.image:
-            await run_blocking(preparation.succeeded, build, result.image, result.warnings)
+            await run_blocking(preparation.succeeded, build, result.image, result.warnings, contained=result.contained)
         else:
             await run_blocking(preparation.failed, build, result.error)
         return True
@@ -99,8 +99,9 @@ class Archivist:
     async def _move(self, finished: FinishedLog) -> None:
         parts = [await self._store(finished, offset) for offset in range(0, finished.size, BLOB_BYTES)]
         digests = tuple(f"workspaces/{finished.run.workspace}/blobs/{part.digest}" for part in parts)
-        await self._references.add(finished.run, blobs=digests)
-        await run_blocking(self._core.archive.moved, finished, parts)
+        async with self._references.turn(finished.run):
+            await self._references.add(finished.run, blobs=digests)
+            await run_blocking(self._core.archive.moved, finished, parts)
 
     async def _store(self, finished: FinishedLog, offset: int) -> StoredPart:
         size = min(BLOB_BYTES, finished.size - offset)

@@ -18,7 +18,8 @@ from orris_runs.model import Prepared
 
 CONTRACT = service.DESCRIPTOR.services_by_name["ImageService"]
 REMEMBERED = 1000
-# A version gets another image when somebody has its packages chosen anew: that is noticed after so many seconds.
+# A version gets another image when somebody has its packages chosen anew, an image another reference when it is made
+# again: that is noticed after so many seconds.
 FRESH_SECONDS = 10.0
 
 _Build = images_pb2.Build
@@ -30,7 +31,7 @@ class ImagesClient:
     def __init__(self, channel: grpc.aio.Channel, clock: Callable[[], float] = monotonic) -> None:
         self._stub = ImageServiceStub(channel)
         self._clock = clock
-        self._images: Bounded[str, images_pb2.Image] = Bounded(REMEMBERED)
+        self._images: Bounded[str, tuple[float, images_pb2.Image]] = Bounded(REMEMBERED)
         self._variables: Bounded[str, Mapping[str, str]] = Bounded(REMEMBERED)
         self._ready: Bounded[str, tuple[float, Prepared]] = Bounded(REMEMBERED)
 
@@ -48,13 +49,21 @@ class ImagesClient:
                 raise
             return known[1]
 
+    async def use(self, name: str) -> None:
+        """Say that an image is in use: who asks for it, uses it."""
+        await self._stub.GetImage(service.GetImageRequest(name=name))
+
     async def image(self, name: str) -> images_pb2.Image:
         """Return an image, with its lock."""
-        if (known := self._images.get(name)) is not None:
-            return known
-        answer = await self._stub.GetImage(service.GetImageRequest(name=name))
-        self._images.put(name, answer.image)
-        return answer.image
+        known = self._images.get(name)
+        if known is not None and self._clock() - known[0] < FRESH_SECONDS:
+            return known[1]
+        try:
+            return await self._fetch(name)
+        except Unavailable:
+            if known is None:
+                raise
+            return known[1]
 
     async def read_log(self, build: str, offset: int) -> AsyncIterator[tuple[int, bytes]]:
         """Give a build's log from an offset (offset and bytes), as it grows, until the build has ended."""
@@ -67,12 +76,18 @@ class ImagesClient:
         """Return how a build ended; None while it goes on."""
         found = (await self._stub.GetBuild(service.GetBuildRequest(name=build))).build
         if found.state == _Build.STATE_SUCCEEDED:
-            return BuildResult(found.image, warnings=list(found.warnings))
+            contained = bool((await self._fetch(found.image)).reference)
+            return BuildResult(found.image, contained, warnings=list(found.warnings))
         if found.state == _Build.STATE_CANCELED:
-            return BuildResult("", "its build was canceled")
+            return BuildResult("", error="its build was canceled")
         if found.state == _Build.STATE_FAILED:
-            return BuildResult("", found.error or "its build gave no reason", list(found.warnings))
+            return BuildResult("", error=found.error or "its build gave no reason", warnings=list(found.warnings))
         return None
+
+    async def _fetch(self, name: str) -> images_pb2.Image:
+        image = (await self._stub.GetImage(service.GetImageRequest(name=name))).image
+        self._images.put(name, (self._clock(), image))
+        return image
 
     async def _given(self, environment: str, image: str) -> Prepared:
         await self.image(image)

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import RunName, TreeName
 from orris_kit.logging import get_logger
-from orris_runs import limits
+from orris_runs import limits, loose
 from orris_runs.agents import Agents
 from orris_runs.deadlines import Deadlines
+from orris_runs.line import slot_of
 from orris_runs.model import ErrorCode, Lease, RunError
 from orris_runs.moves import Moves
-from orris_runs.queue import Queue, slot_of
+from orris_runs.queue import Queue
 from orris_runs.rows import to_json, to_runs
 from orris_runs.schema import leases, logs, runs
 from orris_runs.states import FINAL, State, may_follow
@@ -171,11 +172,15 @@ class Leases:
 
     def _lose_one(self, change: Change, row: Any) -> None:
         log.warning("a lease has run out", agent=row.agent, run=row.id)
-        if row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease):
-            self._moves.end(change, row, State.CANCELED, row.state_reason, lease="")
-        elif _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
+        canceled = row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease)
+        if not canceled and _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
             self._moves.enqueue(change, row, slot_of(row.kind).value)
+            return
+        # Its outputs may be kept already, though nobody told of them in time.
+        loose.note(change, row.workspace, row.id)
+        if canceled:
+            self._moves.end(change, row, State.CANCELED, row.state_reason, lease="")
         else:
             message = f"agent {row.agent} was lost while it had the run; submit the run again"
             self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.AGENT_LOST, message), lease="")

@@ -40,6 +40,13 @@ METRIC_TEXT = 8 * 1024
 COLUMNS = 100
 
 SLOTS = 4096
+# What a run may ask for: from what Docker takes to more than any machine has.
+LEAST_CPUS = 0.01
+CPUS = 65_536
+LEAST_MEMORY_BYTES = 6 * 1024**2
+MEMORY_BYTES = 1024**5
+PIDS = 4_194_304
+GPUS = 1024
 LEASES_RENEWED = 10_000
 # A run whose agents are lost again and again before it started may be what loses them.
 ATTEMPTS = 3

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from orris.names import RunName
+from orris_runs.demands import NO_DEMANDS, NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.states import FINAL, State
 
 Scalar = float | int | bool | str | None
@@ -36,6 +37,7 @@ class ErrorCode(IntEnum):
     TIME_LIMIT = 3
     AGENT_LOST = 4
     SYSTEM = 5
+    OUT_OF_MEMORY = 6
 
 
 class MetricType(IntEnum):
@@ -94,6 +96,7 @@ class NewRun:
     pool: str = DEFAULT_POOL
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    demands: Demands = NO_DEMANDS
     submitted_by: str = ""
 
     @property
@@ -143,6 +146,7 @@ class Run:
     agent: str
     address: str
     left_behind: Sequence[str]
+    demands: Demands
 
     @property
     def name(self) -> str:
@@ -212,7 +216,7 @@ Event = MetricPoint | TagChange | PropertyChange | Address | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A machine, or a part of one, that executes runs."""
+    """A machine, or a part of one, that executes runs. `isolations`: what it offers, its default first."""
 
     id: str
     pool: str
@@ -220,6 +224,8 @@ class Agent:
     replica_slots: int
     platform: str = ""
     hostname: str = ""
+    isolations: Sequence[Isolation] = ()
+    resources: Resources = NO_RESOURCES
     connected: bool = False
     last_seen_time: datetime | None = None
     runs: Sequence[str] = ()
@@ -227,6 +233,10 @@ class Agent:
     def capacity(self, slot: Slot) -> int:
         """How many runs of a kind it executes at a time."""
         return self.replica_slots if slot is Slot.REPLICA else self.slots
+
+    def offers(self, isolation: Isolation) -> bool:
+        """Tell whether it can put that between a run and its machine."""
+        return isolation is Isolation.UNSPECIFIED or isolation in (self.isolations or (Isolation.PROCESS,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.text import readable
-from orris_runs import limits
+from orris_runs import limits, loose
 from orris_runs.deadlines import Deadlines
-from orris_runs.model import RunError
+from orris_runs.model import Kind, RunError
 from orris_runs.queue import Queue
 from orris_runs.rows import error_to_json, to_json
 from orris_runs.schema import leases, logs, runs
@@ -55,6 +55,8 @@ class Moves:
             **columns,
         )
         self._end_logs(change, row)
+        if row.kind is not Kind.TRAINING:
+            loose.note(change, row.workspace, row.id)
         if row.lease:
             self.drop_lease(change, row)
             self._queue.assign(change, row.pool)

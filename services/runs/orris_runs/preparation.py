@@ -1,14 +1,16 @@
 """Runs whose environments are being made: each build is followed once, however many runs wait for it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from orris_runs import limits
+from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation, demands_of
+from orris_runs.line import slot_of
 from orris_runs.log_rows import append_row
 from orris_runs.model import ErrorCode, RunError
 from orris_runs.moves import Moves
-from orris_runs.queue import slot_of
 from orris_runs.schema import PREPARING, logs, runs
 from orris_runs.states import State
 from orris_runs.store import Change, Store, logs_changed
@@ -42,12 +44,16 @@ class Preparation:
             append_row(change.connection, log, data[log.size - offset :])
             self._wake_readers(change, build)
 
-    def succeeded(self, build: str, image: str, warnings: Sequence[str]) -> None:
-        """Let the runs that waited go on into the queue."""
+    def succeeded(self, build: str, image: str, warnings: Sequence[str], *, contained: bool = False) -> None:
+        """Let the runs that waited go on into the queue; `contained`: the image is one for containers as well."""
         with self._store.change() as change:
             self._complete_log(change, build)
             for row in self._waiting(change, build):
                 self._moves.warn(change, row, warnings)
+                if not contained and demands_of(row.demands).isolation is Isolation.CONTAINER:
+                    error = RunError(ErrorCode.ENVIRONMENT, NO_CONTAINER_IMAGES)
+                    self._moves.end(change, row, State.FAILED, error=error)
+                    continue
                 self._moves.enqueue(change, row, slot_of(row.kind).value, image=image)
 
     def failed(self, build: str, why: str) -> None:
@@ -58,7 +64,7 @@ class Preparation:
             for row in self._waiting(change, build):
                 self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.ENVIRONMENT, message))
 
-    def _waiting(self, change: Change, build: str) -> Sequence[sa.Row[tuple[object, ...]]]:
+    def _waiting(self, change: Change, build: str) -> Sequence[Any]:
         chosen = sa.select(runs).where(PREPARING, runs.c.build == build).order_by(runs.c.key).with_for_update()
         return change.connection.execute(chosen).all()
 

@@ -1,6 +1,7 @@
 """The queue: which run an agent gets next, and what the others wait for.
 
-First come, first served in each pool, for work and replicas apart. A run waits while its row names a slot.
+First come, first served in each pool, for work and replicas apart. A run waits while its row names a slot. One that no
+agent will ever execute holds nobody up; one that waits for others to end is not overtaken where it will go.
 
 Those who give runs away take turns, having locked the runs that they come with: so nothing is given away twice, and
 the next one sees what this one has made wait. Nobody who has locked a waiting run waits for a turn.
@@ -8,19 +9,21 @@ the next one sees what this one has made wait. Nobody who has locked a waiting r
 
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
 import sqlalchemy as sa
 
 from orris_kit.database import take_turn
+from orris_runs import line, reasons
 from orris_runs.agents import Agents
 from orris_runs.deadlines import Deadlines
-from orris_runs.model import Agent, Kind, Run, Slot
+from orris_runs.demands import demands_of
+from orris_runs.line import slot_of
+from orris_runs.model import Agent, Run, Slot
+from orris_runs.rooms import Rooms
 from orris_runs.schema import leases, runs
 from orris_runs.states import State
 from orris_runs.store import Change, Store, agent_changed, pool_changed, run_changed
-
-# Farther back, the exact place says little and costs much.
-COUNTED = 1000
 
 
 class Queue:
@@ -40,20 +43,9 @@ class Queue:
         """Do so in the transaction of what made a run wait, or an agent free."""
         take_turn(change.connection, "queue")
         there = self._agents.there(pool)
-        if not there:
-            return
-        held = _held(change.connection)
-        for slot in Slot:
-            free = {agent.id: agent.capacity(slot) - held.get((agent.id, slot), 0) for agent in there}
-            free = {agent: places for agent, places in free.items() if places > 0}
-            if not free:
-                continue
-            for key in _next(change.connection, pool, slot, sum(free.values())):
-                # To the one with most room: work spreads over the machines.
-                agent = max(free, key=free.__getitem__)
-                free[agent] -= 1
-                self._lease(change, key, agent, slot)
-            change.wake(pool_changed(pool))
+        # One that was canceled meanwhile leaves its place to the next.
+        while there and not self._give(change, pool, there):
+            continue
 
     def explain(self, connection: sa.Connection, found: Sequence[Run]) -> list[Run]:
         """Return the runs with the reason for waiting of those that wait."""
@@ -61,19 +53,33 @@ class Queue:
         if not waiting:
             return list(found)
         there = {pool: self._agents.there(pool) for pool in {run.pool for run in waiting}}
-        queued = [run for run in waiting if there[run.pool]]
-        ahead = _ahead(connection, queued) if queued else {}
-        explained = {run.key: _explained(run, there[run.pool], ahead.get(run.key)) for run in waiting}
+        explained = {run.key: run for run in _explained(connection, waiting, there)}
         return [explained.get(run.key, run) for run in found]
 
     def provisioning(self) -> sa.ColumnElement[bool]:
         """Return the condition of the runs that are shown as PROVISIONING."""
         return sa.and_(runs.c.slot.is_not(None), runs.c.pool.not_in(self._agents.pools()))
 
-    def _lease(self, change: Change, key: int, agent: str, slot: Slot) -> None:
+    def _give(self, change: Change, pool: str, there: Sequence[Agent]) -> bool:
+        """Give away what there is room for; return whether all of it was still waiting."""
+        rooms = Rooms(there, line.held(change.connection))
+        complete = True
+        for slot in Slot:
+            if not rooms.places(slot):
+                continue
+            chosen = _choose(change.connection, pool, slot, rooms)
+            locked = line.lock(change.connection, list(chosen)) if chosen else set()
+            for key, (agent, demands) in chosen.items():
+                if key in locked:
+                    self._lease(change, key, agent, slot, demands)
+            complete = complete and len(locked) == len(chosen)
+            change.wake(pool_changed(pool))
+        return complete
+
+    def _lease(self, change: Change, key: int, agent: str, slot: Slot, demands: str) -> None:
         lease = self._store.new_id()
         change.connection.execute(
-            leases.insert().values(id=lease, run_key=key, agent=agent, slot=slot.value, cancel=False)
+            leases.insert().values(id=lease, run_key=key, agent=agent, slot=slot.value, cancel=False, demands=demands)
         )
         change.connection.execute(
             runs.update()
@@ -92,64 +98,46 @@ class Queue:
         change.wake(run_changed(key))
 
 
-def slot_of(kind: Kind) -> Slot:
-    """Return what a run of a kind occupies on an agent."""
-    return Slot.REPLICA if kind is Kind.REPLICA else Slot.WORK
-
-
 def is_waiting(run: Run) -> bool:
     """Tell whether a run waits for an agent."""
     return run.state is State.QUEUED and not run.agent
 
 
-_COUNTED = sa.select(leases.c.agent, leases.c.slot, sa.func.count()).group_by(leases.c.agent, leases.c.slot)
+def _choose(connection: sa.Connection, pool: str, slot: Slot, rooms: Rooms) -> dict[int, tuple[str, str]]:
+    """Return the runs that there is room for, in the order of submission: for each its agent, and its demands.
+
+    Of runs with equal demands none fits where the first does not. So what cannot be given away is looked at once,
+    however many runs it is.
+    """
+    chosen: dict[int, tuple[str, str]] = {}
+    following: dict[str, list[int]] = {}
+    first = line.heads(connection, pool, slot)
+    heapify(first)
+    while first and (places := rooms.places(slot)):
+        key, demands = heappop(first)
+        agent = rooms.take(demands_of(demands), slot)
+        if agent is None:
+            continue
+        chosen[key] = agent, demands
+        if demands not in following and places > 1:
+            following[demands] = line.behind(connection, pool, slot, demands, key, places - 1)[::-1]
+        if following.get(demands):
+            heappush(first, (following[demands].pop(), demands))
+    return chosen
 
 
-def _held(connection: sa.Connection) -> dict[tuple[str, Slot], int]:
-    return {(agent, Slot(slot)): count for agent, slot, count in connection.execute(_COUNTED)}
-
-
-def _next(connection: sa.Connection, pool: str, slot: Slot, most: int) -> list[int]:
-    """Return the runs that are first in a queue, locked."""
-    waiting = sa.select(runs.c.key).where(runs.c.pool == pool, runs.c.slot == slot.value).order_by(runs.c.key)
-    found: list[int] = []
-    last = 0
-    while (missing := most - len(found)) > 0:
-        first = connection.execute(waiting.where(runs.c.key > last).limit(missing)).scalars().all()
-        if first:
-            # One that is being canceled is waited for here, and leaves its place to the next.
-            found += connection.execute(waiting.where(runs.c.key.in_(first)).with_for_update()).scalars()
-            last = first[-1]
-        if len(first) < missing:
-            break
-    return found
-
-
-def _ahead(connection: sa.Connection, waiting: Sequence[Run]) -> dict[int, int]:
-    """Return how many runs wait before each, by key; none for those that are farther back than is counted."""
-    if len(waiting) == 1:
-        (run,) = waiting
-        before = sa.select(runs.c.key).where(*_same_queue(run), runs.c.key < run.key).limit(COUNTED + 1).subquery()
-        count = connection.execute(sa.select(sa.func.count()).select_from(before)).scalar_one()
-        return {run.key: count} if count <= COUNTED else {}
-    places: dict[int, int] = {}
-    for run in {(run.pool, slot_of(run.kind)): run for run in waiting}.values():
-        first = sa.select(runs.c.key).where(*_same_queue(run)).order_by(runs.c.key).limit(COUNTED + 1)
-        places.update((key, place) for place, key in enumerate(connection.execute(first).scalars()))
-    return places
-
-
-def _same_queue(run: Run) -> tuple[sa.ColumnElement[bool], ...]:
-    return runs.c.pool == run.pool, runs.c.slot == slot_of(run.kind).value
-
-
-def _explained(run: Run, there: Sequence[Agent], ahead: int | None) -> Run:
-    if not there:
-        reason = f"no agent is connected to pool {run.pool}"
-        return replace(run, state=State.PROVISIONING, state_reason=reason)
-    if not any(agent.capacity(slot_of(run.kind)) for agent in there):
-        what = "replicas" if run.kind is Kind.REPLICA else "training or conversion runs"
-        return replace(run, state_reason=f"no connected agent of pool {run.pool} takes {what}")
-    place = f"over {COUNTED}" if ahead is None else ahead
-    reason = f"waits for a free slot of pool {run.pool}: {place} ahead of it"
-    return replace(run, state_reason=reason)
+def _explained(connection: sa.Connection, waiting: Sequence[Run], there: dict[str, list[Agent]]) -> list[Run]:
+    why = {run.key: reasons.never(run, there[run.pool]) for run in waiting if there[run.pool]}
+    queued = [run for run in waiting if why.get(run.key) == ""]
+    ahead = line.places(connection, queued) if queued else {}
+    held = line.held(connection) if any(run.demands.weigh for run in queued) else {}
+    rooms = {pool: Rooms(agents, held) for pool, agents in there.items()}
+    explained = []
+    for run in waiting:
+        if run.key not in why:
+            explained.append(replace(run, state=State.PROVISIONING, state_reason=reasons.no_agent(run)))
+            continue
+        only_busy = run.demands.weigh and rooms[run.pool].only_busy(run.demands, slot_of(run.kind))
+        reason = why[run.key] or reasons.for_now(run, ahead.get(run.key), only_busy=only_busy)
+        explained.append(replace(run, state_reason=reason))
+    return explained

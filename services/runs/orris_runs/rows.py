@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_runs.demands import demands_of
 from orris_runs.model import ErrorCode, Program, Run, RunError
 from orris_runs.schema import properties, runs, tags
 
@@ -55,6 +56,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         agent=row.agent,
         address=row.address,
         left_behind=json.loads(row.left_behind),
+        demands=demands_of(row.demands),
     )
 
 

@@ -50,6 +50,7 @@ experiments = sa.Table(
 )
 
 # `key` is the order of submission: of the queue, and of lists. `slot` is set while a run waits for an agent, only then.
+# `demands`, on leases too, is the text of equal demands.
 runs = sa.Table(
     "runs",
     metadata,
@@ -83,6 +84,7 @@ runs = sa.Table(
     sa.Column("address", Text(), nullable=False),
     sa.Column("left_behind", Text(), nullable=False),
     sa.Column("next_sequence", sa.BigInteger, nullable=False),
+    sa.Column("demands", Text(255), nullable=False, server_default=""),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -91,6 +93,9 @@ sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind,
 sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
 sa.Index("runs_by_lease", runs.c.lease)
 partial_index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, where=runs.c.slot.is_not(None))
+partial_index(
+    "runs_waiting_alike", runs.c.pool, runs.c.slot, runs.c.demands, runs.c.key, where=runs.c.slot.is_not(None)
+)
 # A literal (State.PREPARING), not a parameter: only so can the planner tell that the index serves the query.
 PREPARING = runs.c.state == sa.literal_column("2")
 partial_index("runs_preparing", runs.c.build, where=PREPARING)
@@ -123,6 +128,8 @@ agents = sa.Table(
     sa.Column("platform", Text(), nullable=False),
     sa.Column("hostname", Text(), nullable=False),
     sa.Column("last_seen_time", UtcDateTime, nullable=False),
+    sa.Column("isolations", Text(), nullable=False, server_default="[]"),
+    sa.Column("resources", Text(), nullable=False, server_default="{}"),
 )
 
 # Leases that are held. A lease's end is not here: after a restart each is given its whole duration again.
@@ -134,8 +141,9 @@ leases = sa.Table(
     sa.Column("agent", Text(128), nullable=False),
     sa.Column("slot", Text(10), nullable=False),
     sa.Column("cancel", sa.Boolean, nullable=False),
+    sa.Column("demands", Text(255), nullable=False, server_default=""),
 )
-sa.Index("leases_by_agent", leases.c.agent, leases.c.slot)
+sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands)
 
 # A log belongs to a run, or to a build that any number of runs waited for.
 logs = sa.Table(
@@ -169,6 +177,15 @@ log_blobs = sa.Table(
     sa.Column("offset", sa.BigInteger, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("digest", Text(64), nullable=False),
+)
+
+# Runs whose reference at the artifacts may keep more than they need. What is given up is never recorded.
+loose_references = sa.Table(
+    "loose_references",
+    metadata,
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("run", Text(300), primary_key=True),
+    sa.Column("given_up", sa.Boolean, nullable=False),
 )
 
 # `value` is JSON: the value, or the cells by column. JSON tells 1 from 1.0, and Python's has NaN and infinities.

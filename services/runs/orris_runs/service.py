@@ -19,11 +19,14 @@ from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
 from orris_runs.following import Archivist, BuildFollower, keep_at, look_after_leases
+from orris_runs.references import References
+from orris_runs.releasing import Releaser
 from orris_runs.schema import metadata
 from orris_runs.servicer import RunServicer
 from orris_runs.store import Store
-from orris_runs.submitting import References, Submitting
+from orris_runs.submitting import Submitting
 from orris_runs.tokens import Tokens
+from orris_runs.using_images import use_images
 from orris_runs.workspace_servicer import WorkspaceServicer
 
 CHECKS_PER_LEASE = 20
@@ -46,6 +49,8 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     references = References(core, artifacts)
     _beside(stack, BuildFollower(core, images).run)
     _beside(stack, Archivist(core, artifacts, references).run)
+    _beside(stack, Releaser(core, references).run)
+    _beside(stack, partial(use_images, core, images))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
     submitting = Submitting(core, images, artifacts, references)
     return [

@@ -6,11 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.database import insert_new
-from orris_runs import limits
+from orris_runs import limits, loose
 from orris_runs.checks import check_run
+from orris_runs.demands import demands_to_text
 from orris_runs.experiments import Experiments
+from orris_runs.line import slot_of
 from orris_runs.model import Kind, NewRun, Prepared, Run
-from orris_runs.queue import Queue, slot_of
+from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, program_to_json, to_json, to_run
 from orris_runs.schema import logs, properties, requests, runs, tags
 from orris_runs.states import State
@@ -48,6 +50,8 @@ class Submission:
             self._experiments.ensure(change, new.workspace, new.experiment)
             key = self._insert(change, run_id, new, prepared)
             requests.remember(change.connection, *requested, run_id)
+            if new.program.snapshot:
+                loose.take_back(change, new.workspace, run_id)
             if prepared.image:
                 self._queue.assign(change, new.pool)
             else:
@@ -99,6 +103,7 @@ class Submission:
             "address": "",
             "left_behind": "[]",
             "next_sequence": 0,
+            "demands": demands_to_text(new.demands),
         }
 
     def _begin_build_log(self, change: Change, build: str) -> None:

@@ -1,32 +1,19 @@
 """Submitting and finishing runs: what the other services are asked for around the rules."""
 
 import asyncio
-import weakref
 from contextlib import suppress
+from functools import partial
 
-from orris.errors import OrrisError
+from orris.errors import FailedPrecondition, OrrisError
 from orris.names import RunName
 from orris_kit.blocking import run_blocking
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
+from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation
 from orris_runs.leases import Outcome
 from orris_runs.model import NewRun, Prepared, Run
-
-
-class References:
-    """What is kept for runs: set before what needs it is recorded, one change at a time for each run."""
-
-    def __init__(self, core: Core, artifacts: Artifacts) -> None:
-        self._core = core
-        self._artifacts = artifacts
-        self._locks: weakref.WeakValueDictionary[RunName, asyncio.Lock] = weakref.WeakValueDictionary()
-
-    async def add(self, run: RunName, trees: tuple[str, ...] = (), blobs: tuple[str, ...] = ()) -> None:
-        """Have these kept as well as what the run needs already. Raises NotFound (TREE_NOT_FOUND)."""
-        async with self._locks.setdefault(run, asyncio.Lock()):
-            needs = await run_blocking(self._core.archive.needs, run)
-            await self._artifacts.refer(run, sorted({*needs.trees, *trees}), sorted({*needs.blobs, *blobs}))
+from orris_runs.references import Noting, References
 
 
 class Submitting:
@@ -37,42 +24,59 @@ class Submitting:
         self._images = images
         self._artifacts = artifacts
         self._references = references
+        self._noting = Noting(core.loose.begin)
 
     async def submit(self, new: NewRun, request_id: str, payload: bytes) -> Run:
         """Record a run; return it, or what the same request recorded before."""
         self._core.submission.check(new)
+        if new.program.script:
+            await self._artifacts.check_script(new.program.snapshot, new.program.script)
         name = RunName(new.workspace, self._core.submission.new_id(new.experiment))
-        prepared = await self._get_ready(name, new)
         try:
+            prepared = await self._get_ready(name, new)
             run = await run_blocking(self._core.submission.submit, name.run, new, prepared, request_id, payload)
         except BaseException:
-            await self._forget(name, new)
+            await self._give_up(name, new)
             raise
         if run.id != name.run:
-            await self._forget(name, new)
+            await self._give_up(name, new)
         return run
 
     async def finish(self, lease: str, outcome: Outcome) -> None:
         """End a leased run, its outputs kept. Raises NotFound (TREE_NOT_FOUND), FailedPrecondition (LEASE_LOST)."""
-        begin = self._core.leases.begin_finish
-        if (run := await run_blocking(begin, lease, outcome.state, outcome.outputs)) is None:
+        begin = partial(self._core.leases.begin_finish, lease, outcome.state, outcome.outputs)
+        if (run := await run_blocking(begin)) is None:
             return
-        if outcome.outputs:
-            await self._references.add(run, trees=(outcome.outputs,))
-        await run_blocking(self._core.leases.finish, lease, outcome)
+        async with self._references.turn(run):
+            if outcome.outputs:
+                if await run_blocking(begin) is None:  # it waited for its turn
+                    return
+                await self._references.add(run, trees=(outcome.outputs,))
+            await run_blocking(self._core.leases.finish, lease, outcome)
 
     async def _get_ready(self, name: RunName, new: NewRun) -> Prepared:
-        program = new.program
-        if program.script:
-            await self._artifacts.check_script(program.snapshot, program.script)
-        prepared = await self._images.prepare(new.workspace, new.environment, new.image)
-        if program.snapshot:
-            # Nobody else knows the name yet: nothing to add to.
-            await self._artifacts.refer(name, [program.snapshot], [])
+        if not new.program.snapshot:
+            return await self._prepare(new)
+        noted = asyncio.ensure_future(self._noting.begin(name))
+        try:
+            prepared = await self._prepare(new)
+        finally:
+            await noted
+        # Nobody else knows the name yet: nothing to add to.
+        await self._artifacts.refer(name, [new.program.snapshot], [])
         return prepared
 
-    async def _forget(self, name: RunName, new: NewRun) -> None:
-        """Drop the reference of a run that was not recorded. Where that fails too, bytes are kept for nothing."""
+    async def _prepare(self, new: NewRun) -> Prepared:
+        prepared = await self._images.prepare(new.workspace, new.environment, new.image)
+        if not prepared.image or new.demands.isolation is not Isolation.CONTAINER:
+            return prepared
+        if not (await self._images.image(prepared.image)).reference:
+            raise FailedPrecondition(NO_CONTAINER_IMAGES, reason="NO_CONTAINER_IMAGES")
+        return prepared
+
+    async def _give_up(self, name: RunName, new: NewRun) -> None:
+        """Let what is kept for a run that was not recorded be released. Where that fails, the next start does it."""
         if new.program.snapshot:
             with suppress(OrrisError):
-                await asyncio.shield(self._artifacts.forget(name))
+                # Recording it may go on in its thread, or have been committed just as the connection was lost.
+                await asyncio.shield(run_blocking(self._core.loose.give_up, name))

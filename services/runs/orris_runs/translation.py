@@ -1,6 +1,7 @@
 """Between the contract's messages and the domain: runs, experiments, workspaces."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from orris.errors import InvalidArgument
 from orris.names import AgentName, ExperimentName, WorkspaceName
 from orris.runs.v1 import runs_pb2 as pb
+from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
 from orris_runs.model import DEFAULT_POOL, ErrorCode, Kind, NewRun, Program, Run, RunError
 from orris_runs.states import State
@@ -53,6 +55,9 @@ def run_message(run: Run) -> pb.Run:
         agent=str(AgentName(run.agent)) if run.agent else "",
         address=run.address,
         left_behind=run.left_behind,
+        isolation=run.demands.isolation.value,  # type: ignore[arg-type]  # the same
+        resources=resources_message(run.demands.resources),
+        network_disabled=run.demands.network_disabled,
     )
 
 
@@ -75,6 +80,7 @@ def new_run(parent: str, run: pb.Run, submitted_by: str) -> NewRun:
         pool=run.pool or DEFAULT_POOL,
         tags=dict(run.tags),
         properties=dict(run.properties),
+        demands=Demands(isolation(run.isolation, "run.isolation"), resources(run.resources), run.network_disabled),
         submitted_by=submitted_by,
     )
 
@@ -88,6 +94,22 @@ def _program(run: pb.Run) -> Program:
         variables=dict(run.environment_variables),
         time_limit=seconds(run.time_limit) if run.HasField("time_limit") else None,
     )
+
+
+def isolation(number: int, field: str) -> Isolation:
+    """Return an isolation by its number. Raises InvalidArgument."""
+    found: Isolation = _member(Isolation, number, field)
+    return found
+
+
+def resources(message: pb.Resources) -> Resources:
+    """Return what a message asks for, or offers."""
+    return Resources(message.cpus, message.memory_bytes, message.pids, message.gpus, message.shared_memory_bytes)
+
+
+def resources_message(resources: Resources) -> pb.Resources | None:
+    """Return the message of resources; None where nothing is said."""
+    return pb.Resources(**asdict(resources)) if resources != NO_RESOURCES else None
 
 
 def experiment_message(experiment: Experiment) -> pb.Experiment:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,16 +45,31 @@ def down(home: Path, timeout: float = 60.0) -> bool:
     running = instance.read(home)
     if running is None or not instance.is_running(home):
         return False
-    os.kill(running.pid, signal.SIGTERM)
-    end = time.monotonic() + timeout
-    while instance.is_running(home):
-        if time.monotonic() > end:
-            raise errors.DeadlineExceeded(
-                f"Process {running.pid} has not ended after {timeout:g} s. See {home / LOG}, "
-                f"or end it: kill -9 {running.pid}"
-            )
-        time.sleep(_POLL_SECONDS)
+    with _ended(running.pid) as ended:
+        os.kill(running.pid, signal.SIGTERM)
+        end = time.monotonic() + timeout
+        while instance.is_running(home) or not ended():
+            if time.monotonic() > end:
+                raise errors.DeadlineExceeded(
+                    f"Process {running.pid} has not ended after {timeout:g} s. See {home / LOG}, "
+                    f"or end it: kill -9 {running.pid}"
+                )
+            time.sleep(_POLL_SECONDS)
     return True
+
+
+@contextlib.contextmanager
+def _ended(pid: int) -> Iterator[Callable[[], bool]]:
+    """Give what tells whether a process has ended, also one that nobody has reaped; always true where nothing tells."""
+    try:
+        handle = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        yield lambda: True
+        return
+    try:
+        yield lambda: bool(select.select([handle], [], [], 0)[0])
+    finally:
+        os.close(handle)
 
 
 def status(home: Path) -> dict[str, Any] | None:

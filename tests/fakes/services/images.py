@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from orris.errors import NotFound
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 from orris.images.v1 import images_pb2, images_service_pb2
 from orris.images.v1.images_service_pb2_grpc import ImageServiceServicer
 
@@ -24,6 +24,7 @@ class FakeImages(_ImageServiceServicer):
         self.build_error = ""
         self.may_finish = threading.Event()
         self.may_finish.set()
+        self.deleted: set[str] = set()
 
     def CreateEnvironment(self, request: Any, context: Any) -> Any:
         versions = self._versions(f"{request.parent}/environments/{request.environment_id}")
@@ -44,6 +45,8 @@ class FakeImages(_ImageServiceServicer):
 
     def CreateBuild(self, request: Any, context: Any) -> Any:
         environment = self.find(request.environment)
+        if environment.spec.strict:
+            raise FailedPrecondition("Python 3.8 is not on this machine", reason="INTERPRETER_NOT_FOUND")
         build = images_pb2.Build(
             name=f"{request.parent}/builds/b{len(self.builds) + 1}",
             environment=environment.name,
@@ -53,25 +56,49 @@ class FakeImages(_ImageServiceServicer):
         return images_service_pb2.CreateBuildResponse(build=build)
 
     def GetBuild(self, request: Any, context: Any) -> Any:
-        return images_service_pb2.GetBuildResponse(build=self._build(request.name))
+        build = self._build(request.name)
+        if self.may_finish.is_set() and build.state != images_pb2.Build.STATE_CANCELED:
+            self._finish(build)
+        return images_service_pb2.GetBuildResponse(build=build)
 
     def ReadBuildLog(self, request: Any, context: Any) -> Iterator[Any]:
         build = self._build(request.name)
         for start in range(request.offset, len(self.log), 8):
             yield images_service_pb2.ReadBuildLogResponse(offset=start, data=self.log[start : start + 8])
-        while request.follow and not self.may_finish.wait(0.02):
-            if not context.is_active():
+        while not self.may_finish.wait(0.02):
+            if not request.follow or not context.is_active():
                 return
         self._finish(build)
         yield images_service_pb2.ReadBuildLogResponse(offset=len(self.log), end=True)
 
+    def ListBuilds(self, request: Any, context: Any) -> Any:
+        return images_service_pb2.ListBuildsResponse(builds=list(self.builds.values())[::-1])
+
+    def CancelBuild(self, request: Any, context: Any) -> Any:
+        build = self._build(request.name)
+        if build.state != images_pb2.Build.STATE_SUCCEEDED:
+            build.state = images_pb2.Build.STATE_CANCELED
+        return images_service_pb2.CancelBuildResponse(build=build)
+
     def GetImage(self, request: Any, context: Any) -> Any:
-        lock = images_pb2.Lock(
-            python_version="3.11.7",
-            platform="linux-x86_64",
-            packages=[images_pb2.Package(name="scikit-learn", version="1.5.2")],
-        )
-        return images_service_pb2.GetImageResponse(image=images_pb2.Image(name=request.name, lock=lock))
+        return images_service_pb2.GetImageResponse(image=self._image(request.name))
+
+    def ListImages(self, request: Any, context: Any) -> Any:
+        names = [each.image for each in self.builds.values() if each.image and each.image not in self.deleted]
+        return images_service_pb2.ListImagesResponse(images=[self._image(name) for name in names])
+
+    def DeleteImage(self, request: Any, context: Any) -> Any:
+        self._image(request.name)
+        self.deleted.add(request.name)
+        return images_service_pb2.DeleteImageResponse()
+
+    def CollectImages(self, request: Any, context: Any) -> Any:
+        if request.HasField("unused") and request.unused.ToSeconds() < 7200:
+            raise InvalidArgument("unused: give 2 hours at least", field="unused", reason="UNUSED_TOO_SHORT")
+        found = self.ListImages(request, context).images
+        if not request.dry_run:
+            self.deleted |= {each.name for each in found}
+        return images_service_pb2.CollectImagesResponse(images=found)
 
     def find(self, name: str) -> images_pb2.Environment:
         base, _, version = name.partition("/versions/")
@@ -88,6 +115,21 @@ class FakeImages(_ImageServiceServicer):
             )
             versions.append(images_pb2.Environment(name=f"{name}/versions/1", spec=spec, curated=True))
         return versions
+
+    def _image(self, name: str) -> images_pb2.Image:
+        build = next((each for each in self.builds.values() if each.image == name), None)
+        if name in self.deleted or build is None:
+            raise NotFound(f"no image {name}", reason="IMAGE_NOT_FOUND")
+        lock = images_pb2.Lock(
+            python_version="3.11.7",
+            platform="linux-x86_64",
+            packages=[images_pb2.Package(name="scikit-learn", version="1.5.2")],
+        )
+        reference = f"registry.lab:5000/orris@sha256:{'a' * 64}"
+        owners = ["workspaces/lab/models/iris/versions/3"]
+        image = images_pb2.Image(name=name, lock=lock, size=250_000_000, reference=reference, owners=owners)
+        image.environments.append(build.environment)
+        return image
 
     def _build(self, name: str) -> images_pb2.Build:
         if name not in self.builds:

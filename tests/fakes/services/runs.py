@@ -215,8 +215,19 @@ class FakeWorkspaces(_WorkspaceServiceServicer):
 
 
 class FakeAgents(_AgentServiceServicer):
+    def __init__(self) -> None:
+        self.isolations: list[runs_pb2.Isolation.ValueType] = [runs_pb2.ISOLATION_PROCESS]
+        self.resources = runs_pb2.Resources(cpus=8, memory_bytes=16 * 1024**3)
+
     def ListAgents(self, request: Any, context: Any) -> Any:
         agent = agents_service_pb2.Agent(
-            name="agents/here", pool="local", slots=2, replica_slots=4, platform="linux-x86_64", connected=True
+            name="agents/here",
+            pool="local",
+            slots=2,
+            replica_slots=4,
+            platform="linux-x86_64",
+            connected=True,
+            isolations=self.isolations,
+            resources=self.resources,
         )
         return agents_service_pb2.ListAgentsResponse(agents=[agent])

@@ -82,6 +82,7 @@ class FakeOrris:
         self.images = FakeImages()
         self.runs = FakeRuns(self.artifacts, self.images)
         self.workspaces = FakeWorkspaces()
+        self.agents = FakeAgents()
         self.models = FakeModels(self.runs)
         self.endpoints = FakeEndpoints()
         self._server = grpc.server(
@@ -91,7 +92,7 @@ class FakeOrris:
         add_ImageServiceServicer_to_server(self.images, self._server)
         add_RunServiceServicer_to_server(self.runs, self._server)
         add_WorkspaceServiceServicer_to_server(self.workspaces, self._server)
-        add_AgentServiceServicer_to_server(FakeAgents(), self._server)
+        add_AgentServiceServicer_to_server(self.agents, self._server)
         add_ModelServiceServicer_to_server(self.models, self._server)
         add_EndpointServiceServicer_to_server(self.endpoints, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"

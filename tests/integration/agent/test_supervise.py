@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from orris_agent import process
+from orris_agent import control
+from orris_agent.exits import Exit
+from orris_agent.runtimes.port import StartError
+from orris_agent.runtimes.process import supervisors as process
 from orris_agent.supervisor.tree import processes, stat_fields
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a test in /proc")
@@ -51,7 +54,7 @@ class Supervised:
     def python(self, script: str, *arguments: str, limit: float | None = None) -> None:
         self.start(sys.executable, "-c", script, *arguments, limit=limit)
 
-    def exit(self, seconds: float = 40.0) -> process.Exit:
+    def exit(self, seconds: float = 40.0) -> Exit:
         handle = process.open_handle(self.folder)
         if handle is not None:
             assert select.select([handle], [], [], seconds)[0], "the supervisor did not end"
@@ -233,7 +236,7 @@ def test_supervises_with_python_3_6(run: Supervised, python36: str) -> None:
 
 
 def test_a_supervisor_that_cannot_start_says_so(run: Supervised) -> None:
-    with pytest.raises(process.StartError, match="argv"):
+    with pytest.raises(StartError, match="argv"):
         process.start(run.folder, [], {}, run.folder)
     assert not (run.folder / "supervisor.json").exists()
     run.start("/bin/true")  # nothing was done, so it can be done again
@@ -308,7 +311,7 @@ def test_time_limit(run: Supervised) -> None:
 
 def test_a_lease_that_runs_out_ends_the_run_without_a_word(run: Supervised) -> None:
     """When it does is what the file says now: unit tests have the clock for it."""
-    process.set_deadline(run.folder, process.boottime() + 600)
+    control.set_deadline(run.folder, control.boottime() + 600)
     run.python("""
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: os.write(1, b" asked"))
@@ -316,14 +319,14 @@ os.write(1, b"ready")
 while True: time.sleep(600)
 """)
     until(run.log)
-    process.set_deadline(run.folder, process.boottime())
+    control.set_deadline(run.folder, control.boottime())
     ended = run.exit()
     assert (ended.signal, ended.reason) == (9, "lease_lost")
     assert run.log() == b"ready"
 
 
 def test_nothing_is_started_when_the_lease_has_run_out(run: Supervised) -> None:
-    process.set_deadline(run.folder, process.boottime() - 1)
+    control.set_deadline(run.folder, control.boottime() - 1)
     run.start("/bin/echo", "started")
     ended = run.exit()
     assert (ended.exit_code, ended.signal, ended.reason) == (None, None, "lease_lost")
@@ -377,7 +380,7 @@ def test_orphans_are_reaped_while_the_program_runs(run: Supervised) -> None:
 
 def test_an_idle_supervisor_uses_no_processor(run: Supervised) -> None:
     """It wakes once a second to look at the lease. Who turns in a loop wakes, or works, a hundred times as much."""
-    process.set_deadline(run.folder, process.boottime() + 600)
+    control.set_deadline(run.folder, control.boottime() + 600)
     run.start("/bin/sleep", "600")
     time.sleep(0.3)
     pid = run.supervisor()

@@ -195,11 +195,13 @@ def test_a_storage_that_nobody_answers_at_is_asked_once(
         request.url = f"http://127.0.0.1:{port}/x?signature"
     tried: list[http_connections.Origin] = []
 
-    def connect(origin: http_connections.Origin) -> HTTPConnection:
-        tried.append(origin)
-        return http_connections.connect(origin)
+    real = http_connections.Way.connect
 
-    monkeypatch.setattr("orris.sdk.direct.connect", connect)
+    def connect(way: http_connections.Way) -> HTTPConnection:
+        tried.append(way.origin)
+        return real(way)
+
+    monkeypatch.setattr(http_connections.Way, "connect", connect)
     with pytest.warns(UserWarning, match="through the service"):
         assert content(transfer.download(TREE, tmp_path / "first")) == files
     begun = len(tried)
@@ -286,6 +288,21 @@ def test_the_proxy_of_the_environment_is_used(
     assert (source.sent == []) == (scheme == "http")
 
 
+def test_the_way_to_a_storage_is_found_once(
+    transfer: Transfer, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its proxy is looked up takes time, on some systems a lot."""
+    found: list[dict[str, str]] = []
+
+    def getproxies() -> dict[str, str]:
+        found.append({})
+        return found[-1]
+
+    monkeypatch.setattr(http_connections, "getproxies", getproxies)
+    assert downloaded(transfer, tmp_path) == files
+    assert len(found) == 1
+
+
 def test_nobody_is_asked_through_a_proxy_that_is_not_meant_for_them(
     transfer: Transfer,
     storage: DownloadServer,
@@ -297,10 +314,8 @@ def test_nobody_is_asked_through_a_proxy_that_is_not_meant_for_them(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "storage.test")
     assert downloaded(transfer, tmp_path) == files
-    target = http_connections.request_target(
-        http_connections.Origin("http", "storage.test", 80), "http://storage.test/x"
-    )
-    assert target == "/x"
+    way = http_connections.Way.to(http_connections.Origin("http", "storage.test", 80))
+    assert way.target("http://storage.test/x") == "/x"
 
 
 def test_a_storage_over_https_is_trusted_when_its_authority_is(

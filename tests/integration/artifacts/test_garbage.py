@@ -18,9 +18,10 @@ from orris.sdk.connection import Connection
 from orris.sdk.storage import Garbage, storage_of
 from orris.sdk.workspace import Workspace
 from orris_artifacts import schema
+from orris_artifacts.config import Settings
 from orris_kit.database import write
 from orris_kit.database.opening import make_engine
-from tests.integration.artifacts.conftest import Running
+from tests.integration.artifacts.conftest import Running, served
 
 LAB = "workspaces/lab"
 DAY = timedelta(days=1)
@@ -96,3 +97,22 @@ async def test_the_library_tells_what_is_kept_and_what_was_collected(running: Ru
     found = await asyncio.to_thread(storage_of, workspace)
     assert (found.blobs, found.deduplication) == (0, None)
     assert found.collected is not None
+
+
+@pytest.mark.parametrize(("interval", "collects"), [(1, True), (0, False)])
+async def test_the_service_collects_by_itself_if_it_is_told_to(
+    tmp_path: Path, source: Path, interval: int, collects: bool
+) -> None:
+    made = Running(tmp_path / "home")
+    made.settings = Settings(home=tmp_path / "home", sweep_interval=interval)
+    async with served(made) as running:
+        (source / "loose.txt").write_text("loose")
+        await asyncio.to_thread(running.transfer().upload, {"loose.txt": source / "loose.txt"})
+        age(running, 2 * DAY)
+        workspace = Workspace("lab", connection=Connection(f"127.0.0.1:{running.port}", "user@lab"))
+        found = await asyncio.to_thread(storage_of, workspace)
+        async with asyncio.timeout(20):
+            while collects and (found.blobs or found.collected is None):
+                await asyncio.sleep(0.05)
+                found = await asyncio.to_thread(storage_of, workspace)
+        assert (found.collected is not None, found.blobs) == (collects, 0 if collects else 1)

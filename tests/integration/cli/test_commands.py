@@ -249,6 +249,35 @@ def test_from_model_to_answer(orris: Invoke, run: str, tmp_path: Path) -> None:
     assert orris("models", "delete", "iris:1").exit_code == 0
 
 
+def test_a_scoring_script_is_deployed_and_asked(orris: Invoke, server: FakeOrris, run: str, tmp_path: Path) -> None:
+    orris("models", "register", "iris", "outputs/m.pkl", "--run", run)
+    folder = tmp_path / "scoring"
+    folder.mkdir()
+    (folder / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
+    options = ["--source", str(folder), "-e", "orris-sklearn", "--env", "A=b", "--cpus", "0.5", "--memory", "1GiB"]
+    for name, script in (("one", "score.py"), ("two", str(folder / "score.py"))):
+        deployed = orris("deploy", "iris", "--name", f"{name}-svc", "--code", script, *options, "--json")
+        shown = json.loads(deployed.stdout)
+        assert (shown["entryScript"], shown["modelIds"]) == ("scoring/score.py", ["iris:1"])
+    assert orris("deploy", "--name", "none-svc", "--code", str(folder / "score.py")).exit_code == 0
+    code = next(each for name, each in server.endpoints.endpoints.items() if name.endswith("/one-svc")).code
+    assert dict(code.environment_variables) == {"A": "b"}
+    assert orris("predict", "one-svc", "--data", '{"data": [[1, 2]], "other": 1}').stdout == "[3]\n"
+    assert orris("predict", "one-svc", "--data", "1", "--method", "predict").exit_code == 2
+    described = orris("endpoints", "show", "one-svc").stdout
+    assert "scoring/score.py" in described
+    assert "0.5 CPUs, 1 GiB of memory" in described
+    assert "scoring" not in orris("endpoints", "list").stderr
+
+
+def test_what_no_deployment_is_says_so(orris: Invoke, run: str) -> None:
+    assert orris("deploy", "--name", "iris-svc").exit_code != 0
+    for option in (["--source", "."], ["-e", "own"], ["--env", "a=b"]):
+        refused = orris("deploy", "iris", "--name", "iris-svc", *option)
+        assert (refused.exit_code, "--code" in refused.stderr) == (2, True)
+    assert orris("deploy", "--name", "iris-svc", "--code", "none.py").exit_code == 2
+
+
 def test_environments_are_made_and_built(orris: Invoke, server: FakeOrris) -> None:
     assert orris("environments", "create", "own", "-p", "numpy").stdout == "own:1\n"
     assert orris("environments", "build", "own").stdout == "resolving\ninstalling\n"

@@ -38,8 +38,8 @@ class Tokens:
 class Service:
     """One life of the service over a home that outlives it."""
 
-    def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home)
+    def __init__(self, home: Path, **settings: Any) -> None:
+        self.settings = Settings(home=home, **settings)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Service:

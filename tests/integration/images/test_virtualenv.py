@@ -20,6 +20,7 @@ from orris_images.resolve.uv import UvResolver
 from orris_images.spec import Spec
 from orris_kit import process, virtualenv
 from orris_kit.interpreter import inspect_interpreter
+from orris_kit.process import Log
 from tests.integration.images.test_resolve import HOW_TO, Environ, Only
 
 SMALL = Spec(packages=("six==1.16.0", "pytest-mock==3.12.0"))
@@ -31,7 +32,20 @@ def small(interpreters: Interpreters, environ: Environ) -> tuple[Lock, Path]:
     return lock, found.path
 
 
-def told(location: str, code: str) -> str:
+def silent(percent: int, doing: str, *, pushing: bool = False) -> None:
+    """Take note of nothing."""
+
+
+def made(
+    builder: VirtualenvBuilder, lock: Lock, python: Path, log: Log = print, cancel: threading.Event | None = None
+) -> Path:
+    """Make an environment; return its folder."""
+    size = builder.build(lock, python, log, silent, cancel).size
+    assert size > 1000
+    return builder.folder(lock.image_id)
+
+
+def told(location: Path, code: str) -> str:
     return subprocess.check_output([f"{location}/bin/python", "-W", "ignore", "-c", code], text=True).strip()
 
 
@@ -45,32 +59,32 @@ VERSIONS = "import numpy, sklearn; assert numpy.str is str; print(numpy.__versio
 @pytest.mark.needs("python3.6")
 def test_the_how_to_runs_on_its_own_python(interpreters: Interpreters, environ: Environ, tmp_path: Path) -> None:
     lock, found = lock_spec(parse_conda(HOW_TO), interpreters, UvResolver(environ), print)
-    location = VirtualenvBuilder(tmp_path, environ).build(lock, found.path, print)
+    location = made(VirtualenvBuilder(tmp_path, environ), lock, found.path)
     assert told(location, "import numpy, sklearn; print(numpy.__version__, sklearn.__version__)") == "1.19.5 0.24.2"
     assert told(location, "import numpy; print(numpy.str)") == "<class 'str'>"
 
 
 def test_the_how_to_runs_on_a_substitute(only: Only, environ: Environ, tmp_path: Path) -> None:
     lock, found = lock_spec(parse_conda(HOW_TO), only("3.11"), UvResolver(environ), print)
-    location = VirtualenvBuilder(tmp_path, environ).build(lock, found.path, print)
+    location = made(VirtualenvBuilder(tmp_path, environ), lock, found.path)
     assert told(location, VERSIONS) == "1.23.5 1.1.3"
 
 
 def test_what_is_made_is_what_is_locked(small: tuple[Lock, Path], environ: Environ, tmp_path: Path) -> None:
     lock, python = small
     log: list[str] = []
-    location = Path(VirtualenvBuilder(tmp_path, environ).build(lock, python, log.append))
+    location = made(VirtualenvBuilder(tmp_path, environ), lock, python, log.append)
     assert location == tmp_path / lock.image_id
     assert virtualenv.is_ready(location)
-    made = inspect_interpreter(virtualenv.python_of(location), environ=environ)
-    assert set(lock.packages) == set(made.packages)
+    there = inspect_interpreter(virtualenv.python_of(location), environ=environ)
+    assert set(lock.packages) == set(there.packages)
     assert any("six==1.16.0" in line for line in log)
     assert left_in(tmp_path) == [lock.image_id]
     assert subprocess.run([location / "bin" / "pytest", "--version"], check=False).returncode == 0
 
 
 def test_copies_share_nothing_with_the_cache(small: tuple[Lock, Path], environ: Environ, tmp_path: Path) -> None:
-    location = Path(VirtualenvBuilder(tmp_path, environ, link_mode="copy").build(*small, print))
+    location = made(VirtualenvBuilder(tmp_path, environ, link_mode="copy"), *small)
     assert {path.stat().st_nlink for path in location.rglob("*.py")} == {1}
 
 
@@ -78,7 +92,7 @@ def test_links_lead_to_no_cache_but_that_of_orris(small: tuple[Lock, Path], envi
     """A run that writes to its environment must not reach the cache of uv that its user has."""
     own = {name: value for name, value in environ.items() if name != "UV_CACHE_DIR"}
     own["XDG_CACHE_HOME"] = str(tmp_path / "caches")
-    location = Path(VirtualenvBuilder(tmp_path, own).build(*small, print))
+    location = made(VirtualenvBuilder(tmp_path, own), *small)
     assert [path.name for path in (tmp_path / "caches").iterdir()] == ["orris"]
     cached = {path.stat().st_ino for path in (tmp_path / "caches" / "orris" / "uv").rglob("*.py")}
     linked = {path.stat().st_ino for path in location.rglob("*.py") if path.stat().st_nlink > 1}
@@ -90,7 +104,7 @@ def test_many_threads_make_it_once(small: tuple[Lock, Path], environ: Environ, t
     log: list[str] = []
     builder = VirtualenvBuilder(tmp_path, environ)
     with ThreadPoolExecutor(8) as pool:
-        locations = set(pool.map(lambda _: builder.build(*small, log.append), range(8)))
+        locations = set(pool.map(lambda _: made(builder, *small, log.append), range(8)))
     assert len(locations) == 1
     assert sum(line.startswith("environment ") for line in log) == 1
 
@@ -101,7 +115,8 @@ from pathlib import Path
 from orris_images.build.virtualenv import VirtualenvBuilder
 from orris_images.lock import Lock
 lock = Lock.from_json(Path(sys.argv[1]).read_text())
-VirtualenvBuilder(Path(sys.argv[2]), dict(os.environ)).build(lock, Path(sys.argv[3]), print)
+builder = VirtualenvBuilder(Path(sys.argv[2]), dict(os.environ))
+builder.build(lock, Path(sys.argv[3]), print, lambda percent, doing, *, pushing=False: None)
 """
 
 
@@ -130,7 +145,7 @@ def test_a_maker_killed_half_way_leaves_nothing_that_counts(
     maker.send_signal(signal.SIGKILL)
     maker.communicate()
     assert not virtualenv.is_ready(environments / small[0].image_id)
-    VirtualenvBuilder(environments, environ).build(*small, print)
+    made(VirtualenvBuilder(environments, environ), *small)
     assert left_in(environments) == [small[0].image_id]
 
 
@@ -138,7 +153,7 @@ def test_a_folder_without_its_marker_is_made_anew(small: tuple[Lock, Path], envi
     half = tmp_path / small[0].image_id
     half.mkdir()
     (half / "rest").touch()
-    VirtualenvBuilder(tmp_path, environ).build(*small, print)
+    made(VirtualenvBuilder(tmp_path, environ), *small)
     assert virtualenv.is_ready(half)
     assert not (half / "rest").exists()
 
@@ -152,11 +167,29 @@ def test_a_failure_leaves_nothing(small: tuple[Lock, Path], environ: Environ, tm
     assert left_in(tmp_path) == ["c"]
 
 
+def test_what_is_deleted_is_gone_at_once(small: tuple[Lock, Path], environ: Environ, tmp_path: Path) -> None:
+    builder = VirtualenvBuilder(tmp_path, environ)
+    made(builder, *small)
+    builder.delete(small[0].image_id)
+    assert not builder.is_there(small[0].image_id)
+    assert left_in(tmp_path) == []
+    builder.delete(small[0].image_id)
+
+
+def test_it_is_told_how_far_it_is(small: tuple[Lock, Path], environ: Environ, tmp_path: Path) -> None:
+    percents: list[int] = []
+    VirtualenvBuilder(tmp_path, environ).build(
+        *small, print, lambda percent, doing, *, pushing=False: percents.append(percent)
+    )
+    assert percents == sorted(percents)
+    assert percents[-1] == 95
+
+
 def test_making_can_be_canceled(small: tuple[Lock, Path], environ: Environ, tmp_path: Path) -> None:
     canceled = threading.Event()
     canceled.set()
     with pytest.raises(Cancelled):
-        VirtualenvBuilder(tmp_path, environ).build(*small, print, canceled)
+        made(VirtualenvBuilder(tmp_path, environ), *small, print, canceled)
     assert left_in(tmp_path) == []
 
 

@@ -16,6 +16,7 @@ import joblib
 import pytest
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import add_ArtifactServiceServicer_to_server
+from orris.images.v1.images_service_pb2_grpc import add_ImageServiceServicer_to_server
 from orris.inference.v1 import inference_pb2, inference_service_pb2
 from orris.inference.v1.inference_service_pb2_grpc import EndpointServiceStub
 from orris.inference.v2.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -28,7 +29,7 @@ from orris_inference.service import open_service
 from orris_kit.auth import Principal, Role, TokenSigner, TokenVerifier
 from orris_kit.client import connect
 from orris_kit.server import Server
-from tests.fakes.inference_neighbours import WORKSPACE, FakeArtifacts, FakeModels, FakeRuns
+from tests.fakes.inference_neighbours import WORKSPACE, FakeArtifacts, FakeImages, FakeModels, FakeRuns
 
 IMAGE = f"{WORKSPACE}/images/i"
 NUMBER = models_pb2.Signature.Column.TYPE_NUMBER
@@ -44,6 +45,7 @@ class Installation:
     artifacts: FakeArtifacts
     models: FakeModels
     runs: FakeRuns
+    images: FakeImages
     neighbours: str
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -56,6 +58,7 @@ class Installation:
             models_address=self.neighbours,
             runs_address=self.neighbours,
             artifacts_address=self.neighbours,
+            images_address=self.neighbours,
             **settings,
         )
         server = Server(authenticator=TokenVerifier(made.public_key_path))
@@ -101,6 +104,7 @@ class Installation:
             signature=signature,
             conversion=models_pb2.Conversion(state=models_pb2.Conversion.STATE_UNSUPPORTED, message="no conversion"),
         )
+        self.images.packages.setdefault(IMAGE, ["scikit-learn"])
         if graph is not None:
             model.conversion.state = models_pb2.Conversion.STATE_VERIFIED
             model.conversion.onnx_tree = self.artifacts.put_tree({"model.onnx": graph})
@@ -110,7 +114,7 @@ class Installation:
         model.MergeFrom(models_pb2.ModelVersion(**fields))
         return self.models.set(model)
 
-    async def deploy(self, model: str, endpoint_id: str = "iris", wait: bool = True, **fields: Any) -> Any:
+    async def deploy(self, model: str = "", endpoint_id: str = "iris", wait: bool = True, **fields: Any) -> Any:
         overwrite, request_id = fields.pop("overwrite", False), fields.pop("request_id", "")
         request = inference_service_pb2.CreateEndpointRequest(
             parent=WORKSPACE,
@@ -121,6 +125,11 @@ class Installation:
         )
         endpoint = (await self.endpoints.CreateEndpoint(request)).endpoint
         return await self.settled(endpoint.name) if wait else endpoint
+
+    def code(self, files: dict[str, str], **fields: Any) -> inference_pb2.ScoringCode:
+        """Store a scoring script, the first of the files."""
+        snapshot = self.artifacts.put_tree({path: text.encode() for path, text in files.items()})
+        return inference_pb2.ScoringCode(snapshot=snapshot, entry_script=next(iter(files)), **fields)
 
     async def settled(self, name: str = f"{WORKSPACE}/endpoints/iris") -> Any:
         """Return the endpoint once it is HEALTHY or FAILED."""
@@ -149,18 +158,20 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
     signer = TokenSigner(tmp_path / "signing.key")
     (tmp_path / "service.token").write_text(signer.sign(Principal("inference", Role.SERVICE), timedelta(hours=1)))
     artifacts, models = FakeArtifacts(), FakeModels()  # type: ignore[abstract]  # _open_rest adds the rest
-    runs = FakeRuns(artifacts)  # type: ignore[abstract]
+    runs, images = FakeRuns(artifacts), FakeImages()  # type: ignore[abstract]
+    images.put("orris-inference", "scikit-learn", "inference-schema", FROM_ENVIRONMENT="yes")
     server = Server(authenticator=TokenVerifier(signer.public_key))
     additions: tuple[tuple[Callable[..., None], Any], ...] = (
         (add_ArtifactServiceServicer_to_server, artifacts),
         (add_ModelServiceServicer_to_server, models),
         (add_RunServiceServicer_to_server, runs),
+        (add_ImageServiceServicer_to_server, images),
     )
     for add, servicer in additions:
         _open_rest(servicer)
         server.add(add, servicer)
     port = await server.start()
-    made = Installation(tmp_path, signer, artifacts, models, runs, f"127.0.0.1:{port}")
+    made = Installation(tmp_path, signer, artifacts, models, runs, images, f"127.0.0.1:{port}")
     try:
         yield made
     finally:
@@ -186,7 +197,7 @@ def _open_rest(servicer: Any) -> None:
 
         return allow_anyone(many if streams else one)
 
-    streaming = {"ReadRunLog", "CollectGarbage"}
+    streaming = {"ReadRunLog", "CollectGarbage", "ReadBuildLog"}
     for base in type(servicer).__mro__[1:-1]:
         for name, method in vars(base).items():
             if inspect.isfunction(method) and name[0].isupper() and admitted(getattr(servicer, name)) is None:

@@ -213,7 +213,7 @@ async def test_creating_twice_with_a_request_id_deploys_once(
 async def test_only_models_with_known_frameworks_are_deployed(installation: Installation, model: SVC) -> None:
     await installation.start()
     name = installation.register(model, framework=models_pb2.FRAMEWORK_PYTORCH)
-    with pytest.raises(InvalidArgument, match="PYTORCH"):
+    with pytest.raises(InvalidArgument, match=r"model_framework set to PyTorch\. Default environments"):
         await installation.deploy(name)
     with pytest.raises(InvalidArgument, match="another workspace"):
         await installation.deploy("workspaces/other/models/m/versions/1")

@@ -49,28 +49,40 @@ class Neighbourhood:
         self.images = FakeImages()
         self.runs = FakeRuns(home / "executed")
         self.stack = AsyncExitStack()
-        self._models = AsyncExitStack()
+        self._models, self._artifacts = AsyncExitStack(), AsyncExitStack()
         (home / "service.token").write_text("service@-")
 
     async def open(self) -> None:
+        self.artifacts_address = "127.0.0.1:0"
+        await self.start_artifacts()
         server = Server(authenticator=Tokens())
-        for add, servicer in await open_artifacts(ArtifactsSettings(home=self.home), self.stack):
-            server.add(add, servicer)
         server.add(add_ImageServiceServicer_to_server, self.images)
         server.add(add_RunServiceServicer_to_server, self.runs)
         self.address = f"127.0.0.1:{await server.start()}"
         self.stack.push_async_callback(server.stop, 0)
-        channel = connect(self.address, lambda: "service@-")
+        channel = connect(self.artifacts_address, lambda: "service@-")
         self.stack.push_async_callback(channel.close)
         self.artifacts = self.runs.artifacts = ArtifactsClient(channel)
         await self.start()
+
+    async def start_artifacts(self) -> None:
+        """Start the artifacts service, at the address that it had before."""
+        server = Server(self.artifacts_address, authenticator=Tokens())
+        for add, servicer in await open_artifacts(ArtifactsSettings(home=self.home), self._artifacts):
+            server.add(add, servicer)
+        self.artifacts_address = f"127.0.0.1:{await server.start()}"
+        self._artifacts.push_async_callback(server.stop, 0)
+
+    async def stop_artifacts(self) -> None:
+        """Stop the artifacts service."""
+        await self._artifacts.aclose()
 
     async def start(self) -> None:
         """Start the models service."""
         # Each service has its own port here, so that models can stop alone.
         settings = Settings(
             home=self.home,
-            artifacts_address=self.address,
+            artifacts_address=self.artifacts_address,
             images_address=self.address,
             runs_address=self.address,
         )
@@ -158,3 +170,4 @@ async def around(tmp_path: Path) -> AsyncIterator[Neighbourhood]:
     yield around
     await around.stop()
     await around.stack.aclose()
+    await around.stop_artifacts()

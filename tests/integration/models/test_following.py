@@ -169,6 +169,21 @@ async def test_a_graph_that_is_not_verified_is_not_kept(around: Neighbourhood) -
     assert version.HasField("signature")
 
 
+async def test_outputs_that_were_collected_before_they_were_read_are_made_again(around: Neighbourhood) -> None:
+    """The service was away for longer than what nobody refers to is kept."""
+    made = await register(around)
+    first = await run_of(around)
+    await around.stop()
+    around.runs.move(first, Run.STATE_COMPLETED, outputs=f"workspaces/lab/trees/{'0' * 64}")
+    await around.start()
+    await until(lambda: len(around.runs.runs) == 2)
+    (second,) = around.runs.runs.keys() - {first}
+    await finish(around, second, REPORT, graph=b"graph")
+    version, _ = await around.end_of(made.name)
+    assert (version.conversion.state, version.conversion.run) == (State.STATE_VERIFIED, second)
+    assert await around.referenced(made.name) == {made.tree, version.conversion.onnx_tree}
+
+
 async def test_a_canceled_run_is_a_failure(around: Neighbourhood) -> None:
     made = await register(around)
     around.runs.move(await run_of(around), Run.STATE_CANCELED)

@@ -1,7 +1,7 @@
 """The service behind a real server, its neighbours behind another, and clients of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -104,6 +104,13 @@ class Service:
         raise AssertionError("the run ended otherwise")
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what a fake has no event for."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # see above
+            await asyncio.sleep(0.02)
+
+
 class FakeAgent:
     """An agent that does what a test says."""
 
@@ -150,6 +157,14 @@ class FakeAgent:
 
 async def open_neighbours(stack: AsyncExitStack, home: Path, **settings: Any) -> Service:
     """Start the service and its neighbours."""
+    service = await beside_neighbours(stack, home, **settings)
+    await service.start()
+    stack.push_async_callback(service.stop)
+    return service
+
+
+async def beside_neighbours(stack: AsyncExitStack, home: Path, **settings: Any) -> Service:
+    """Start its neighbours; return the service, which is not started."""
     server = Server(authenticator=TokenVerifier(home / "signing.pub"))
     images, artifacts = FakeImages(), FakeArtifacts()
     server.add(add_ImageServiceServicer_to_server, images)
@@ -158,8 +173,6 @@ async def open_neighbours(stack: AsyncExitStack, home: Path, **settings: Any) ->
     stack.push_async_callback(server.stop, 0.2)
     service = Service(home, f"127.0.0.1:{port}", **settings)
     service.images, service.artifacts = images, artifacts
-    await service.start()
-    stack.push_async_callback(service.stop)
     return service
 
 

@@ -20,7 +20,7 @@ from orris_kit.client import token_from
 from orris_runs.following import keep_at
 from tests.fakes.images import COLD, IMAGE
 
-from .conftest import PARENT, FakeAgent, Service, State
+from .conftest import PARENT, FakeAgent, Service, State, until
 
 
 async def follow(service: Service, run: runs_pb2.Run, file: str = "user_logs/std_log.txt", offset: int = 0) -> bytes:
@@ -89,7 +89,7 @@ async def test_a_warm_submit_asks_nobody_for_its_environment(service: Service) -
 async def test_the_same_request_submits_once_and_leaves_nothing_behind(service: Service) -> None:
     first = await service.submit(request_id="r1")
     assert (await service.submit(request_id="r1")).name == first.name
-    assert list(service.artifacts.references) == [first.name]
+    await until(lambda: list(service.artifacts.references) == [first.name])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_a_bad_run_is_refused_and_leaves_nothing(
     with pytest.raises(error) as caught:
         await service.submit(**changed)
     assert caught.value.reason == reason  # type: ignore[attr-defined]  # all of them have one
-    assert service.artifacts.references == {}
+    await until(lambda: service.artifacts.references == {})
     if reason == "SCRIPT_NOT_IN_SNAPSHOT":
         assert "train.py" in str(caught.value)
 

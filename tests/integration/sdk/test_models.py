@@ -12,12 +12,14 @@ from orris import (
     Endpoint,
     Environment,
     Experiment,
+    InferenceConfig,
     Model,
     ResourceConfiguration,
+    Resources,
     ScriptRunConfig,
     Workspace,
 )
-from orris.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
+from orris.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from orris.sdk import streams
 from orris.sdk.failures import ScoringFailed
 from tests.fakes.services.server import FakeOrris
@@ -131,11 +133,96 @@ def test_a_deployment_that_fails_tells_why(
 
 
 def test_what_cannot_be_deployed_is_said_before_it_is_tried(server: FakeOrris, lab: Workspace, model: Model) -> None:
-    with pytest.raises(Unimplemented, match="inference_config"):
+    with pytest.raises(InvalidArgument, match="inference_config"):
         Model.deploy(lab, "iris-svc", [model], inference_config=object())
-    with pytest.raises(InvalidArgument, match="one model"):
+    with pytest.raises(InvalidArgument, match="You must provide an InferenceConfig when deploying zero or multiple"):
         Model.deploy(lab, "iris-svc", [])
     assert server.called("CreateEndpoint") == []
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a scoring script below it, and a file that its ignore file names."""
+    folder = tmp_path / "project"
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "scripts" / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
+    (folder / "scaler.txt").write_text("2")
+    (folder / "secret").write_text("not for others")
+    (folder / ".amlignore").write_text("secret\n")
+    return folder
+
+
+def test_a_script_goes_with_its_folder_under_the_folders_name(
+    server: FakeOrris, lab: Workspace, model: Model, project: Path
+) -> None:
+    environment = Environment("own", pip_packages=["numpy"])
+    config = InferenceConfig("scripts/score.py", project, environment, {"WORKER_COUNT": 2})
+    limits = Resources(cpus=0.5, memory="1GiB")
+    endpoint = Model.deploy(lab, "iris-svc", [model], config, resources=limits, isolation="container")
+    code = endpoint.message.code
+    assert code.entry_script == endpoint.entry_script == "project/scripts/score.py"
+    assert code.environment == "workspaces/lab/environments/own/versions/1"
+    assert dict(code.environment_variables) == {"WORKER_COUNT": "2"}
+    files = [entry.path for entry in lab.transfer.entries(code.snapshot)]
+    assert sorted(files) == ["project/.amlignore", "project/scaler.txt", "project/scripts/score.py"]
+    assert list(endpoint.message.model_versions) == [model.resource_name]
+    assert (endpoint.message.resources.cpus, endpoint.message.resources.memory_bytes) == (0.5, 2**30)
+    shown = endpoint.serialize()
+    assert (shown["modelIds"], shown["isolation"]) == (["iris:1"], "container")
+    assert (shown["entryScript"], shown["resources"]) == (code.entry_script, {"cpus": 0.5, "memory": 2**30})
+
+
+def test_a_script_alone_is_its_only_file(server: FakeOrris, lab: Workspace, project: Path) -> None:
+    endpoint = Model.deploy(lab, "svc", [], InferenceConfig(project / "scripts" / "score.py", environment=None))
+    code = endpoint.message.code
+    assert ([entry.path for entry in lab.transfer.entries(code.snapshot)], code.environment) == (["score.py"], "")
+    assert (endpoint.model_ids, endpoint.model_id) == ([], "")
+
+
+def test_a_named_environment_is_that_version(server: FakeOrris, lab: Workspace, project: Path) -> None:
+    Environment("own", pip_packages=["numpy"]).register(lab)
+    Environment("own", pip_packages=["scipy"]).register(lab)
+    for name, version in (("own", "2"), ("own:1", "1")):
+        endpoint = Model.deploy(lab, "svc", [], InferenceConfig("scripts/score.py", project, name), overwrite=True)
+        assert endpoint.message.code.environment == f"workspaces/lab/environments/own/versions/{version}"
+    with pytest.raises(NotFound):
+        Model.deploy(lab, "other", [], InferenceConfig("scripts/score.py", project, "none"))
+
+
+@pytest.mark.parametrize(
+    ("script", "folder", "message"),
+    [
+        ("scripts/none.py", True, "is no file"),
+        ("none.py", False, "is no file"),
+        ("scaler.txt", True, "is no Python file"),
+        ("../outside.py", True, "lies outside of"),
+        ("ignored.py", True, "named in the folder's ignore file"),
+        ("big.py", True, "larger than"),
+    ],
+)
+def test_a_script_that_cannot_be_served_is_refused_before_it_is_sent(
+    server: FakeOrris, lab: Workspace, project: Path, script: str, folder: bool, message: str
+) -> None:
+    (project.parent / "outside.py").write_text("")
+    (project / "ignored.py").write_text("")
+    (project / ".amlignore").write_text("ignored.py\n")
+    (project / "big.py").write_text("#" * (1024 * 1024 + 1))
+    with pytest.raises(InvalidArgument, match=message):
+        Model.deploy(lab, "svc", [], InferenceConfig(script, project if folder else None))
+    assert server.called("CreateEndpoint") == []
+
+
+def test_limits_are_the_models_unless_the_deployment_has_some(lab: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "m.pkl").write_bytes(b"pickled")
+    own = ResourceConfiguration(cpu=1, memory_in_gb=0.5)
+    model = Model.register(
+        lab, tmp_path / "m.pkl", "iris", environment="orris-sklearn", model_framework="ScikitLearn",
+        resource_configuration=own,
+    )  # fmt: skip
+    found = Model.deploy(lab, "iris-svc", [model]).message.resources
+    assert (found.cpus, found.memory_bytes) == (1, 2**29)
+    found = Model.deploy(lab, "iris-svc", [model], resources=Resources(cpus=2), overwrite=True).message.resources
+    assert (found.cpus, found.memory_bytes) == (2, 0)
 
 
 def test_an_existing_endpoint_needs_overwrite(lab: Workspace, model: Model) -> None:

@@ -12,6 +12,8 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.agent import Agent
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.runtimes.choice import Runtimes
+from orris_agent.runtimes.process.runtime import ProcessRuntime
 
 
 class Server:
@@ -52,6 +54,22 @@ class FakeExecution:
         self.deadline = deadline
 
 
+class Containers:
+    """Stands in for a runtime whose engine takes its time: an end is begun, and done when a test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[str | None] = []
+        self.held: list[set[str]] = []
+        self.engine_is_back = asyncio.Event()
+
+    async def end(self, folder: RunFolder) -> None:
+        self.begun.append(folder.lease_id())
+        await self.engine_is_back.wait()
+
+    async def end_others(self, held: set[str]) -> None:
+        self.held.append(held)
+
+
 class World:
     """An agent with its server and what it executes."""
 
@@ -60,7 +78,11 @@ class World:
         self.executions: dict[str, FakeExecution] = {}
         self.folders = RunFolders(root / "runs")
         identity = agents.Agent(name="agents/a")
-        self.agent = Agent(self.server, identity, self.folders, self._execution)  # type: ignore[arg-type]
+        process: Any = ProcessRuntime(None, {})  # type: ignore[arg-type]
+        self.containers = Containers()
+        offered = (runs.ISOLATION_PROCESS, runs.ISOLATION_CONTAINER)
+        runtimes = Runtimes(process, self.containers, offered)  # type: ignore[arg-type]
+        self.agent = Agent(self.server, identity, self.folders, runtimes, self._execution)  # type: ignore[arg-type]
 
     def _execution(self, lease: agents.Lease, folder: RunFolder) -> Any:
         self.executions[lease.id] = FakeExecution(lease, folder)
@@ -75,8 +97,11 @@ class World:
                 await asyncio.sleep(0)
 
 
-def lease(number: int, *, cancel: bool = False) -> agents.Lease:
-    run = runs.Run(name=f"workspaces/main/runs/e_1_0000000{number}", experiment="workspaces/main/experiments/e")
+def lease(
+    number: int, *, cancel: bool = False, isolation: runs.Isolation.ValueType = runs.ISOLATION_UNSPECIFIED
+) -> agents.Lease:
+    name = f"workspaces/main/runs/e_1_0000000{number}"
+    run = runs.Run(name=name, experiment="workspaces/main/experiments/e", isolation=isolation)
     result = agents.Lease(id=f"l{number}", run=run, cancel=cancel)
     result.duration.FromSeconds(30)
     return result
@@ -148,3 +173,42 @@ async def test_leases_are_kept_where_only_their_user_can_read_them(tmp_path: Pat
     folder = RunFolders(tmp_path / "runs").create("e_1_00000001", lease(1))
     assert (folder.root / "lease.json").stat().st_mode & 0o777 == 0o600
     assert folder.root.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_run_that_asks_for_a_container_gets_one_and_others_the_default(world: World) -> None:
+    await world.send(lease(1, isolation=runs.ISOLATION_CONTAINER), lease(2), lease(3, isolation=runs.ISOLATION_PROCESS))
+    await world.until(lambda: len(world.executions) == 3)
+    contained = {lease_id: execution.folder.contained for lease_id, execution in world.executions.items()}
+    assert contained == {"l1": True, "l2": False, "l3": False}
+
+
+def test_an_agent_that_insists_on_containers_gives_nobody_less() -> None:
+    runtimes = Runtimes(None, None, (runs.ISOLATION_CONTAINER,))  # type: ignore[arg-type]
+    assert all(runtimes.contains(runs.Run(isolation=each)) for each in runs.Isolation.values())
+
+
+async def test_new_leases_do_not_wait_for_an_engine_that_is_away(world: World) -> None:
+    """What is left of a lease that is gone is ended when the engine is back; its folder stays until then."""
+    left = world.folders.create("e_1_00000009", lease(9), contained=True)
+    await world.send(lease(1), all_of_them=True)
+    await world.until(lambda: "l1" in world.executions and world.containers.begun == ["l9"])
+    assert not left.root.exists()
+    (aside,) = [folder for folder in world.folders if folder.lease_id() == "l9"]
+    assert world.containers.held == [{"l1"}]
+    await world.send(lease(1), all_of_them=True)
+    await world.until(lambda: len(world.containers.held) == 2)
+    assert world.containers.begun == ["l9"]
+    world.containers.engine_is_back.set()
+    await world.until(lambda: not aside.root.exists())
+
+
+async def test_a_run_leased_anew_does_not_get_the_container_of_its_earlier_lease(world: World) -> None:
+    await world.send(lease(1, isolation=runs.ISOLATION_CONTAINER))
+    await world.until(lambda: "l1" in world.executions)
+    anew = lease(1, isolation=runs.ISOLATION_CONTAINER)
+    anew.id = "anew"
+    await world.send(anew)
+    await world.until(lambda: "anew" in world.executions and world.containers.begun == ["l1"])
+    world.containers.engine_is_back.set()
+    assert world.executions["anew"].folder.lease_id() == "anew"
+    await world.until(lambda: [folder.lease_id() for folder in world.folders] == ["anew"])

@@ -16,16 +16,17 @@ def lease(**fields: object) -> agents.Lease:
 
 
 def variables(of: agents.Lease, inherited: dict[str, str]) -> dict[str, str]:
-    return command.variables(of, RunFolder(Path("/runs/e_1_00000000")), PYTHON, inherited)
+    surrounding = command.inherited(inherited, PYTHON)
+    return command.variables(of, RunFolder(Path("/runs/e_1_00000000")), str(PYTHON), surrounding)
 
 
 def test_a_script_runs_with_the_environments_python_and_its_arguments_in_order() -> None:
     run = runs.Run(script="train.py", arguments=["--c", "1", "--c", "2"])
-    assert command.argument_list(run, PYTHON) == ["/env/bin/python", "train.py", "--c", "1", "--c", "2"]
+    assert command.argument_list(run, str(PYTHON)) == ["/env/bin/python", "train.py", "--c", "1", "--c", "2"]
 
 
 def test_a_command_runs_as_it_is() -> None:
-    assert command.argument_list(runs.Run(command=["python", "-m", "x"]), PYTHON) == ["python", "-m", "x"]
+    assert command.argument_list(runs.Run(command=["python", "-m", "x"]), str(PYTHON)) == ["python", "-m", "x"]
 
 
 def test_a_runs_variables_win_over_the_environments_and_its_secrets_over_both() -> None:

@@ -79,3 +79,15 @@ def test_a_line_that_is_no_event_is_unreadable_and_says_why(line: bytes) -> None
 @given(st.binary(max_size=200))
 def test_no_line_breaks_the_agent(line: bytes) -> None:
     parse(line).SerializeToString()
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1:6750", "0.0.0.0:6750", "10.0.0.8:80"])
+def test_a_replica_in_a_container_is_where_the_engine_has_published_it(value: str) -> None:
+    """Whatever it says: only that it answers now is its own business."""
+    line = json.dumps({"time": 1.5, "event": "address", "value": value}).encode()
+    assert parse(line, published="127.0.0.1:40001").address == "127.0.0.1:40001"
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0:6750", "10.0.0.8:80", "127.0.0.1", "127.0.0.1:0", "", None])
+def test_a_replica_of_this_machine_names_no_other(value: str | None) -> None:
+    assert event(event="address", value=value).HasField("unreadable")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from orris_agent.folder import RunFolder
-from orris_agent.keeping import as_text, kept_files, left_behind, refused_files
+from orris_agent.keeping import as_text, kept_files, left_behind
 
 
 def folder_with(root: Path, *paths: str) -> RunFolder:
@@ -18,7 +18,7 @@ def test_outputs_logs_and_uploaded_files_are_kept(tmp_path: Path) -> None:
     folder = folder_with(
         tmp_path, "work/outputs/a/model.joblib", "work/logs/x.log", "files/plot_1.png", "work/other.txt"
     )
-    assert sorted(kept_files(folder)) == ["logs/x.log", "outputs/a/model.joblib", "plot_1.png"]
+    assert sorted(kept_files(folder)[0]) == ["logs/x.log", "outputs/a/model.joblib", "plot_1.png"]
 
 
 def test_a_link_out_of_the_run_is_not_followed(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_link_out_of_the_run_is_not_followed(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "run", "work/outputs/model.joblib")
     (folder.work / "outputs" / "stolen").symlink_to(secret)
     (folder.work / "outputs" / "alias").symlink_to(folder.work / "outputs" / "model.joblib")
-    assert sorted(kept_files(folder)) == ["outputs/alias", "outputs/model.joblib"]
+    assert sorted(kept_files(folder)[0]) == ["outputs/alias", "outputs/model.joblib"]
 
 
 def test_files_outside_outputs_are_named_unless_they_came_with_the_snapshot(tmp_path: Path) -> None:
@@ -37,19 +37,19 @@ def test_files_outside_outputs_are_named_unless_they_came_with_the_snapshot(tmp_
 
 def test_a_file_in_the_place_of_the_outputs_folder_is_named(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, "work/outputs")
-    assert (kept_files(folder), left_behind(folder, set())) == ({}, ["outputs"])
+    assert (kept_files(folder), left_behind(folder, set())) == (({}, {}), ["outputs"])
 
 
 def test_a_run_without_outputs_keeps_nothing(tmp_path: Path) -> None:
-    assert kept_files(RunFolder(tmp_path)) == {}
+    assert kept_files(RunFolder(tmp_path)) == ({}, {})
 
 
 def test_a_file_that_no_tree_takes_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
     names = ("model.pkl", "Model.pkl", "two\nlines.txt", "back\\slash", os.fsdecode(b"latin\xff.txt"), "fine.txt")
     folder = folder_with(tmp_path, *(f"work/outputs/{name}" for name in names))
-    kept = kept_files(folder)
-    assert sorted(kept.keys() - refused_files(kept).keys()) == ["outputs/Model.pkl", "outputs/fine.txt"]
-    assert "only in case" in refused_files(kept)["outputs/model.pkl"]
+    kept, refused = kept_files(folder)
+    assert sorted(kept) == ["outputs/Model.pkl", "outputs/fine.txt"]
+    assert "only in case" in refused["outputs/model.pkl"]
 
 
 def test_a_name_that_is_no_text_can_be_sent(tmp_path: Path) -> None:

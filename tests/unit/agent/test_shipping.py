@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orris.runs.v1 import agents_service_pb2 as agents
+from orris_agent.beneath import Beneath
 from orris_agent.folder import RunFolder
 from orris_agent.shipping import STD_LOG, Journal, LogFile, Shipping
 
@@ -46,9 +47,9 @@ async def drain(shipper: Any) -> None:
 async def test_a_log_goes_on_where_the_servers_copy_ends(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "log"
     path.write_bytes(b"one\n")
-    await drain(LogFile(server, "l", path))  # type: ignore[arg-type]
+    await drain(LogFile(server, "l", Beneath(tmp_path), "log"))  # type: ignore[arg-type]
     path.write_bytes(b"one\ntwo\n")
-    await LogFile(server, "l", path).close()  # type: ignore[arg-type]
+    await LogFile(server, "l", Beneath(tmp_path), "log").close()  # type: ignore[arg-type]
     assert server.logs == {"l": b"one\ntwo\n"}
     assert server.ended == {"l"}
 
@@ -57,14 +58,14 @@ async def test_a_log_larger_than_a_message_arrives_whole(tmp_path: Path) -> None
     server, path = StoredReports(), tmp_path / "log"
     content = bytes(range(256)) * 10_000
     path.write_bytes(content)
-    await LogFile(server, "l", path).close()  # type: ignore[arg-type]
+    await LogFile(server, "l", Beneath(tmp_path), "log").close()  # type: ignore[arg-type]
     assert server.logs["l"] == content
 
 
 async def test_a_journal_sends_complete_lines_only_until_the_end(tmp_path: Path) -> None:
-    server, path = StoredReports(), tmp_path / "journal"
+    server, path = StoredReports(), tmp_path / "journal.jsonl"
     path.write_bytes(metric("a") + metric("b")[:-5])
-    shipper = Journal(server, path)  # type: ignore[arg-type]
+    shipper = Journal(server, Beneath(tmp_path))  # type: ignore[arg-type]
     await drain(shipper)
     assert [event.metric.metric for event in server.received] == ["a"]
     while await shipper.step(last=True):
@@ -73,26 +74,26 @@ async def test_a_journal_sends_complete_lines_only_until_the_end(tmp_path: Path)
 
 
 async def test_a_second_agent_sends_no_event_twice(tmp_path: Path) -> None:
-    server, path = StoredReports(), tmp_path / "journal"
+    server, path = StoredReports(), tmp_path / "journal.jsonl"
     path.write_bytes(metric("a") + metric("b"))
-    await drain(Journal(server, path))  # type: ignore[arg-type]
+    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
     path.write_bytes(metric("a") + metric("b") + metric("c"))
-    await drain(Journal(server, path))  # type: ignore[arg-type]
+    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
     assert [event.metric.metric for event in server.received] == ["a", "b", "c"]
 
 
 async def test_more_events_than_fit_a_message_keep_their_order(tmp_path: Path) -> None:
-    server, path = StoredReports(), tmp_path / "journal"
+    server, path = StoredReports(), tmp_path / "journal.jsonl"
     names = [f"m{number}" for number in range(30_000)]
     path.write_bytes(b"".join(map(metric, names)))
-    await drain(Journal(server, path))  # type: ignore[arg-type]
+    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
     assert [event.metric.metric for event in server.received] == names
 
 
 async def test_an_endless_line_does_not_stop_what_follows(tmp_path: Path) -> None:
-    server, path = StoredReports(), tmp_path / "journal"
+    server, path = StoredReports(), tmp_path / "journal.jsonl"
     path.write_bytes(b"x" * 3_000_000 + b"\n" + metric("a"))
-    await drain(Journal(server, path))  # type: ignore[arg-type]
+    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
     assert server.received[-1].metric.metric == "a"
     assert {event.WhichOneof("event") for event in server.received[:-1]} == {"unreadable"}
 

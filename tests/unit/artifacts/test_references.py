@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +12,10 @@ import sqlalchemy as sa
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris_artifacts import schema
 from orris_artifacts.core import Artifacts
-from orris_kit.database import read
+from orris_artifacts.store.folder import FolderStore
+from orris_kit.database import open_database, read, write
+from tests.servers.databases import NewDatabase, until_somebody_waits
+from tests.unit.artifacts.conftest import NOW
 
 RUN = "workspaces/lab/runs/r1"
 DIGEST = hashlib.sha256(b"a").hexdigest()
@@ -45,6 +50,25 @@ def test_dropping_leaves_other_owners_alone(core: Artifacts, tree: str) -> None:
     core.references.set("lab", RUN + "0", [tree], [])
     core.references.delete("lab", RUN)
     assert targets(core) == {(RUN + "0", "tree")}
+
+
+@pytest.mark.needs("postgres")
+def test_what_an_owner_asks_for_is_done_in_this_order(new_postgres: NewDatabase, store: FolderStore) -> None:
+    """Also where the second did not wait until the first was done: its caller had gone."""
+    engine = open_database(new_postgres("orris_artifacts", schema.metadata), "orris_artifacts", schema.metadata)
+    with closing(Artifacts(engine, store, lambda: NOW)) as core:
+        name = f"workspaces/lab/trees/{core.trees.create(core.trees.draft('lab')).digest}"
+        with ThreadPoolExecutor(2) as threads:
+            with write(engine) as connection:
+                connection.execute(sa.select(schema.trees).with_for_update())
+                setting = threads.submit(core.references.set, "lab", RUN, [name], [])
+                until_somebody_waits(connection)
+                deleting = threads.submit(core.references.delete, "lab", RUN)
+                until_somebody_waits(connection, 2, unless=deleting.done)
+            setting.result()
+            deleting.result()
+        assert targets(core) == set()
+    engine.dispose()
 
 
 @pytest.mark.parametrize("kind", ["trees", "blobs"])

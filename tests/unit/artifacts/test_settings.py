@@ -175,3 +175,24 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None
         migrate(connection, "orris_artifacts")
         assert differences(connection, metadata) == []
     engine.dispose()
+
+
+def test_garbage_is_collected_after_a_day_every_few_hours_unless_told_otherwise(told: Callable[..., Settings]) -> None:
+    settings = told()
+    assert (settings.grace, settings.sweep_interval) == (86_400, 6 * 3600)
+    settings = told(GRACE="600", SWEEP_INTERVAL="0")
+    assert (settings.grace, settings.sweep_interval) == (600, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("GRACE", value) for value in ("599", "-1", "inf", "1" * 20)),
+        *(("SWEEP_INTERVAL", value) for value in ("-1", "often", "1" * 20)),
+    ],
+)
+def test_times_that_would_lose_uploads_or_never_come_are_refused(
+    told: Callable[..., Settings], name: str, value: str
+) -> None:
+    with pytest.raises(ValidationError):
+        told(**{name: value})

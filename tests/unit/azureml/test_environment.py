@@ -94,17 +94,6 @@ def test_registering_makes_versions_only_for_changes(ws: Any, orris: FakeOrris) 
         Environment.get(ws, "nothing")
 
 
-def test_a_docker_image_is_said_to_be_ignored(ws: Any) -> None:
-    from azureml.core import Environment
-
-    environment = Environment("e")
-    environment.docker.enabled = True
-    environment.register(ws)  # without a word
-    environment.docker.base_image = "mine/with-packages:1"
-    with pytest.warns(UserWarning, match="base_image is not used"):
-        environment.register(ws)
-
-
 def test_a_build_shows_its_log(ws: Any, capsys: pytest.CaptureFixture[str]) -> None:
     from azureml.core import Environment
 

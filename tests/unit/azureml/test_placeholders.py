@@ -24,7 +24,7 @@ def test_names_can_be_tested_for_and_inherited_from() -> None:
 
 def test_use_says_what_to_do_instead() -> None:
     from azureml.core import Dataset
-    from azureml.core.model import InferenceConfig
+    from azureml.core.model import ModelPackage
     from azureml.train.hyperdrive import GridParameterSampling, PrimaryMetricGoal
     from azureml.train.sklearn import SKLearn
 
@@ -32,8 +32,8 @@ def test_use_says_what_to_do_instead() -> None:
         NotSupportedException, match=r"Dataset.get_by_name is not available in Orris yet: read the data"
     ):
         Dataset.get_by_name("x")
-    with pytest.raises(NotSupportedException, match="leave inference_config out"):
-        InferenceConfig(entry_script="score.py")
+    with pytest.raises(NotSupportedException, match=r"give Model\.deploy an InferenceConfig"):
+        ModelPackage()
     with pytest.raises(NotSupportedException, match="ScriptRunConfig"):
         SKLearn(source_directory=".")
     with pytest.raises(NotSupportedException, match="one run for each set of parameters"):

@@ -210,17 +210,101 @@ def test_a_failed_deployment_says_why(ws: Any, project: Path, orris: FakeOrris, 
     assert capsys.readouterr().out.endswith('Failed\nACI service creation operation finished, operation "Failed"\n')
 
 
-def test_scoring_scripts_are_refused_clearly(ws: Any, project: Path) -> None:
+@pytest.fixture
+def scoring(project: Path) -> Path:
+    folder = project / "source_dir"
+    folder.mkdir()
+    (folder / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
+    (folder / "conda.yml").write_text("dependencies: [python=3.11, pip: [azureml-defaults, numpy]]\n")
+    return folder
+
+
+def test_a_scoring_script_is_deployed_as_samples_do(ws: Any, project: Path, scoring: Path, orris: FakeOrris) -> None:
+    from azureml.core import Environment, Model
+    from azureml.core.model import InferenceConfig
+    from azureml.core.webservice import AciWebservice, LocalWebservice
+
+    (project / "model.pkl").write_bytes(b"model")
+    models = [Model.register(ws, "model.pkl", name) for name in ("m", "n")]
+    environment = Environment.from_conda_specification("env", scoring / "conda.yml")
+    environment.inferencing_stack_version = "latest"
+    config = InferenceConfig(entry_script="score.py", source_directory="./source_dir", environment=environment)
+    aci = AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=0.5, tags={"a": "b"}, description="d")
+    service = Model.deploy(ws, "my-service", models, config, aci, deployment_target="my-aks")
+    sent = orris.endpoints.endpoints[service.resource_name]
+    assert sent.code.entry_script == "source_dir/score.py"
+    assert sent.code.environment == "workspaces/lab/environments/env/versions/1"
+    assert len(sent.model_versions) == 2
+    assert (sent.resources.cpus, sent.resources.memory_bytes, sent.auth_enabled) == (1, 2**29, False)
+    local = Model.deploy(
+        ws, "local", [], InferenceConfig("source_dir/score.py"), LocalWebservice.deploy_configuration(port=8890)
+    )
+    assert type(local) is LocalWebservice
+    assert orris.endpoints.endpoints[local.resource_name].code.entry_script == "score.py"
+
+
+def test_a_service_as_on_aks_has_a_key_and_a_minute(ws: Any, scoring: Path, orris: FakeOrris) -> None:
     from azureml.core import Model
+    from azureml.core.model import InferenceConfig
+    from azureml.core.webservice import AksWebservice
+
+    script = InferenceConfig("score.py", source_directory=scoring)
+    with pytest.warns(UserWarning, match="not used are enable_app_insights, num_replicas"):
+        aks = AksWebservice.deploy_configuration(
+            num_replicas=3, cpu_cores=0.5, enable_app_insights=True, scoring_timeout_ms=5000
+        )
+    service = Model.deploy(ws, "aks-service", [], script, aks)
+    assert type(service) is AksWebservice
+    sent = orris.endpoints.endpoints[service.resource_name]
+    assert (sent.auth_enabled, dict(sent.code.environment_variables)) == (True, {"SCORING_TIMEOUT_MS": "5000"})
+    Model.deploy(ws, "aks-service", [], script, AksWebservice.deploy_configuration(auth_enabled=False), overwrite=True)
+    sent = orris.endpoints.endpoints[service.resource_name]
+    assert (sent.auth_enabled, dict(sent.code.environment_variables)) == (False, {"SCORING_TIMEOUT_MS": "60000"})
+    for refused in ({"token_auth_enabled": True}, {"primary_key": "k"}):
+        with pytest.raises(exceptions.NotSupportedException, match="AksWebservice"):
+            AksWebservice.deploy_configuration(**refused)
+
+
+def test_the_old_form_of_a_scoring_script_is_understood(ws: Any, scoring: Path, orris: FakeOrris) -> None:
+    from azureml.core import Environment, Model
+    from azureml.core.model import InferenceConfig
+
+    with pytest.warns(DeprecationWarning, match="environment="):
+        config = InferenceConfig(
+            entry_script="score.py", runtime="python", source_directory=str(scoring), conda_file="conda.yml"
+        )
+    service = Model.deploy(ws, "my-service", [], config)
+    sent = orris.endpoints.endpoints[service.resource_name]
+    assert sent.code.environment == "workspaces/lab/environments/conda-inference/versions/1"
+    with pytest.raises(exceptions.NotSupportedException, match="spark"):
+        InferenceConfig(entry_script="score.py", runtime="spark-py")
+    with pytest.raises(exceptions.NotSupportedException, match="base_image"):
+        InferenceConfig(entry_script="score.py", base_image="x")
+    with pytest.raises(exceptions.UserErrorException, match="leave out runtime"):
+        InferenceConfig("score.py", environment=Environment("env"), conda_file="conda.yml")
+
+
+def test_what_cannot_be_deployed_is_refused_clearly(ws: Any, project: Path) -> None:
+    from azureml.core import Model
+    from azureml.core.model import InferenceConfig
+    from azureml.core.webservice import AciWebservice
 
     (project / "model.pkl").write_bytes(b"model")
     model = Model.register(ws, "model.pkl", "m")
-    with pytest.raises(exceptions.NotSupportedException, match="inference_config"):
+    zero_or_multiple = "You must provide an InferenceConfig when deploying zero or multiple models"
+    for models in ([model, model], []):
+        with pytest.raises(exceptions.UserErrorException, match=zero_or_multiple):
+            Model.deploy(ws, "my-service", models)
+    with pytest.raises(exceptions.UserErrorException, match="inference_config"):
         Model.deploy(ws, "my-service", [model], inference_config=object())
-    with pytest.raises(exceptions.UserErrorException, match="one model"):
-        Model.deploy(ws, "my-service", [model, model])
+    with pytest.raises(exceptions.UserErrorException, match="entry_script"):
+        Model.deploy(ws, "my-service", [model], InferenceConfig("none.py"))
     with pytest.raises(exceptions.UserErrorException, match="deployment_config"):
         Model.deploy(ws, "my-service", [model], deployment_config=object())
+    with pytest.raises(exceptions.UserErrorException, match="environment"):
+        InferenceConfig("score.py", environment="env")
+    with pytest.raises(exceptions.UserErrorException, match="memory_gb"):
+        AciWebservice.deploy_configuration(memory_gb=-1)
 
 
 def test_run_details_shows_how_a_run_stands(ws: Any, capsys: Printed) -> None:

@@ -30,6 +30,7 @@ class Machine:
         self.resolver, self.builder = FakeResolver(), FakeBuilder()
         self.notified: list[Key] = []
         self._url, self._ids, self._ticks = url, itertools.count(1), itertools.count()
+        self._passed = timedelta()
         self.start()
 
     def start(self) -> None:
@@ -42,7 +43,7 @@ class Machine:
             interpreters,
             self.resolver,
             self.builder,
-            clock=lambda: NOW + timedelta(seconds=next(self._ticks)),
+            clock=lambda: NOW + self._passed + timedelta(seconds=next(self._ticks)),
             new_id=lambda: f"b{next(self._ids):03}",
             notify=self.notified.append,
             workers=2,
@@ -53,10 +54,20 @@ class Machine:
         self.core.building.stop()
         self.engine.dispose()
 
-    def create(self, *packages: str, name: str = "a", refresh: bool = False, request_id: str = "") -> Build:
+    def pass_time(self, time: timedelta) -> None:
+        self._passed += time
+
+    def create(
+        self, *packages: str, name: str = "a", refresh: bool = False, request_id: str = "", workspace: str = "lab"
+    ) -> Build:
         spec = Spec(packages=packages)
-        version = self.core.environments.create("lab", name, spec, b"sent")
-        return self.core.builds.create("lab", version.target, spec, refresh=refresh, request_id=request_id, payload=b"")
+        version = self.core.environments.create(workspace, name, spec, b"sent")
+        return self.core.builds.create(workspace, version.target, spec, refresh=refresh, request_id=request_id)
+
+    def create_user_managed(self, interpreter: str) -> Build:
+        spec = Spec(interpreter=interpreter)
+        version = self.core.environments.create("lab", "managed", spec, b"sent")
+        return self.core.builds.create("lab", version.target, spec)
 
     def finish(self, build: Build) -> Build:
         """Return the build as it ended, once all builders are idle."""

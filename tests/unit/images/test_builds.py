@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from orris.errors import FailedPrecondition, NotFound, OutOfRange, Unavailable
+from orris_images import build_rows
+from orris_images.container import Dockerfile
 from orris_images.records import Build, State
 from orris_images.spec import Spec
+from orris_kit.database import write
 from tests.unit.images.conftest import Machine
 
 
@@ -243,3 +246,74 @@ def test_a_long_log_is_read_in_parts_and_cut_at_its_limit(machine: Machine, monk
     assert parts > 2
     assert 3_000_000 <= len(data) < 3_000_100
     assert data.endswith(b"the rest is left out\n")
+
+
+def test_an_image_that_another_environment_asked_for_first_comes_with_its_warnings(machine: Machine) -> None:
+    machine.resolver.warnings = ("WARNING: another Python",)
+    machine.finish(machine.create("six", name="a"))
+    other = machine.create("six", name="b")
+    assert (other.cached, other.warnings) == (True, ("WARNING: another Python",))
+
+
+def test_a_base_image_of_an_interpreter_on_the_machine_is_said_to_be_unused(machine: Machine) -> None:
+    spec = Spec(interpreter="/opt/python", base_image="lab/base:1")
+    version = machine.core.environments.create("lab", "managed", spec, b"sent")
+    build = machine.core.builds.create("lab", version.target, spec)
+    assert build.warnings == ("the base image lab/base:1 is not used: this instance makes no container images",)
+
+
+def test_a_build_tells_how_far_it_is_and_never_less_than_before(machine: Machine) -> None:
+    machine.builder.go.clear()
+    build = machine.create("six")
+    assert machine.builder.begun.wait(5)
+    machine.core.building._writers.submit(lambda: None).result()
+    begun = machine.core.builds.get(*build.key)
+    assert (begun.state, begun.progress_percent, begun.progress) == (State.BUILDING, 54, "installing")
+    with write(machine.engine) as connection:
+        build_rows.note_progress(connection, build.key, 20, "slower than thought")
+    assert machine.core.builds.get(*build.key).progress_percent == 54
+    machine.builder.go.set()
+    ended = machine.finish(build)
+    assert (ended.state, ended.progress_percent, ended.progress) == (State.SUCCEEDED, 100, "")
+    assert machine.core.images.get("lab", ended.image).reference == "registry/lab@sha256:1"
+
+
+def test_a_lost_image_is_made_again_from_its_own_lock(machine: Machine) -> None:
+    """Though the environment has another by now."""
+    first = machine.finish(machine.create("six"))
+    machine.resolver.now = "2"
+    machine.finish(machine.create("six", refresh=True))
+    machine.builder.made.discard(first.image)
+    asked = len(machine.resolver.asked)
+    restored = machine.finish(machine.core.builds.restore("lab", first.image))
+    assert (restored.state, restored.image, restored.environment) == (State.SUCCEEDED, first.image, "")
+    assert machine.builder.asked[-1] == first.image
+    assert len(machine.resolver.asked) == asked
+    assert machine.create("six").image != first.image
+
+
+def test_an_image_that_is_there_needs_no_restoring(machine: Machine) -> None:
+    ended = machine.finish(machine.create("six"))
+    again = machine.core.builds.restore("lab", ended.image)
+    assert (again.build, again.cached) == (ended.build, True)
+    machine.builder.away = Unavailable("the registry is away")
+    with pytest.raises(Unavailable):
+        machine.core.builds.restore("lab", ended.image)
+    with pytest.raises(NotFound):
+        machine.core.builds.restore("lab", "none")
+
+
+def test_many_who_miss_an_image_are_one_build(machine: Machine) -> None:
+    ended = machine.finish(machine.create("six"))
+    machine.builder.made.clear()
+    machine.builder.go.clear()
+    with ThreadPoolExecutor(4) as pool:
+        builds = {each.build for each in pool.map(lambda _: machine.core.builds.restore("lab", ended.image), range(8))}
+    machine.builder.go.set()
+    assert len(builds) == 1
+
+
+def test_a_dockerfile_needs_a_builder_of_container_images(machine: Machine) -> None:
+    spec = Spec(dockerfile=Dockerfile("FROM debian\n"))
+    with pytest.raises(FailedPrecondition, match="ORRIS_IMAGES_BUILDER=oci"):
+        machine.core.builds.create("lab", "a/versions/1", spec)

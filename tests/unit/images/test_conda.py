@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from orris.errors import InvalidArgument
 from orris_images.conda import parse_conda
 from orris_images.conda_names import MatchSpec, on_pypi
-from orris_images.packages import to_install
+from orris_images.packages import from_channels, to_install
 
 HOW_TO = """
 name: sklearn-env
@@ -91,6 +91,44 @@ def test_pythons(line: str, expected: str | None) -> None:
 def test_conda_lines_on_pypi(line: str, expected: str | None) -> None:
     assert on_pypi(line) == expected
     assert on_pypi(MatchSpec.parse(line, "f").text) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("numpy=1.19", "numpy==1.19.*"),
+        ("numpy=1.19.2=py36_0", "numpy==1.19.2[build=py36_0]"),
+        ("numpy 1.19.2 py36_0", "numpy==1.19.2[build=py36_0]"),
+        ("pytorch=2.*=*cuda*", "pytorch==2.*[build=*cuda*]"),
+        ("blas=*=openblas", "blas[build=openblas]"),
+        ("blas[build=openblas]", "blas[build=openblas]"),
+        ("conda-forge::numpy>=1.19", "numpy>=1.19[channel=conda-forge]"),
+        ("https://a.example.org/x::numpy", "numpy[channel=https://a.example.org/x]"),
+        ('numpy=1.19[build="py*", channel=pkgs/main]', "numpy==1.19.*[build=py*,channel=pkgs/main]"),
+    ],
+)
+def test_builds_and_channels_are_kept_for_conda(line: str, expected: str) -> None:
+    spec = MatchSpec.parse(line, "f")
+    assert spec.text == expected
+    assert MatchSpec.parse(spec.text, "f") == spec
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a::b::c", "../x::numpy", "https://ada:s3cret@a.example.org/x::numpy", "numpy[url=http://a/b.conda]",
+        "numpy[build='x']y", "numpy[build=a b]", 'numpy[build="a]', "numpy[build=$(x)]", "numpy[sha256=00]",
+    ],
+)  # fmt: skip
+def test_other_keys_of_conda_are_refused(line: str) -> None:
+    with pytest.raises(InvalidArgument, match="is not understood"):
+        MatchSpec.parse(line, "f")
+
+
+def test_what_conda_channels_bring_is_all_but_azures_packages() -> None:
+    specs, notes = from_channels(parse_conda(dependencies("openmpi=4", "azureml-core", "sklearn")))
+    assert [one.text for one in specs] == ["openmpi==4.*", "sklearn"]
+    assert any("azureml-core is not installed" in note for note in notes)
 
 
 def test_what_pypi_has_not_is_left_out_with_a_note() -> None:

@@ -12,5 +12,7 @@ def test_azures_curated_environments_name_their_python() -> None:
 
 
 def test_orris_own_runs_on_any_python() -> None:
-    assert CURATED["orris-sklearn"].python is None
+    for name in ("orris-sklearn", "orris-inference"):
+        assert CURATED[name].python is None
+    assert set(CURATED["orris-inference"].packages) > set(CURATED["orris-sklearn"].packages)
     assert curated("nonsense") is None

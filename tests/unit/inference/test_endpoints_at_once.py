@@ -18,7 +18,7 @@ from orris_kit.database import open_database
 from tests.servers.databases import NewDatabase
 from tests.unit.threads import AT_ONCE, at_once, same
 
-WISH = Wish("workspaces/lab/models/iris/versions/1")
+WISH = Wish(model_version="workspaces/lab/models/iris/versions/1")
 
 
 @pytest.fixture

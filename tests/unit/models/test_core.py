@@ -105,7 +105,7 @@ def test_what_was_deleted_is_loose_until_its_reference_is_dropped(registry: Regi
     registry.add()
     registry.core.delete("lab", "iris", 1)
     assert registry.core.loose_references() == [("lab", "iris", 1)]
-    registry.core.reference_dropped("lab", "iris", 1)
+    registry.core.settle("lab", "iris", 1)
     assert registry.core.loose_references() == []
 
 

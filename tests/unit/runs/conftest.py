@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orris.names import RunName
 from orris_kit.changes import Changes
 from orris_kit.database import open_database
 from orris_runs.core import Core, make_core
@@ -68,18 +69,25 @@ class World:
         self.engine.dispose()
         self.core = self._open()
 
+    def new_id(self) -> str:
+        """Return the id of a run that is about to be recorded."""
+        run_id = self.core.submission.new_id("iris")
+        self.core.loose.begin([RunName("default", run_id)])
+        return run_id
+
     def submit(self, prepared: Prepared | None = None, **changed: Any) -> Run:
         new = replace(NEW, **changed)
         self.core.submission.check(new)
-        run_id = self.core.submission.new_id(new.experiment)
-        return self.core.submission.submit(run_id, new, prepared or Prepared(image=new.image))
+        return self.core.submission.submit(self.new_id(), new, prepared or Prepared(image=new.image))
 
     def submit_preparing(self, **changed: Any) -> Run:
         return self.submit(Prepared(environment="e", build=BUILD), **changed)
 
-    def agent(self, name: str = "a1", slots: int = 1, replica_slots: int = 0, pool: str = "local") -> str:
+    def agent(
+        self, name: str = "a1", slots: int = 1, replica_slots: int = 0, pool: str = "local", **offered: Any
+    ) -> str:
         """Register an agent and open its stream; it gets what waits."""
-        self.core.agents.register(Agent(name, pool, slots, replica_slots))
+        self.core.agents.register(Agent(name, pool, slots, replica_slots, **offered))
         self.core.agents.open_stream(name)
         self.core.queue.dispatch(pool)
         return name

@@ -22,7 +22,7 @@ def states(world: World, runs: Iterable[Run]) -> list[State]:
 
 def test_the_same_request_is_one_run(world: World) -> None:
     def submit() -> Run:
-        run_id = world.core.submission.new_id("iris")
+        run_id = world.new_id()
         return world.core.submission.submit(run_id, NEW, Prepared(image=IMAGE), "request", b"payload")
 
     assert len({run.id for run in same(submit)}) == 1

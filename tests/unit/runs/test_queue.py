@@ -50,7 +50,7 @@ def test_in_a_list_those_that_wait_know_their_places_too(world: World) -> None:
 
 
 def test_far_back_the_place_is_not_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orris_runs.queue.COUNTED", 1)
+    monkeypatch.setattr("orris_runs.line.COUNTED", 1)
     world.agent()
     last = [world.submit() for _ in range(5)][-1]
     assert "over 1 ahead" in last.state_reason

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, NotFound
 from orris_runs.checks import check_run
-from orris_runs.model import Kind, Prepared, Program
+from orris_runs.demands import NO_CONTAINER_IMAGES, Demands, Isolation, Resources
+from orris_runs.model import ErrorCode, Kind, Prepared, Program
 from orris_runs.schema import runs
 from orris_runs.states import State
 
-from .conftest import NEW, TREE, World
+from .conftest import BUILD, IMAGE, NEW, TREE, World
 
 PROGRAM = NEW.program
 
@@ -51,6 +53,32 @@ PROGRAM = NEW.program
         ({"tags": {"": "x"}}, "run.tags"),
         ({"tags": {str(number): "x" for number in range(101)}}, "run.tags"),
         ({"properties": {"k": "x" * 5000}}, "run.properties"),
+        *(
+            ({"demands": Demands(resources=Resources(**wrong))}, f"run.resources.{next(iter(wrong))}")
+            for wrong in (
+                {"cpus": -1.0},
+                {"cpus": nan},
+                {"cpus": inf},
+                {"cpus": 1e-9},
+                {"cpus": 1e6},
+                {"memory_bytes": -1},
+                {"memory_bytes": 4},
+                {"memory_bytes": 2**60},
+                {"pids": -1},
+                {"pids": 2**30},
+                {"gpus": -1},
+                {"gpus": 10_000},
+                {"shared_memory_bytes": -1},
+                {"shared_memory_bytes": 2**60},
+            )
+        ),
+        ({"demands": Demands(Isolation.PROCESS, Resources(pids=9))}, "run.resources.pids"),
+        (
+            {"demands": Demands(Isolation.PROCESS, Resources(shared_memory_bytes=9))},
+            "run.resources.shared_memory_bytes",
+        ),
+        ({"demands": Demands(network_disabled=True)}, "run.network_disabled"),
+        ({"demands": Demands(Isolation.PROCESS, network_disabled=True)}, "run.network_disabled"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_named(changed: dict[str, Any], field: str) -> None:
@@ -93,11 +121,11 @@ def test_the_workspace_must_exist(world: World) -> None:
 
 def test_the_same_request_is_recorded_once(world: World) -> None:
     submit = world.core.submission.submit
-    first = submit("r1", NEW, Prepared(image=NEW.image), "request", b"payload")
+    first = submit(world.new_id(), NEW, Prepared(image=NEW.image), "request", b"payload")
     again = submit("r2", NEW, Prepared(image=NEW.image), "request", b"payload")
     assert (again.id, again.key) == (first.id, first.key)
     world.reopen()
-    assert world.core.submission.submit("r3", NEW, Prepared(image=NEW.image), "request", b"payload").id == "r1"
+    assert world.core.submission.submit("r3", NEW, Prepared(image=NEW.image), "request", b"payload").id == first.id
     with pytest.raises(InvalidArgument):
         world.core.submission.submit("r4", NEW, Prepared(image=NEW.image), "request", b"another")
 
@@ -147,6 +175,32 @@ def test_a_run_waits_for_its_build_and_then_queues(world: World) -> None:
     ready = world.get(run)
     assert (ready.agent, ready.image, ready.warnings) == ("a1", NEW.image, ["another Python than asked for"])
     assert world.core.preparation.builds() == []
+
+
+def test_a_run_that_asks_for_a_container_fails_when_the_image_turns_out_to_be_none_for_containers(world: World) -> None:
+    world.agent(slots=2, isolations=[Isolation.PROCESS, Isolation.CONTAINER])
+    contained, other = world.submit_preparing(demands=Demands(Isolation.CONTAINER)), world.submit_preparing()
+    world.core.preparation.succeeded(BUILD, IMAGE, [], contained=False)
+    failed = world.get(contained)
+    assert failed.state is State.FAILED
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.message) == (ErrorCode.ENVIRONMENT, NO_CONTAINER_IMAGES)
+    assert world.get(other).agent == "a1"
+
+
+def test_a_run_that_asks_for_a_container_gets_one_once_its_image_is_there(world: World) -> None:
+    world.agent(isolations=[Isolation.CONTAINER])
+    run = world.submit_preparing(demands=Demands(Isolation.CONTAINER))
+    world.core.preparation.succeeded(BUILD, IMAGE, [], contained=True)
+    assert world.get(run).agent == "a1"
+
+
+def test_what_a_run_asks_for_is_there_after_a_restart(world: World) -> None:
+    resources = Resources(cpus=0.5, memory_bytes=2**31, pids=64, gpus=1, shared_memory_bytes=2**20)
+    asked = Demands(Isolation.CONTAINER, resources, network_disabled=True)
+    run = world.submit(demands=asked)
+    world.reopen()
+    assert world.get(run).demands == run.demands == asked
 
 
 def test_a_build_that_fails_fails_the_runs_that_waited(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,30 @@ def test_files_come_with_their_bytes_and_modes(
     assert seen == sorted(seen)
     assert seen[0] == (0, total)
     assert seen[-1] == (total, total)
+
+
+@pytest.mark.parametrize("error", [errno.EOPNOTSUPP, errno.ENOSPC])
+def test_room_that_cannot_be_reserved_is_no_obstacle(
+    source: BlobSource, transfer: Transfer, tmp_path: Path, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, offset: int, size: int) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    files = several_kinds(source)
+    transfer.download(TREE, tmp_path)
+    assert content(tmp_path) == files
+
+
+def test_no_room_is_reserved_where_that_may_mean_to_write_to_each_block(
+    source: BlobSource, transfer: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserved: list[int] = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda descriptor, offset, size: reserved.append(size))
+    monkeypatch.setattr(new_file, "_NAMELESS", None)
+    several_kinds(source)
+    transfer.download(TREE, tmp_path)
+    assert reserved == []
 
 
 def test_what_occurs_several_times_is_fetched_once(source: BlobSource, transfer: Transfer, tmp_path: Path) -> None:

@@ -30,9 +30,21 @@ def list_(json: AsJson = False) -> None:
             "connected" if each["connected"] else f"last seen {ago(each['lastSeen'])}",
             each["pool"],
             f"{len(each['runs'])} of {each['slots'] + each['replicaSlots']}",
+            ", ".join(each["isolations"]),
+            _machine(each["resources"]),
             each["platform"],
             each["hostname"],
         ]
         for each in found
     )
-    print_table(("AGENT", "STATE", "POOL", "BUSY", "PLATFORM", "MACHINE"), rows, empty="no agents")
+    print_table(
+        ("AGENT", "STATE", "POOL", "BUSY", "ISOLATION", "RESOURCES", "PLATFORM", "MACHINE"), rows, empty="no agents"
+    )
+
+
+def _machine(resources: dict[str, float]) -> str:
+    from orris.runs.v1 import runs_pb2
+    from orris.sdk.resources import resources_text
+
+    cpus, gpus = resources.get("cpus", 0), int(resources.get("gpus", 0))
+    return resources_text(runs_pb2.Resources(cpus=cpus, memory_bytes=int(resources.get("memory", 0)), gpus=gpus))

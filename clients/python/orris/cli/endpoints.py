@@ -1,4 +1,4 @@
-"""Endpoints: deploy, list, show, logs, keys, delete."""
+"""Endpoints: list, show, logs, keys, delete; `deploy` makes them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,9 @@ from orris.cli.output import print_fields, print_json, print_table
 if TYPE_CHECKING:
     from orris.sdk.endpoint import Endpoint
 
-app = typer.Typer(name="endpoints", help="Deployed models.", no_args_is_help=True)
+app = typer.Typer(name="endpoints", help="Deployed models and scoring scripts.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Name of the endpoint.")]
-
-
-def add_to(top: typer.Typer) -> None:
-    """Add the command that makes endpoints."""
-    top.command()(deploy)
-
-
-def deploy(
-    model: Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="The model, by default its latest version.")],
-    name: Annotated[str, typer.Option("--name", "-n", metavar="ENDPOINT", help="Name of the endpoint.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Redeploy an endpoint of that name.")] = False,
-    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Whether callers need a key.")] = True,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it answers.")] = True,
-    workspace: InWorkspace = None,
-    json: AsJson = False,
-) -> None:
-    """Deploy a registered model, without code."""
-    from orris.sdk.model import Model
-    from orris.sdk.progress import busy
-
-    place = open_workspace(workspace)
-    endpoint = Model.deploy(place, name, [Model(place, model)], overwrite=overwrite, auth_enabled=auth)
-    if wait:
-        with busy(f"Deploying {endpoint.model_id}"):
-            endpoint.wait_for_deployment()
-    if json:
-        print_json(endpoint.serialize())
-        return
-    say(f"{endpoint.name} serves {endpoint.model_id}: {endpoint.state}")
-    typer.echo(endpoint.scoring_uri or endpoint.name)
 
 
 @app.command("list")
@@ -58,13 +28,15 @@ def list_(workspace: InWorkspace = None, json: AsJson = False) -> None:
     if json:
         print_json([each.serialize() for each in found])
         return
-    rows = ([each.name, each.state, each.model_id, each.backend, each.scoring_uri] for each in found)
+    rows = ([each.name, each.state, ", ".join(each.model_ids), each.backend, each.scoring_uri] for each in found)
     print_table(("ENDPOINT", "STATE", "MODEL", "BACKEND", "ADDRESS"), rows, empty="no endpoints")
 
 
 @app.command()
 def show(endpoint: Name, workspace: InWorkspace = None, json: AsJson = False) -> None:
     """Show an endpoint: where it answers, and why it does not."""
+    from orris.sdk.resources import isolation_name, resources_text
+
     found = _get(workspace, endpoint)
     if json:
         print_json(found.serialize())
@@ -74,7 +46,9 @@ def show(endpoint: Name, workspace: InWorkspace = None, json: AsJson = False) ->
             "endpoint": found.name,
             "state": found.state,
             "error": found.error,
-            "model": found.model_id,
+            "model": ", ".join(found.model_ids),
+            "script": found.entry_script,
+            "environment": found.message.code.environment.removeprefix(f"{found.workspace.resource_name}/"),
             "backend": found.backend,
             "methods": ", ".join(found.methods),
             "address": found.scoring_uri,
@@ -82,6 +56,8 @@ def show(endpoint: Name, workspace: InWorkspace = None, json: AsJson = False) ->
             "v2 model": found.message.v2_model_name,
             "key needed": "yes" if found.auth_enabled else "no",
             "replica": found.message.replica.rpartition("/")[2],
+            "isolation": isolation_name(found.message.isolation),
+            "limits": resources_text(found.message.resources),
             "description": found.description,
             "tags": found.tags,
         }

@@ -1,13 +1,11 @@
-"""Environments: list, show, build, create."""
+"""Environments: list, show, create; `environment_build` makes their images."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orris.cli.failures import say
 from orris.cli.options import (
     AsJson,
     CondaFile,
@@ -50,13 +48,13 @@ def list_(
 @app.command()
 def show(name: Name, workspace: InWorkspace = None, json: AsJson = False) -> None:
     """Show what an environment asks for, and what is in its image."""
-    from orris.sdk.images import find_image
+    from orris.sdk.images import Image
 
     place = open_workspace(workspace)
     found = _get(place, name)
-    image = find_image(place, found.image) if found.image else None
+    image = Image.get(place, found.image).details() if found.image else None
     if json:
-        print_json({**_summary(found), "spec": _spec(found), "image": image})
+        print_json({**_summary(found), "spec": _spec(found), "baseImage": found.base_image or None, "image": image})
         return
     print_fields(
         {
@@ -64,6 +62,7 @@ def show(name: Name, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "version": found.version,
             "kind": "curated" if found.curated else "own",
             "asked for": _spec(found),
+            "base image": found.base_image,
             "variables": found.environment_variables,
             "python": image["python"] if image else "",
             "packages": [f"{key}=={value}" for key, value in image["packages"].items()] if image else "",
@@ -71,26 +70,6 @@ def show(name: Name, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "image": found.image.rpartition("/")[2] or "none yet: `orris environments build` makes it",
         }
     )
-
-
-@app.command()
-def build(
-    name: Name,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the log to its end.")] = True,
-    refresh: Annotated[bool, typer.Option(help="Choose versions anew.")] = False,
-    workspace: InWorkspace = None,
-) -> None:
-    """Make an environment's image."""
-    place = open_workspace(workspace)
-    made = _get(place, name).build(place, refresh=refresh)
-    if not follow:
-        typer.echo(made.id)
-        return
-    made.wait_for_completion(show_output=True)
-    sys.stdout.flush()
-    for warning in made.warnings:
-        say(f"warning: {warning}")
-    say("Succeeded: it was there already" if made.cached else "Succeeded")
 
 
 @app.command()
@@ -129,6 +108,8 @@ def _spec(environment: Environment) -> Any:
         return getattr(spec, kind).rstrip()
     if kind == "user_managed":
         return spec.user_managed.interpreter
+    if kind == "dockerfile":
+        return spec.dockerfile.text.rstrip()
     python = [f"python {environment.python_version}"] if environment.python_version else []
     return [*python, *environment.conda_packages, *environment.pip_packages]
 

@@ -6,7 +6,22 @@ import warnings
 
 import typer
 
-from orris.cli import agents, endpoints, environments, init, instance, models, predict, runs, storage, submit
+from orris.cli import (
+    agents,
+    builds,
+    deploy,
+    endpoints,
+    environment_build,
+    environments,
+    images,
+    init,
+    instance,
+    models,
+    predict,
+    runs,
+    storage,
+    submit,
+)
 from orris.cli.failures import Commands, say
 
 app = typer.Typer(
@@ -19,9 +34,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (runs, environments, models, endpoints, agents):
+environment_build.add_to(environments.app)
+for group in (runs, environments, builds, images, models, endpoints, agents):
     app.add_typer(group.app)
-for commands in (instance, init, submit, endpoints, predict, storage):
+for commands in (instance, init, submit, deploy, predict, storage):
     commands.add_to(app)
 
 

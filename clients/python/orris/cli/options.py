@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WORKSPACE = "default"
 LATEST = "latest"
+_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 InWorkspace = Annotated[
     str | None,
@@ -113,3 +116,14 @@ def _absolute(interpreter: str) -> str:
     """Return the interpreter as it is found from anywhere: not resolved, for a virtual environment's is a link."""
     path = os.path.expanduser(interpreter)
     return os.path.abspath(path) if os.sep in path else path
+
+
+def time_from(text: str, option: str) -> timedelta:
+    """Return the length of time that an option says."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?(s|min|m|h|d|w)", text)
+    try:
+        if found:
+            return timedelta(**{_UNITS[found[2]]: float(found[1])})
+    except OverflowError:
+        pass
+    raise typer.BadParameter(f"{text!r} is no time; write it like 90m, 24h or 7d", param_hint=option)

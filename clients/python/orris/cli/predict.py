@@ -26,13 +26,23 @@ def predict(
     method: Annotated[str | None, typer.Option(metavar="METHOD", help="For example predict or predict_proba.")] = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Ask a deployed model and print its answer as JSON."""
+    """Ask an endpoint and print its answer as JSON.
+
+    A scoring script gets what is given as it is.
+    """
     from orris.sdk.endpoint import Endpoint
 
-    body = _body(_text(source, data, file))
+    text = _text(source, data, file)
+    found = Endpoint(open_workspace(workspace), endpoint)
+    if found.entry_script:
+        if method:
+            raise typer.BadParameter("a scoring script has no methods", param_hint="--method")
+        typer.echo(json_module.dumps(found.run(text)))
+        return
+    body = _body(text)
     if method:
         body["method"] = method
-    typer.echo(json_module.dumps(Endpoint(open_workspace(workspace), endpoint).run(json_module.dumps(body))))
+    typer.echo(json_module.dumps(found.run(json_module.dumps(body))))
 
 
 def _text(source: str | None, data: str | None, file: str | None) -> str:

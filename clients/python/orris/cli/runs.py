@@ -43,6 +43,8 @@ def list_(
 @app.command()
 def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> None:
     """Show all that is known of a run."""
+    from orris.sdk.resources import resources_text
+
     found = find_run(open_workspace(workspace), run)
     details = found.get_details()
     if json:
@@ -55,12 +57,16 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "run": found.id,
             "name": _named(found),
             "status": f"{found.status}: {found.status_reason}" if found.status_reason else found.status,
-            "error": found.error,
+            "error": f"{found.error_code}: {found.error}" if found.error else "",
             "details": found.message.error.details,
             "warnings": found.warnings,
             "experiment": found.experiment.name,
             "script": " ".join([definition["script"] or "", *definition["command"], *definition["arguments"]]).strip(),
             "environment": ":".join(filter(None, environment.values())),
+            "isolation": ", ".join(
+                filter(None, [definition["isolation"], "" if definition["network"] else "no network"])
+            ),
+            "resources": resources_text(found.message.resources),
             "pool": definition["target"],
             "agent": found.message.agent.rpartition("/")[2],
             "submitted by": details["submittedBy"],
@@ -169,6 +175,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "status": run.status,
         "statusReason": run.status_reason,
         "error": run.error or None,
+        "errorCode": run.error_code or None,
         "createTimeUtc": run.created.isoformat() if run.created else None,
         "tags": run.tags,
         "properties": run.properties,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orris.cli.failures import say
-from orris.cli.options import AsJson
+from orris.cli.options import AsJson, time_from
 from orris.cli.output import ago, print_fields, print_json, print_table, size
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
 
 LINE_EVERY_SECONDS = 5.0
-_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 OnlyWorkspace = Annotated[
     str | None,
@@ -90,7 +87,7 @@ def gc(workspace: OnlyWorkspace = None, grace: Grace = None, dry_run: DryRun = F
     """
     from orris.sdk.storage import collect_garbage
 
-    kept = None if grace is None else _time(grace)
+    kept = None if grace is None else time_from(grace, "--grace")
     found = {}
     for each in _workspaces(workspace):
         with _progress(each.name) as progress:
@@ -140,16 +137,6 @@ def _so_far(workspace: str, found: Garbage) -> str:
     return (
         f"{workspace}: {_count(found.trees, 'tree')}, {_count(found.blobs, 'blob')}, {size(found.object_bytes)} freed"
     )
-
-
-def _time(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?(s|min|m|h|d|w)", text)
-    try:
-        if found:
-            return timedelta(**{_UNITS[found[2]]: float(found[1])})
-    except OverflowError:
-        pass
-    raise typer.BadParameter(f"{text!r} is no time; write it like 90m, 24h or 7d", param_hint="--grace")
 
 
 def _ratio(ratio: float | None) -> str:

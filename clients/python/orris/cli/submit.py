@@ -9,6 +9,16 @@ from typing import Annotated
 
 import typer
 
+from orris.cli.confinement import (
+    Cpus,
+    Gpus,
+    Memory,
+    NoNetwork,
+    Pids,
+    SharedMemory,
+    WithIsolation,
+    resources_from,
+)
 from orris.cli.failures import say
 from orris.cli.options import (
     AsJson,
@@ -58,6 +68,13 @@ def submit(
     time_limit: Annotated[
         float | None, typer.Option("--time-limit", metavar="SECONDS", help="End the run after that long.")
     ] = None,
+    isolation: WithIsolation = None,
+    cpus: Cpus = None,
+    memory: Memory = None,
+    gpus: Gpus = None,
+    pids: Pids = None,
+    shm: SharedMemory = None,
+    no_network: NoNetwork = False,
     pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the run's output to its end.")] = True,
     workspace: InWorkspace = None,
@@ -81,6 +98,9 @@ def submit(
         max_run_duration_seconds=time_limit,
         compute_target=pool,
         display_name=name,
+        isolation=isolation.value if isolation else None,
+        resources=resources_from(cpus, memory, gpus, pids, shm),
+        network=not no_network,
     )
     config.environment = described or environment or config.environment
     run = Experiment(open_workspace(workspace), group).submit(config, tags=pairs(tag, "--tag"))

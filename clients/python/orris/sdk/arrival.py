@@ -8,8 +8,10 @@ from collections.abc import Callable
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.errors import DataLoss
 
+# A view is of memory that the next piece may come into.
+Piece = bytes | memoryview
 # Takes bytes and where in the blob they belong. What was written may be written again, with other bytes.
-Write = Callable[[bytes, int], object]
+Write = Callable[[Piece, int], object]
 
 
 class Arrival:
@@ -26,7 +28,7 @@ class Arrival:
         """Whether as many bytes have come as there should."""
         return self.size == self._chunk.size
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: Piece) -> None:
         """Pass the next bytes on. Raises DataLoss as soon as there are too many."""
         if self.size + len(data) > self._chunk.size:
             raise wrong_bytes(self._chunk.digest)

@@ -78,15 +78,19 @@ class FileContent:
 
     @contextmanager
     def open(self) -> Iterator[Opened]:
-        try:
-            # Without waiting, should a pipe have taken the file's place.
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            raise _explained(error, self.path) from error
+        descriptor = self.descriptor()
         try:
             yield _OpenFile(self.path, descriptor)
         finally:
             os.close(descriptor)
+
+    def descriptor(self) -> int:
+        """Return a descriptor of the file that is there now, which the caller closes."""
+        try:
+            # Without waiting, should a pipe have taken the file's place.
+            return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise _explained(error, self.path) from error
 
     def anew(self) -> FileContent:
         return FileContent(self.path)

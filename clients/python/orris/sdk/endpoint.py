@@ -1,4 +1,4 @@
-"""An endpoint: a deployed model that answers."""
+"""An endpoint: a deployed model, or a scoring script with its models, that answers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from orris.inference.v1 import inference_pb2, inference_service_pb2
 from orris.names import EndpointName
 from orris.sdk.failures import DeploymentFailed, StillRunning
 from orris.sdk.paging import pages
+from orris.sdk.resources import isolation_name, resources_details
 from orris.sdk.scoring import post
 from orris.sdk.spelling import spell, utc_text
 from orris.sdk.streams import LogChunk, read_log, watch
@@ -69,14 +70,24 @@ class Endpoint:
 
     @property
     def backend(self) -> str:
-        """What answers: "Onnx" or "Replica"; "Unspecified" while that is not decided."""
+        """What answers: "Onnx", "Replica" or "Code"; "Unspecified" while that is not decided."""
         return spell(inference_pb2.Endpoint.Backend.DESCRIPTOR, self.message.backend, "BACKEND_")
 
     @property
     def model_id(self) -> str:
-        """The model served, as `name:version`."""
-        parts = self.message.model_version.split("/")
-        return f"{parts[3]}:{parts[5]}" if len(parts) == 6 else ""
+        """The model served, as `name:version`; empty where a script has several, or none."""
+        return _model_id(self.message.model_version)
+
+    @property
+    def model_ids(self) -> builtins.list[str]:
+        """All models, as `name:version`."""
+        names = self.message.model_versions or filter(None, (self.message.model_version,))
+        return [_model_id(name) for name in names]
+
+    @property
+    def entry_script(self) -> str | None:
+        """The scoring script; None where a model is served without code."""
+        return self.message.code.entry_script if self.message.HasField("code") else None
 
     @property
     def scoring_uri(self) -> str:
@@ -140,7 +151,9 @@ class Endpoint:
             raise DeploymentFailed(f"endpoint {self.name} failed: {self.error or 'no reason is known'}")
 
     def run(self, input_data: str | bytes | dict[str, Any], *, timeout: float = 60.0) -> Any:
-        """Ask the model: post `{"data": [...]}` (text, bytes, or what becomes JSON) and return the answer's JSON.
+        """Ask it: post `{"data": [...]}` (text, bytes, or what becomes JSON) and return the answer's JSON.
+
+        A scoring script gets text and bytes as they are.
 
         Raises ScoringFailed with the endpoint's own message, Unavailable when it does not answer.
         """
@@ -199,10 +212,13 @@ class Endpoint:
             "scoringUri": self.scoring_uri,
             "swaggerUri": self.swagger_uri,
             "authEnabled": self.auth_enabled,
-            "modelIds": [self.model_id],
+            "modelIds": self.model_ids,
+            "entryScript": self.entry_script,
             "backend": self.backend,
             "methods": self.methods,
-            "v2ModelName": self.message.v2_model_name,
+            "v2ModelName": self.message.v2_model_name or None,
+            "isolation": isolation_name(self.message.isolation),
+            "resources": resources_details(self.message.resources),
         }
 
     def __repr__(self) -> str:
@@ -210,6 +226,11 @@ class Endpoint:
 
 
 Webservice = Endpoint
+
+
+def _model_id(resource: str) -> str:
+    parts = resource.split("/")
+    return f"{parts[3]}:{parts[5]}" if len(parts) == 6 else ""
 
 
 def _fetch(workspace: Workspace, resource: str) -> inference_pb2.Endpoint:

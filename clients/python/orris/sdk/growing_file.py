@@ -52,11 +52,12 @@ class GrowingFile:
     def write(self, part: Part, blobs: Blobs) -> None:
         """Write one of the parts."""
         with self._folder.faults(self._path):
-            descriptor = self._open().descriptor
+            new = self._open()
             first, *others = part.offsets
-            blobs.fill(part.chunk, descriptor, first)
+            new.reserve(first, part.chunk.size)
+            blobs.fill(part.chunk, new.descriptor, first)
             for offset in others:
-                copy_range(descriptor, first, descriptor, offset, part.chunk.size)
+                copy_range(new.descriptor, first, new.descriptor, offset, part.chunk.size)
             self._count_down()
 
     def _open(self) -> NewFile:

@@ -33,12 +33,62 @@ class Origin(NamedTuple):
         return cls(url.scheme, url.hostname, url.port or (443 if url.scheme == "https" else 80))
 
 
+class Way(NamedTuple):
+    """How somebody is asked over HTTP: directly, or through the proxy that the environment names."""
+
+    origin: Origin
+    proxy: SplitResult | None
+
+    @classmethod
+    def to(cls, origin: Origin) -> Way:
+        """Find the way as urllib finds it; never through a proxy to this machine."""
+        address = getproxies().get(origin.scheme)
+        if not address or is_loopback(origin.host) or proxy_bypass(f"{origin.host}:{origin.port}"):
+            return cls(origin, None)
+        return cls(origin, urlsplit(address if "://" in address else f"http://{address}"))
+
+    def connect(self) -> HTTPConnection:
+        """Return a new connection. Raises OSError."""
+        origin, proxy = self
+        host, port = (proxy.hostname or "", proxy.port) if proxy else (origin.host, origin.port)
+        connection: HTTPConnection
+        if origin.scheme == "https":
+            connection = HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=_tls())
+            if proxy:
+                connection.set_tunnel(origin.host, origin.port, _credentials(proxy))
+        else:
+            connection = HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+        connection.connect()
+        connection.sock.settimeout(ANSWER_SECONDS)
+        return connection
+
+    def target(self, url: str) -> str:
+        """Return what is asked for: a path, the whole URL where a proxy passes the request on."""
+        if self.origin.scheme == "http" and self.proxy:
+            return url
+        parts = urlsplit(url)
+        return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+    def headers(self, url: str) -> dict[str, str]:
+        """Return the headers that the way needs."""
+        proxy = self.proxy if self.origin.scheme == "http" else None
+        return {"Host": urlsplit(url).netloc, **(_credentials(proxy) if proxy else {})}
+
+
 class Connections:
     """The connections of one piece of work, by whom they lead to."""
 
     def __init__(self) -> None:
+        self._ways: dict[Origin, Way] = {}
         self._idle: dict[Origin, list[HTTPConnection]] = {}
         self._lock = threading.Lock()
+
+    def way_to(self, origin: Origin) -> Way:
+        """Return how to ask somebody. Finding that out takes a millisecond, so it is done once."""
+        with self._lock:
+            if origin not in self._ways:
+                self._ways[origin] = Way.to(origin)
+            return self._ways[origin]
 
     def idle(self, origin: Origin) -> HTTPConnection | None:
         """Take a connection that was used before, if there is one. The other side may have closed it meanwhile."""
@@ -58,44 +108,6 @@ class Connections:
                 for connection in waiting:
                     connection.close()
             self._idle.clear()
-
-
-def connect(origin: Origin) -> HTTPConnection:
-    """Return a new connection, through the proxy that the environment names. Raises OSError."""
-    proxy = _proxy_of(origin)
-    host, port = (proxy.hostname or "", proxy.port) if proxy else (origin.host, origin.port)
-    connection: HTTPConnection
-    if origin.scheme == "https":
-        connection = HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=_tls())
-        if proxy:
-            connection.set_tunnel(origin.host, origin.port, _credentials(proxy))
-    else:
-        connection = HTTPConnection(host, port, timeout=CONNECT_SECONDS)
-    connection.connect()
-    connection.sock.settimeout(ANSWER_SECONDS)
-    return connection
-
-
-def request_target(origin: Origin, url: str) -> str:
-    """Return what is asked for: a path, the whole URL where a proxy passes the request on."""
-    if origin.scheme == "http" and _proxy_of(origin):
-        return url
-    parts = urlsplit(url)
-    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-
-
-def request_headers(origin: Origin, url: str) -> dict[str, str]:
-    """Return the headers that the way there needs."""
-    proxy = _proxy_of(origin) if origin.scheme == "http" else None
-    return {"Host": urlsplit(url).netloc, **(_credentials(proxy) if proxy else {})}
-
-
-def _proxy_of(origin: Origin) -> SplitResult | None:
-    """Return the proxy to use, found as urllib finds it; never one for this machine."""
-    address = getproxies().get(origin.scheme)
-    if not address or is_loopback(origin.host) or proxy_bypass(f"{origin.host}:{origin.port}"):
-        return None
-    return urlsplit(address if "://" in address else f"http://{address}")
 
 
 def _credentials(proxy: SplitResult) -> dict[str, str]:

@@ -23,6 +23,7 @@ from orris.sdk.streams import watch
 if TYPE_CHECKING:
     from orris.sdk.endpoint import Endpoint
     from orris.sdk.environment import Environment
+    from orris.sdk.resources import Resources
     from orris.sdk.workspace import Workspace
 
 
@@ -106,13 +107,19 @@ class Model:
         deployment_config: Any = None,
         overwrite: bool = False,
         auth_enabled: bool | None = None,
+        resources: Resources | None = None,
+        isolation: str | None = None,
     ) -> Endpoint:
-        """Deploy a model without code under a name, and return the endpoint at once; wait for it with
-        `wait_for_deployment`. Raises InvalidArgument, AlreadyExists unless `overwrite`.
+        """Deploy a model, or a scoring script with its models (`InferenceConfig`), under a name.
+
+        Returns the endpoint at once; wait for it with `wait_for_deployment`. `resources` limit what answers where
+        `isolation` is "container". Raises InvalidArgument, AlreadyExists unless `overwrite`.
         """
         from orris.sdk.deployment import deploy
 
-        return deploy(workspace, name, models, inference_config, deployment_config, overwrite, auth_enabled)
+        return deploy(
+            workspace, name, models, inference_config, deployment_config, overwrite, auth_enabled, resources, isolation
+        )
 
     @property
     def resource_name(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.errors import InvalidArgument, OutOfRange
+from orris.sdk.arrival import Piece
 from orris.sdk.blobs import ServedBlobs
 from orris.sdk.content import PIECE_BYTES
 from orris.sdk.downloading import THREADS
@@ -57,7 +58,7 @@ def _read(blobs: ServedBlobs, span: _Span) -> bytes:
         return blobs.read_small([span.chunk])[span.chunk.digest][span.begin : span.end]
     data = bytearray(span.chunk.size)
 
-    def write(piece: bytes, position: int) -> None:
+    def write(piece: Piece, position: int) -> None:
         data[position : position + len(piece)] = piece
 
     blobs.receive(span.chunk, write)

@@ -87,6 +87,13 @@ class Run:
         return self.message.error.message
 
     @property
+    def error_code(self) -> str:
+        """The kind of failure: "UserProgram", "OutOfMemory", "TimeLimit", "Environment", …; empty if there was none."""
+        if not self.message.HasField("error"):
+            return ""
+        return spell(runs_pb2.RunError.Code.DESCRIPTOR, self.message.error.code, "CODE_")
+
+    @property
     def warnings(self) -> list[str]:
         return list(self.message.warnings)
 

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 from orris.names import parse_environment
 from orris.runs.v1 import runs_pb2
 from orris.sdk import run_files
+from orris.sdk.resources import isolation_name, resources_details
 from orris.sdk.spelling import utc_text
 
 if TYPE_CHECKING:
     from orris.sdk.run import Run
+
+
+USERS = frozenset({runs_pb2.RunError.CODE_USER_PROGRAM, runs_pb2.RunError.CODE_OUT_OF_MEMORY})
 
 
 def details(run: Run) -> dict[str, Any]:
@@ -45,6 +49,9 @@ def definition(message: runs_pb2.Run) -> dict[str, Any]:
         "maxRunDurationSeconds": message.time_limit.seconds if message.HasField("time_limit") else None,
         "environmentVariables": dict(message.environment_variables),
         "environment": environment(message.environment),
+        "isolation": isolation_name(message.isolation),
+        "resources": resources_details(message.resources),
+        "network": not message.network_disabled,
     }
 
 
@@ -60,9 +67,8 @@ def error(message: runs_pb2.Run) -> dict[str, Any] | None:
     """Return why a run failed, in Azure's nesting; None if it did not."""
     if not message.HasField("error"):
         return None
-    user = message.error.code == runs_pb2.RunError.CODE_USER_PROGRAM
     own = {
-        "code": "UserError" if user else "ServiceError",
+        "code": "UserError" if message.error.code in USERS else "ServiceError",
         "message": message.error.message,
         "details": [{"code": runs_pb2.RunError.Code.Name(message.error.code), "message": message.error.details}],
     }

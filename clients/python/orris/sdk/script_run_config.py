@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orris.errors import InvalidArgument
+from orris.runs.v1 import runs_pb2
+from orris.sdk.resources import Resources, isolation_number
 
 if TYPE_CHECKING:
     from orris.sdk.environment import Environment
@@ -26,6 +28,8 @@ class ScriptRunConfig:
     is split as a shell would (but no shell runs it). `arguments` are passed in order, as text. `environment` is an
     `Environment`, or the name of one, as `NAME` or `NAME:VERSION`. `compute_target` is a pool's name.
     `snapshot_limit_bytes` is how large the folder may be, by default ORRIS_SNAPSHOT_LIMIT_BYTES, else 300 MB.
+    `isolation` is "process" or "container", by default what the agent does. `resources` are what the run needs;
+    `network` is False for a container that has none.
     """
 
     source_directory: str | Path = "."
@@ -38,6 +42,9 @@ class ScriptRunConfig:
     compute_target: Any = None
     display_name: str | None = None
     snapshot_limit_bytes: int | None = None
+    isolation: str | None = None
+    resources: Resources | None = None
+    network: bool = True
 
     @property
     def pool(self) -> str:
@@ -64,6 +71,11 @@ class ScriptRunConfig:
                 raise InvalidArgument(f"command: {error} in {self.command!r}", field="command") from error
         return [str(each) for each in self.command or ()]
 
+    @property
+    def isolation_asked(self) -> runs_pb2.Isolation.ValueType:
+        """The isolation, in the contract's form. Raises InvalidArgument."""
+        return isolation_number(self.isolation if self.network else self.isolation or "container")
+
     def check(self) -> None:
         """Find what is wrong before anything is uploaded. Raises InvalidArgument that names the field."""
         folder = Path(self.source_directory)
@@ -83,3 +95,10 @@ class ScriptRunConfig:
                 field="max_run_duration_seconds",
             )
         _ = self.argument_texts, self.command_texts
+        self._check_confinement()
+
+    def _check_confinement(self) -> None:
+        _ = self.isolation_asked, self.resources and self.resources.to_message()
+        if not self.network and self.isolation == "process":
+            message = "network: a process has one; leave out isolation='process' for a container without"
+            raise InvalidArgument(message, field="network")

@@ -39,6 +39,9 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         tags={key: str(value) for key, value in tags.items()},
         properties=git_properties(Path(config.source_directory)),
         time_limit=_time_limit(config.max_run_duration_seconds),
+        isolation=config.isolation_asked,
+        resources=config.resources.to_message() if config.resources else None,
+        network_disabled=not config.network,
     )
     run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
     request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)

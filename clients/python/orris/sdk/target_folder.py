@@ -127,7 +127,7 @@ def safe_parts(path: str) -> list[str]:
     return path.split("/")
 
 
-def write_at(descriptor: int, data: bytes, offset: int) -> None:
+def write_at(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     """Write all bytes at an offset."""
     view = memoryview(data)
     while view:

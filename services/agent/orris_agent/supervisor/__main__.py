@@ -4,6 +4,9 @@ Starts what command.json in the folder says, ends it when it must end, and recor
 command returns as soon as the supervisor stands on its own (a session of its own, nobody's child) and supervisor.json
 names it; it fails, with the reason on stderr, when that cannot be. A folder is executed once: for one that has a
 supervisor.json the command does nothing.
+
+As the first process of a container: `python -I -S -B …/__main__.py RUN_FOLDER CONTROL_FOLDER`. The process itself is
+the supervisor then, and reads what its agent says in a folder of its own, where the run cannot write.
 """
 
 import os
@@ -17,11 +20,13 @@ from orris_agent.supervisor.takeover import detach, take_over
 
 
 def main() -> int:
-    """Launch the supervisor and wait until it has taken over."""
-    if len(sys.argv) != 2:
-        print("usage: supervisor/__main__.py RUN_FOLDER", file=sys.stderr)
+    """Launch the supervisor and wait until it has taken over; in a container be it."""
+    if len(sys.argv) not in (2, 3):
+        print("usage: supervisor/__main__.py RUN_FOLDER [CONTROL_FOLDER]", file=sys.stderr)
         return 2
     folder = os.path.abspath(sys.argv[1])
+    if len(sys.argv) == 3:
+        return supervise_here(folder, os.path.abspath(sys.argv[2]))
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         try:
@@ -48,6 +53,16 @@ def supervise(folder: str, tell_launcher: int) -> None:
     os.close(tell_launcher)
     if run is not None:
         conduct(run)
+
+
+def supervise_here(folder: str, control: str) -> int:
+    """See the run to its end as a container's first process, whose end is the container's."""
+    os.umask(0o077)
+    os.chdir("/")
+    run = take_over(folder, control)
+    if run is not None:
+        conduct(run)
+    return 0
 
 
 if __name__ == "__main__":

@@ -31,4 +31,8 @@ def record(run: "Run", reason: "str | None", message: str) -> None:
         "max_rss_bytes": used.ru_maxrss * (1024 if LINUX else 1),
         "cpu_seconds": used.ru_utime + used.ru_stime,
     }
+    if run.contained:
+        from orris_agent.supervisor.memory import memory_was_used_up
+
+        result["out_of_memory"] = memory_was_used_up()
     write_file(run.folder, "exit.json", json.dumps(result).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""The end of the run's lease: the file `deadline`, which the agent replaces with every renewal."""
+"""What the agent says of the run's end: the file `deadline`, replaced with every renewal, and the file `cancel`."""
 
 import os
 import time
@@ -10,10 +10,11 @@ LOOK_SECONDS = 1.0  # how often the deadline is read
 
 
 class Lease:
-    """The lease of the run in `folder`."""
+    """The lease of the run whose agent writes into `control`."""
 
-    def __init__(self, folder: str) -> None:
-        self._file = os.path.join(folder, "deadline")
+    def __init__(self, control: str) -> None:
+        self._file = os.path.join(control, "deadline")
+        self._cancel = os.path.join(control, "cancel")
         self._end = None  # type: float | None  # seconds of CLOCK
 
     def seconds_left(self) -> float:
@@ -27,3 +28,7 @@ class Lease:
         except (OSError, ValueError):
             pass  # what cannot be read changes nothing: the last deadline holds
         return float("inf") if self._end is None else self._end - time.clock_gettime(CLOCK)
+
+    def is_canceled(self) -> bool:
+        """Say whether the agent has canceled the run."""
+        return os.path.exists(self._cancel)

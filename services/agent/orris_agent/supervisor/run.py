@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The run in `folder`, started or not."""
+    """The run in `folder`, started or not. `control`: where its agent writes; the run cannot in a container."""
 
-    def __init__(self, folder: str, command: "dict[str, Any]") -> None:
+    def __init__(self, folder: str, command: "dict[str, Any]", control: str = "") -> None:
         self.folder = folder
+        self.contained = bool(control)
         self.command = command
         self.limit = command.get("time_limit_seconds")  # type: float | None
         self.pid = 0
         self.status = None  # type: int | None  # as waitpid gives it
         self.start_time = self.end_time = time.time()
         self.started_at = time.monotonic()
-        self.lease = Lease(folder)
+        self.lease = Lease(control or folder)
         self.signals = Signals()
 
     def start(self) -> None:
@@ -35,7 +36,7 @@ class Run:
 
     def reason_to_end(self) -> "str | None":
         """Say why the run must end now, if it must."""
-        if self.signals.cancel_requested:
+        if self.signals.cancel_requested or self.lease.is_canceled():
             return "canceled"
         if self.lease.seconds_left() <= 0:
             return "lease_lost"

@@ -28,8 +28,8 @@ def detach(keep: int) -> None:
                 pass  # the one that listed them
 
 
-def take_over(folder: str) -> "Run | None":
-    """Become the supervisor of the run in `folder`; None when it has or had one."""
+def take_over(folder: str, control: str = "") -> "Run | None":
+    """Become the supervisor of the run in `folder`; None when it has or had one. `control`: see Run."""
     lock = os.open(folder, os.O_RDONLY)
     locked = False
     while not locked:
@@ -41,7 +41,7 @@ def take_over(folder: str) -> "Run | None":
         if os.path.exists(os.path.join(folder, "supervisor.json")):
             return None
     adopt_orphans()
-    run = Run(folder, read_command(folder))
+    run = Run(folder, read_command(control or folder), control)
     ticks = int(stat_fields(os.getpid())[19]) if LINUX else 0
     reserve(folder, "exit.json")
     write_file(folder, "supervisor.json", b'{"pid": %d, "start_ticks": %d}\n' % (os.getpid(), ticks))

@@ -12,8 +12,12 @@ from orris_kit.process import Log
 class Resolver(Protocol):
     """Finds versions that satisfy a spec together."""
 
+    def brings_python(self, spec: Spec) -> bool:
+        """Tell whether the lock of `spec` will have a Python of its own, whatever others there are."""
+        ...
+
     def resolve(self, spec: Spec, interpreter: Found, log: Log, cancel: threading.Event | None = None) -> Lock:
-        """Return the lock of `spec` on `interpreter`; what is decided on the way goes to `log`.
+        """Return the lock of `spec` on `interpreter` (None: on its own); what is decided on the way goes to `log`.
 
         Raises FailedPrecondition with the resolver's reason when there is no solution, Unavailable when an index did
         not answer, DeadlineExceeded when it took too long, Cancelled when `cancel` was set.

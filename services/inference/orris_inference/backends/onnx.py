@@ -78,6 +78,11 @@ class OnnxBackend:
             message = f"ONNX Runtime cannot load the graph: {_first_line(error)}"
             raise FailedPrecondition(message, reason="GRAPH_NOT_LOADED") from error
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that can be called, the default first."""
+        return self.signature.methods
+
     async def call(self, call: Call) -> Any:
         """Return the answer to rows or documents, as (nested) lists."""
         feeds = feeds_of_rows(call.data, self.inputs)

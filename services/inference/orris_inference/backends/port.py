@@ -18,12 +18,38 @@ class Kind(StrEnum):
 
     ONNX = "onnx"
     REPLICA = "replica"
+    CODE = "code"
 
 
-class Backend(Protocol):
-    """A loaded model. Its methods raise InvalidArgument for what the model refuses, Unavailable when it is gone."""
+class Answering(Protocol):
+    """Something that answers for an endpoint."""
 
     kind: Kind
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the model that can be called, the default first."""
+        ...
+
+    async def close(self) -> None:
+        """Let calls in progress end, and close."""
+        ...
+
+
+class Remote(Answering, Protocol):
+    """Something that answers in a replica."""
+
+    async def meet(self) -> None:
+        """Ask the replica what it serves.
+
+        Raises Unavailable when it does not answer, FailedPrecondition when it serves nothing that can be called.
+        """
+        ...
+
+
+class Backend(Answering, Protocol):
+    """A loaded model. Its methods raise InvalidArgument for what the model refuses, Unavailable when it is gone."""
+
     platform: str
     signature: Signature
     inputs: tuple[TensorSpec, ...]
@@ -37,6 +63,17 @@ class Backend(Protocol):
         """Return the names and values of the outputs wanted; of all when none is named."""
         ...
 
-    async def close(self) -> None:
-        """Let calls in progress end, and close."""
+
+class ScriptBackend(Remote, Protocol):
+    """A user's scoring script, which gets requests and makes responses itself."""
+
+    takes_options: bool
+
+    async def forward(
+        self, verb: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Sequence[tuple[str, str]], bytes]:
+        """Pass on a request (`target`: path and query); return the response's status, headers and body.
+
+        Raises Unavailable when the script is gone, DeadlineExceeded when it takes too long.
+        """
         ...

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
 import numpy as np
 
-from orris.errors import DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, Unavailable
+from orris.errors import FailedPrecondition, Internal, InvalidArgument
 from orris_inference.backends.columns import rows_of, specs_of
+from orris_inference.backends.connection import Connection
 from orris_inference.backends.port import Kind
 from orris_inference.scoring import Call
 from orris_inference.signature import Column, ColumnType, Signature, default_first
 from orris_inference.tensors import Array, TensorSpec
 
 CALL_SECONDS = 60.0
-CONNECT_SECONDS = 5.0
-DRAIN_SECONDS = 30.0
-MAX_CONNECTIONS = 64
-ANSWER_LIMIT = 64 * 1024 * 1024
+JSON = {"Content-Type": "application/json"}
 V2_METHODS = ("predict", "predict_proba")
 
 
@@ -33,19 +28,16 @@ class ReplicaBackend:
     platform = "sklearn_pickle"
 
     def __init__(self, address: str, secret: str, signature: Signature | None = None) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=f"http://{address}",
-            headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
-            timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
-            trust_env=False,  # a proxy has no business between a service and its replica
-        )
-        self._calls = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._connection = Connection(address, secret)
+        self._examined = signature is not None
         self._take(signature or Signature(("predict",)))
 
-    async def meet(self, *, examined: bool) -> None:
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that can be called, the default first."""
+        return self.signature.methods
+
+    async def meet(self) -> None:
         """Ask the replica what it serves. What the model's examination found stays, if there was one.
 
         Raises Unavailable when it does not answer, FailedPrecondition when it serves nothing that can be called.
@@ -56,7 +48,7 @@ class ReplicaBackend:
             message = f"{str(found.get('estimator'))[:200]} has no method that can be called"
             raise FailedPrecondition(message, reason="NOT_AN_ESTIMATOR")
         known = self.signature
-        if examined:
+        if self._examined:
             usable = [method for method in known.methods if method in methods] or list(methods)
             self._take(Signature(default_first(usable), known.columns, known.accepts_nan, known.one_dimensional))
         else:
@@ -79,10 +71,7 @@ class ReplicaBackend:
 
     async def close(self) -> None:
         """Let calls in progress end, and close the connections."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._idle.wait()
-        await self._http.aclose()
+        await self._connection.close()
 
     def _take(self, signature: Signature) -> None:
         self.signature = signature
@@ -92,51 +81,24 @@ class ReplicaBackend:
 
     async def _call(self, method: str, data: list[Any], columns: list[str] | None) -> dict[str, Any]:
         body = json.dumps({"method": method, "data": data, "columns": columns}).encode()
-        self._calls += 1
-        self._idle.clear()
-        try:
+        async with self._connection.in_use():
             return await self._ask("POST", "/call", body)
-        finally:
-            self._calls -= 1
-            if not self._calls:
-                self._idle.set()
 
     async def _ask(self, verb: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        # Predicting twice changes nothing.
+        response = await self._connection.exchange(verb, path, body, JSON, seconds=CALL_SECONDS, again=True)
         try:
-            status, content = await self._exchange(verb, path, body)
-        except httpx.TimeoutException as error:
-            raise DeadlineExceeded(f"the replica did not answer within {CALL_SECONDS:g} s") from error
-        except httpx.TransportError as error:
-            message = "the replica does not answer; it is being brought up again"
-            raise Unavailable(message, reason="REPLICA_GONE", retry_after=1) from error
-        try:
-            answer = json.loads(content)
+            answer = json.loads(response.body)
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise Internal("the replica answered with something else than JSON; see the endpoint's log")
-        if status == 200:
+        if response.status == 200:
             return answer
         message = str(answer.get("error", ""))
-        if status == 400:
+        if response.status == 400:
             raise InvalidArgument(message, field="data", reason="MODEL_REFUSED")
         raise Internal(f"the model failed: {message[:500]}; see the endpoint's log", reason="MODEL_FAILED")
-
-    async def _exchange(self, verb: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        try:
-            return await self._once(verb, path, body)
-        except httpx.RemoteProtocolError:
-            # An idle connection that the replica closed just now: predicting twice changes nothing.
-            return await self._once(verb, path, body)
-
-    async def _once(self, verb: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        async with self._http.stream(verb, path, content=body) as response:
-            content = bytearray()
-            async for part in response.aiter_bytes():
-                content += part
-                if len(content) > ANSWER_LIMIT:
-                    raise FailedPrecondition(f"the answer is larger than {ANSWER_LIMIT} bytes; send fewer rows")
-            return response.status_code, bytes(content)
 
 
 def _columns(found: Mapping[str, Any]) -> tuple[Column, ...] | None:

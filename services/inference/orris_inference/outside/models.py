@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orris.errors import InvalidArgument, NotFound, OrrisError, Retryable
 from orris.models.v1 import models_pb2, models_service_pb2
 from orris.models.v1.models_service_pb2_grpc import ModelServiceStub
+from orris.sdk.framework import framework_name
 from orris_inference.signature import Column, ColumnType, Signature, default_first
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 SERVICE = models_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
 RETRY_SECONDS = 1.0
-_SERVED = {models_pb2.FRAMEWORK_SCIKIT_LEARN, models_pb2.FRAMEWORK_ONNX}
+_SERVED = (models_pb2.FRAMEWORK_SCIKIT_LEARN, models_pb2.FRAMEWORK_ONNX)
 _C = models_pb2.Conversion
 _FINAL = {_C.STATE_VERIFIED, _C.STATE_DIFFERENT, _C.STATE_UNSUPPORTED, _C.STATE_FAILED, _C.STATE_NOT_APPLICABLE}
 _S = models_pb2.Signature.Column
@@ -59,11 +60,18 @@ class Models:
         response = await self._stub.GetModelVersion(models_service_pb2.GetModelVersionRequest(name=name))
         framework = response.model_version.framework
         if framework not in _SERVED:
-            label = models_pb2.Framework.Name(framework).removeprefix("FRAMEWORK_")
+            known = ", ".join(map(framework_name, _SERVED))
             message = (
-                f"endpoint.model_version: only scikit-learn and ONNX models can be deployed without code, not {label}"
+                "endpoint.model_version: You must provide an InferenceConfig when deploying a model with "
+                f"model_framework set to {framework_name(framework)}. "
+                f"Default environments are only provided for these frameworks: {known}."
             )
             raise InvalidArgument(message, field="endpoint.model_version", reason="FRAMEWORK_NOT_SERVED")
+
+    async def get(self, name: str) -> ModelVersion:
+        """Return a version as it stands. Raises NotFound (MODEL_NOT_FOUND)."""
+        response = await self._stub.GetModelVersion(models_service_pb2.GetModelVersionRequest(name=name))
+        return _version(response.model_version)
 
     async def set_use(self, version: str, endpoint: str, *, in_use: bool) -> None:
         """Say that an endpoint serves a version, or does so no longer."""

@@ -12,6 +12,9 @@ from orris.errors import NotFound, OrrisError
 from orris.names import LogName, RunName
 from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
+from orris_inference.model import Isolation, Resources
+from orris_inference.resources import ISOLATIONS, resources_message
+from orris_inference.served import Program
 
 if TYPE_CHECKING:
     import grpc
@@ -52,19 +55,18 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a replica is to be: the image it runs in, the tree it runs, its arguments and its secret variables."""
+    """What a replica is to be: what it runs, with which secret variables, where, within which limits."""
 
     workspace: str
     experiment: str
-    image: str
-    snapshot: str
-    arguments: tuple[str, ...]
-    variables: dict[str, str]
+    program: Program
     secrets: dict[str, str]
     label: str
     properties: dict[str, str]
     request_id: str
     pool: str = ""
+    resources: Resources | None = None
+    isolation: Isolation = Isolation.AGENTS
 
 
 class Runs:
@@ -75,18 +77,22 @@ class Runs:
 
     async def start(self, order: Order) -> str:
         """Create a replica's run; return its name. The same request id gives the same run."""
+        program = order.program
         run = runs_pb2.Run(
             display_name=order.label,
             experiment=order.experiment,
             kind=runs_pb2.RUN_KIND_REPLICA,
-            script="serve.py",
-            arguments=order.arguments,
-            snapshot=order.snapshot,
-            image=order.image,
-            environment_variables=order.variables,
+            script=program.script,
+            arguments=program.arguments,
+            snapshot=program.snapshot,
+            image=program.image,
+            environment=program.environment,
+            environment_variables=program.variables,
             secret_environment_variables=order.secrets,
             properties=order.properties,
             pool=order.pool,
+            resources=resources_message(order.resources),
+            isolation=ISOLATIONS[order.isolation],
         )
         parent = f"workspaces/{order.workspace}"
         request = runs_service_pb2.CreateRunRequest(parent=parent, run=run, request_id=order.request_id)

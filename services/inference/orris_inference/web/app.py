@@ -14,7 +14,8 @@ from starlette.routing import Route as Path
 from orris_inference.routes import Routes
 from orris_inference.scoring import encode, parse
 from orris_inference.v2_servicer import SERVER_NAME, SERVER_VERSION, check_version
-from orris_inference.web.exchange import admitted, failure, read_body, request_id
+from orris_inference.web.exchange import admitted, failure, read_body, request_ids
+from orris_inference.web.script import forward
 from orris_inference.web.swagger import describe
 from orris_kit.blocking import run_blocking
 
@@ -32,7 +33,7 @@ def make_app(routes: Routes, max_body_bytes: int) -> Starlette:
     models = "/v2/models/{id}"
     paths = [Path("/", web.healthy, methods=["GET"])]
     paths += [
-        Path(f"{SERVICE}/score", azure(web.score), methods=["POST"]),
+        Path(f"{SERVICE}/score", azure(web.score), methods=["GET", "POST"]),
         Path(f"{SERVICE}/score", azure(web.options), methods=["OPTIONS"]),
         Path(f"{SERVICE}/swagger.json", azure(web.swagger), methods=["GET"]),
         Path("/v2", v2(web.server), methods=["GET"]),
@@ -57,7 +58,13 @@ class _Web:
         return PlainTextResponse("Healthy")
 
     async def score(self, request: Request) -> Response:
-        backend = admitted(request, self._routes).ready()
+        route = admitted(request, self._routes)
+        script = route.script()
+        if request.method == "HEAD" or (request.method == "GET" and script is None):
+            return Response(encode({"message": "Method not allowed"}), 405, media_type=JSON)
+        if script is not None:
+            return await forward(request, route, script, "/score", self._limit)
+        backend = route.model()
         body = await read_body(request, self._limit)
         if len(body) > LARGE_BODY:
             call = await run_blocking(parse, body, backend.signature)
@@ -70,11 +77,18 @@ class _Web:
         return Response(content, media_type=JSON, headers={"x-ms-run-fn-exec-ms": f"{spent:.3f}"})
 
     async def options(self, request: Request) -> Response:
-        self._routes.find(request.path_params["id"])
-        return Response(status_code=200, headers={"allow": "POST, OPTIONS"})
+        route = self._routes.find(request.path_params["id"])
+        script = None if route.backend is None else route.script()
+        if script is not None and script.takes_options:
+            return await forward(request, admitted(request, self._routes), script, "/score", self._limit)
+        return Response(status_code=200, headers={"allow": "POST, OPTIONS" if script is None else "GET, POST, OPTIONS"})
 
     async def swagger(self, request: Request) -> Response:
-        backend = admitted(request, self._routes).ready()
+        route = admitted(request, self._routes)
+        script = route.script()
+        if script is not None:
+            return await forward(request, route, script, "/swagger.json", self._limit)
+        backend = route.model()
         return _json(describe(request.path_params["id"], backend.signature, str(request.base_url).rstrip("/")))
 
     async def server(self, request: Request) -> Response:
@@ -85,7 +99,7 @@ class _Web:
 
     async def model(self, request: Request) -> Response:
         route = admitted(request, self._routes)
-        backend = route.ready()
+        backend = route.model()
         check_version(route, request.path_params.get("version", ""))
         tensors = {
             key: [{"name": each.name, "datatype": each.datatype, "shape": list(each.shape)} for each in specs]
@@ -96,7 +110,7 @@ class _Web:
 
     async def model_ready(self, request: Request) -> Response:
         route = admitted(request, self._routes)
-        route.ready()
+        route.model()
         check_version(route, request.path_params.get("version", ""))
         return _json({"name": request.path_params["id"], "ready": True})
 
@@ -104,7 +118,7 @@ class _Web:
         from orris_inference.wire.json_form import read_request, write_answer
 
         route = admitted(request, self._routes)
-        backend = route.ready()
+        backend = route.model()
         check_version(route, request.path_params.get("version", ""))
         body = await read_body(request, self._limit)
         large = len(body) > LARGE_BODY
@@ -115,15 +129,15 @@ class _Web:
 
 
 def _told(key: str, handler: Handler) -> Handler:
-    """Tell errors under `key`, and give every answer its request id."""
+    """Tell errors under `key`, and give every answer its request's ids."""
 
     async def told(request: Request) -> Response:
-        identifier = request_id(request)
         try:
             response = await handler(request)
         except Exception as error:
             response = failure(error, key)
-        response.headers["x-ms-request-id"] = response.headers["x-request-id"] = identifier
+        for name, value in request_ids(request).items():
+            response.headers[name] = value
         return response
 
     return told

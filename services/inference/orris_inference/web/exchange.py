@@ -29,7 +29,9 @@ STATUS = {
     "DEADLINE_EXCEEDED": 504,
     # Azure's front end tells a failure of the model's code by 502.
     "INTERNAL": 502,
+    "UNIMPLEMENTED": 501,
 }
+CALLERS_IDS = ("x-request-id", "x-ms-request-id", "x-ms-client-request-id")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
 log = get_logger(__name__)
@@ -62,13 +64,12 @@ def admitted(request: Request, routes: Routes) -> Route:
     return route
 
 
-def request_id(request: Request) -> str:
-    """Return the caller's id of the request, or a new one."""
-    for header in ("x-ms-request-id", "x-request-id"):
-        given = request.headers.get(header, "")
-        if _REQUEST_ID.fullmatch(given):
-            return given
-    return new_request_id()
+def request_ids(request: Request) -> dict[str, str]:
+    """Return the ids that an answer has: the caller's own where they can be used."""
+    sent = {name: request.headers.get(name, "") for name in CALLERS_IDS}
+    given = {name: value for name, value in sent.items() if _REQUEST_ID.fullmatch(value)}
+    common = given.get("x-ms-request-id") or given.get("x-request-id") or new_request_id()
+    return dict.fromkeys(CALLERS_IDS, common) | given
 
 
 def failure(error: Exception, key: str) -> Response:

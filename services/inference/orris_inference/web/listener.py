@@ -38,7 +38,8 @@ def listen(address: Address, memory: Path, *, allow_insecure: bool) -> socket.so
     except OSError as error:
         message = f"cannot listen on {address} for HTTP: {error.strerror or error}"
         raise FailedPrecondition(message, reason="CANNOT_LISTEN") from error
-    files.replace(memory, str(bound.getsockname()[1]).encode())
+    if address.port == 0:
+        files.replace(memory, str(bound.getsockname()[1]).encode())
     return bound
 
 

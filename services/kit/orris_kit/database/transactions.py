@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,13 +54,18 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappin
     """Insert those of the rows whose keys are not there yet; return how many."""
     if not rows:
         return 0
-    if connection.dialect.name == "postgresql":
+    statement = _new_of(table, connection.dialect.name)
+    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+@functools.cache
+def _new_of(table: sa.Table, dialect: str) -> sa.Insert:
+    """Return a statement that is put together once: that costs more than to execute it."""
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert  # all of the dialect: not before it is needed
 
-        statement: sa.Insert = insert(table).on_conflict_do_nothing()
-    else:
-        statement = table.insert().prefix_with("OR IGNORE")
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+        return insert(table).on_conflict_do_nothing()
+    return table.insert().prefix_with("OR IGNORE")
 
 
 _TURN = sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger)))

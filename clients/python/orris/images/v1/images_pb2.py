@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1corris/images/v1/images.proto\x12\x0forris.images.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x05\n\x0f\x45nvironmentSpec\x12\x14\n\nconda_yaml\x18\x01 \x01(\tH\x00\x12\x16\n\x0crequirements\x18\x02 \x01(\tH\x00\x12=\n\x08packages\x18\x03 \x01(\x0b\x32).orris.images.v1.EnvironmentSpec.PackagesH\x00\x12\x44\n\x0cuser_managed\x18\x04 \x01(\x0b\x32,.orris.images.v1.EnvironmentSpec.UserManagedH\x00\x12;\n\x07overlay\x18\x05 \x01(\x0b\x32(.orris.images.v1.EnvironmentSpec.OverlayH\x00\x12\x16\n\x0epython_version\x18\x06 \x01(\t\x12\x0e\n\x06strict\x18\x07 \x01(\x08\x12Y\n\x15\x65nvironment_variables\x18\x08 \x03(\x0b\x32:.orris.images.v1.EnvironmentSpec.EnvironmentVariablesEntry\x1ah\n\x08Packages\x12\x16\n\x0epython_version\x18\x01 \x01(\t\x12\x14\n\x0cpip_packages\x18\x02 \x03(\t\x12\x16\n\x0e\x63onda_packages\x18\x03 \x03(\t\x12\x16\n\x0e\x63onda_channels\x18\x04 \x03(\t\x1a\"\n\x0bUserManaged\x12\x13\n\x0binterpreter\x18\x01 \x01(\t\x1a.\n\x07Overlay\x12\r\n\x05image\x18\x01 \x01(\t\x12\x14\n\x0cpip_packages\x18\x02 \x03(\t\x1a;\n\x19\x45nvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06source\"\xb1\x01\n\x0b\x45nvironment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x04spec\x18\x02 \x01(\x0b\x32 .orris.images.v1.EnvironmentSpec\x12\x13\n\x0bspec_digest\x18\x03 \x01(\t\x12\r\n\x05image\x18\x04 \x01(\t\x12\x0f\n\x07\x63urated\x18\x05 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x07Package\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xa9\x01\n\x04Lock\x12\x16\n\x0epython_version\x18\x01 \x01(\t\x12 \n\x18requested_python_version\x18\x02 \x01(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12\x14\n\x0crequirements\x18\x04 \x01(\t\x12*\n\x08packages\x18\x05 \x03(\x0b\x32\x18.orris.images.v1.Package\x12\x13\n\x0binterpreter\x18\x06 \x01(\t\"\x8b\x01\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04lock\x18\x02 \x01(\x0b\x32\x15.orris.images.v1.Lock\x12\x10\n\x08warnings\x18\x03 \x03(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x03\n\x05\x42uild\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.orris.images.v1.Build.State\x12\r\n\x05image\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x13\n\x0fSTATE_RESOLVING\x10\x02\x12\x12\n\x0eSTATE_BUILDING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x12\n\x0eSTATE_CANCELED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1corris/images/v1/images.proto\x12\x0forris.images.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x06\n\x0f\x45nvironmentSpec\x12\x14\n\nconda_yaml\x18\x01 \x01(\tH\x00\x12\x16\n\x0crequirements\x18\x02 \x01(\tH\x00\x12=\n\x08packages\x18\x03 \x01(\x0b\x32).orris.images.v1.EnvironmentSpec.PackagesH\x00\x12\x44\n\x0cuser_managed\x18\x04 \x01(\x0b\x32,.orris.images.v1.EnvironmentSpec.UserManagedH\x00\x12;\n\x07overlay\x18\x05 \x01(\x0b\x32(.orris.images.v1.EnvironmentSpec.OverlayH\x00\x12\x41\n\ndockerfile\x18\t \x01(\x0b\x32+.orris.images.v1.EnvironmentSpec.DockerfileH\x00\x12\x16\n\x0epython_version\x18\x06 \x01(\t\x12\x0e\n\x06strict\x18\x07 \x01(\x08\x12Y\n\x15\x65nvironment_variables\x18\x08 \x03(\x0b\x32:.orris.images.v1.EnvironmentSpec.EnvironmentVariablesEntry\x12\x12\n\nbase_image\x18\n \x01(\t\x1ah\n\x08Packages\x12\x16\n\x0epython_version\x18\x01 \x01(\t\x12\x14\n\x0cpip_packages\x18\x02 \x03(\t\x12\x16\n\x0e\x63onda_packages\x18\x03 \x03(\t\x12\x16\n\x0e\x63onda_channels\x18\x04 \x03(\t\x1a\"\n\x0bUserManaged\x12\x13\n\x0binterpreter\x18\x01 \x01(\t\x1a.\n\x07Overlay\x12\r\n\x05image\x18\x01 \x01(\t\x12\x14\n\x0cpip_packages\x18\x02 \x03(\t\x1a@\n\nDockerfile\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t\x12\x13\n\x0binterpreter\x18\x03 \x01(\t\x1a;\n\x19\x45nvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06source\"\xb1\x01\n\x0b\x45nvironment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x04spec\x18\x02 \x01(\x0b\x32 .orris.images.v1.EnvironmentSpec\x12\x13\n\x0bspec_digest\x18\x03 \x01(\t\x12\r\n\x05image\x18\x04 \x01(\t\x12\x0f\n\x07\x63urated\x18\x05 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x07Package\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x80\x01\n\x0c\x43ondaPackage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x62uild\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x0e\n\x06subdir\x18\x05 \x01(\t\x12\x11\n\tfile_name\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\t\"\xb8\x02\n\x04Lock\x12\x16\n\x0epython_version\x18\x01 \x01(\t\x12 \n\x18requested_python_version\x18\x02 \x01(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12\x14\n\x0crequirements\x18\x04 \x01(\t\x12*\n\x08packages\x18\x05 \x03(\x0b\x32\x18.orris.images.v1.Package\x12\x13\n\x0binterpreter\x18\x06 \x01(\t\x12\x35\n\x0e\x63onda_packages\x18\x07 \x03(\x0b\x32\x1d.orris.images.v1.CondaPackage\x12\x11\n\tindex_url\x18\x08 \x01(\t\x12\x18\n\x10\x65xtra_index_urls\x18\t \x03(\t\x12\x15\n\rsource_builds\x18\n \x01(\x08\x12\x12\n\nbase_image\x18\x0b \x01(\t\"\xa4\x02\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04lock\x18\x02 \x01(\x0b\x32\x15.orris.images.v1.Lock\x12\x10\n\x08warnings\x18\x03 \x03(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\treference\x18\x06 \x01(\t\x12,\n\x08use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65nvironments\x18\x08 \x03(\t\x12\x0e\n\x06owners\x18\t \x03(\t\x12\x30\n\x0c\x63ollect_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\tReference\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\t\"\xfc\x03\n\x05\x42uild\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.orris.images.v1.Build.State\x12\r\n\x05image\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10progress_percent\x18\x0b \x01(\x05\x12\x10\n\x08progress\x18\x0c \x01(\t\"\xa7\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x13\n\x0fSTATE_RESOLVING\x10\x02\x12\x12\n\x0eSTATE_BUILDING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x12\n\x0eSTATE_CANCELED\x10\x06\x12\x11\n\rSTATE_PUSHING\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,25 +35,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENVIRONMENTSPEC_ENVIRONMENTVARIABLESENTRY']._loaded_options = None
   _globals['_ENVIRONMENTSPEC_ENVIRONMENTVARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_ENVIRONMENTSPEC']._serialized_start=83
-  _globals['_ENVIRONMENTSPEC']._serialized_end=732
-  _globals['_ENVIRONMENTSPEC_PACKAGES']._serialized_start=473
-  _globals['_ENVIRONMENTSPEC_PACKAGES']._serialized_end=577
-  _globals['_ENVIRONMENTSPEC_USERMANAGED']._serialized_start=579
-  _globals['_ENVIRONMENTSPEC_USERMANAGED']._serialized_end=613
-  _globals['_ENVIRONMENTSPEC_OVERLAY']._serialized_start=615
-  _globals['_ENVIRONMENTSPEC_OVERLAY']._serialized_end=661
-  _globals['_ENVIRONMENTSPEC_ENVIRONMENTVARIABLESENTRY']._serialized_start=663
-  _globals['_ENVIRONMENTSPEC_ENVIRONMENTVARIABLESENTRY']._serialized_end=722
-  _globals['_ENVIRONMENT']._serialized_start=735
-  _globals['_ENVIRONMENT']._serialized_end=912
-  _globals['_PACKAGE']._serialized_start=914
-  _globals['_PACKAGE']._serialized_end=954
-  _globals['_LOCK']._serialized_start=957
-  _globals['_LOCK']._serialized_end=1126
-  _globals['_IMAGE']._serialized_start=1129
-  _globals['_IMAGE']._serialized_end=1268
-  _globals['_BUILD']._serialized_start=1271
-  _globals['_BUILD']._serialized_end=1716
-  _globals['_BUILD_STATE']._serialized_start=1568
-  _globals['_BUILD_STATE']._serialized_end=1716
+  _globals['_ENVIRONMENTSPEC']._serialized_end=885
+  _globals['_ENVIRONMENTSPEC_PACKAGES']._serialized_start=560
+  _globals['_ENVIRONMENTSPEC_PACKAGES']._serialized_end=664
+  _globals['_ENVIRONMENTSPEC_USERMANAGED']._serialized_start=666
+  _globals['_ENVIRONMENTSPEC_USERMANAGED']._serialized_end=700
+  _globals['_ENVIRONMENTSPEC_OVERLAY']._serialized_start=702
+  _globals['_ENVIRONMENTSPEC_OVERLAY']._serialized_end=748
+  _globals['_ENVIRONMENTSPEC_DOCKERFILE']._serialized_start=750
+  _globals['_ENVIRONMENTSPEC_DOCKERFILE']._serialized_end=814
+  _globals['_ENVIRONMENTSPEC_ENVIRONMENTVARIABLESENTRY']._serialized_start=816
+  _globals['_ENVIRONMENTSPEC_ENVIRONMENTVARIABLESENTRY']._serialized_end=875
+  _globals['_ENVIRONMENT']._serialized_start=888
+  _globals['_ENVIRONMENT']._serialized_end=1065
+  _globals['_PACKAGE']._serialized_start=1067
+  _globals['_PACKAGE']._serialized_end=1107
+  _globals['_CONDAPACKAGE']._serialized_start=1110
+  _globals['_CONDAPACKAGE']._serialized_end=1238
+  _globals['_LOCK']._serialized_start=1241
+  _globals['_LOCK']._serialized_end=1553
+  _globals['_IMAGE']._serialized_start=1556
+  _globals['_IMAGE']._serialized_end=1848
+  _globals['_REFERENCE']._serialized_start=1850
+  _globals['_REFERENCE']._serialized_end=1892
+  _globals['_BUILD']._serialized_start=1895
+  _globals['_BUILD']._serialized_end=2403
+  _globals['_BUILD_STATE']._serialized_start=2236
+  _globals['_BUILD_STATE']._serialized_end=2403
 # @@protoc_insertion_point(module_scope)

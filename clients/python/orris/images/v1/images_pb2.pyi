@@ -72,7 +72,7 @@ class EnvironmentSpec(_message.Message):
 
         INTERPRETER_FIELD_NUMBER: _builtins.int
         interpreter: _builtins.str
-        """Path of the interpreter on the machine that executes the run, for example "/opt/ml/bin/python"."""
+        """Path of the interpreter on the machine that executes the run, or in `base_image`: for example "/opt/ml/bin/python"."""
         def __init__(
             self,
             *,
@@ -111,6 +111,34 @@ class EnvironmentSpec(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class Dockerfile(_message.Message):
+        """An image made from a Dockerfile, which has to bring a Python. Container images only."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TEXT_FIELD_NUMBER: _builtins.int
+        CONTEXT_FIELD_NUMBER: _builtins.int
+        INTERPRETER_FIELD_NUMBER: _builtins.int
+        text: _builtins.str
+        """Text of the Dockerfile, at most 1 MiB."""
+        context: _builtins.str
+        """Files that its COPY and ADD instructions may use: `workspaces/{workspace}/trees/{sha256}`. Empty for none."""
+        interpreter: _builtins.str
+        """The Python in the image, a path or a name on its PATH. Empty means `python3`."""
+        def __init__(
+            self,
+            *,
+            text: _builtins.str = ...,
+            context: _builtins.str = ...,
+            interpreter: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "interpreter", b"interpreter", "text", b"text"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class EnvironmentVariablesEntry(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -135,9 +163,11 @@ class EnvironmentSpec(_message.Message):
     PACKAGES_FIELD_NUMBER: _builtins.int
     USER_MANAGED_FIELD_NUMBER: _builtins.int
     OVERLAY_FIELD_NUMBER: _builtins.int
+    DOCKERFILE_FIELD_NUMBER: _builtins.int
     PYTHON_VERSION_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_VARIABLES_FIELD_NUMBER: _builtins.int
+    BASE_IMAGE_FIELD_NUMBER: _builtins.int
     conda_yaml: _builtins.str
     """Text of a conda environment file (YAML), at most 1 MiB."""
     requirements: _builtins.str
@@ -146,6 +176,10 @@ class EnvironmentSpec(_message.Message):
     """Python version for `requirements`, which has no place for one. Empty means the one Orris runs with."""
     strict: _builtins.bool
     """Whether a Python version that cannot be had is an error instead of being replaced by the nearest one with a warning."""
+    base_image: _builtins.str
+    """Container image that the packages are put on, for example "debian:bookworm". Empty means the service's own choice. Where no
+    container images are made it is not used, and the build warns.
+    """
     @_builtins.property
     def packages(self) -> Global___EnvironmentSpec.Packages:
         """Packages named in code."""
@@ -159,6 +193,10 @@ class EnvironmentSpec(_message.Message):
         """An image with more packages."""
 
     @_builtins.property
+    def dockerfile(self) -> Global___EnvironmentSpec.Dockerfile:
+        """A Dockerfile."""
+
+    @_builtins.property
     def environment_variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Variables set for every run in this environment. They are no part of the image."""
 
@@ -170,15 +208,17 @@ class EnvironmentSpec(_message.Message):
         packages: Global___EnvironmentSpec.Packages | None = ...,
         user_managed: Global___EnvironmentSpec.UserManaged | None = ...,
         overlay: Global___EnvironmentSpec.Overlay | None = ...,
+        dockerfile: Global___EnvironmentSpec.Dockerfile | None = ...,
         python_version: _builtins.str = ...,
         strict: _builtins.bool = ...,
         environment_variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        base_image: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conda_yaml", b"conda_yaml", "overlay", b"overlay", "packages", b"packages", "requirements", b"requirements", "source", b"source", "user_managed", b"user_managed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conda_yaml", b"conda_yaml", "dockerfile", b"dockerfile", "overlay", b"overlay", "packages", b"packages", "requirements", b"requirements", "source", b"source", "user_managed", b"user_managed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conda_yaml", b"conda_yaml", "environment_variables", b"environment_variables", "overlay", b"overlay", "packages", b"packages", "python_version", b"python_version", "requirements", b"requirements", "source", b"source", "strict", b"strict", "user_managed", b"user_managed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_image", b"base_image", "conda_yaml", b"conda_yaml", "dockerfile", b"dockerfile", "environment_variables", b"environment_variables", "overlay", b"overlay", "packages", b"packages", "python_version", b"python_version", "requirements", b"requirements", "source", b"source", "strict", b"strict", "user_managed", b"user_managed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["conda_yaml", "requirements", "packages", "user_managed", "overlay"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["conda_yaml", "requirements", "packages", "user_managed", "overlay", "dockerfile"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
@@ -257,6 +297,52 @@ class Package(_message.Message):
 Global___Package: _TypeAlias = Package  # noqa: Y015
 
 @_typing.final
+class CondaPackage(_message.Message):
+    """A package of a conda channel as installed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SUBDIR_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name, for example "numpy"."""
+    version: _builtins.str
+    """Exact version."""
+    build: _builtins.str
+    """Build string, for example "py311h64a7726_0"."""
+    channel: _builtins.str
+    """The channel as the specification names it, for example "conda-forge". Never with credentials."""
+    subdir: _builtins.str
+    """Platform within the channel: "linux-64" or "noarch"."""
+    file_name: _builtins.str
+    """File name in the channel, for example "numpy-1.26.4-py311h64a7726_0.conda"."""
+    sha256: _builtins.str
+    """SHA-256 of the file in hex."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        build: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        subdir: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "channel", b"channel", "file_name", b"file_name", "name", b"name", "sha256", b"sha256", "subdir", b"subdir", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CondaPackage: _TypeAlias = CondaPackage  # noqa: Y015
+
+@_typing.final
 class Lock(_message.Message):
     """An environment with nothing left open: exact versions and hashes."""
 
@@ -268,6 +354,11 @@ class Lock(_message.Message):
     REQUIREMENTS_FIELD_NUMBER: _builtins.int
     PACKAGES_FIELD_NUMBER: _builtins.int
     INTERPRETER_FIELD_NUMBER: _builtins.int
+    CONDA_PACKAGES_FIELD_NUMBER: _builtins.int
+    INDEX_URL_FIELD_NUMBER: _builtins.int
+    EXTRA_INDEX_URLS_FIELD_NUMBER: _builtins.int
+    SOURCE_BUILDS_FIELD_NUMBER: _builtins.int
+    BASE_IMAGE_FIELD_NUMBER: _builtins.int
     python_version: _builtins.str
     """Version of the interpreter, for example "3.11.7". Empty for a user-managed one, which is never run to be asked."""
     requested_python_version: _builtins.str
@@ -277,10 +368,24 @@ class Lock(_message.Message):
     requirements: _builtins.str
     """Pinned and hashed requirements as pip and uv read them. Empty for a user-managed interpreter."""
     interpreter: _builtins.str
-    """Path of a user-managed interpreter, else empty."""
+    """Path of a user-managed interpreter, or that of a Dockerfile's image, else empty."""
+    index_url: _builtins.str
+    """Address of the package index that the specification names, without credentials. Empty means the machine's own."""
+    source_builds: _builtins.bool
+    """Whether packages without a wheel are built from source."""
+    base_image: _builtins.str
+    """The base image that the specification names, with its digest. Empty for the service's own choice."""
     @_builtins.property
     def packages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Package]:
         """The packages."""
+
+    @_builtins.property
+    def conda_packages(self) -> _containers.RepeatedCompositeFieldContainer[Global___CondaPackage]:
+        """Packages from conda channels, the interpreter among them. Empty unless conda channels are configured."""
+
+    @_builtins.property
+    def extra_index_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """More package indexes that the specification names, without credentials."""
 
     def __init__(
         self,
@@ -291,10 +396,15 @@ class Lock(_message.Message):
         requirements: _builtins.str = ...,
         packages: _abc.Iterable[Global___Package] | None = ...,
         interpreter: _builtins.str = ...,
+        conda_packages: _abc.Iterable[Global___CondaPackage] | None = ...,
+        index_url: _builtins.str = ...,
+        extra_index_urls: _abc.Iterable[_builtins.str] | None = ...,
+        source_builds: _builtins.bool = ...,
+        base_image: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interpreter", b"interpreter", "packages", b"packages", "platform", b"platform", "python_version", b"python_version", "requested_python_version", b"requested_python_version", "requirements", b"requirements"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_image", b"base_image", "conda_packages", b"conda_packages", "extra_index_urls", b"extra_index_urls", "index_url", b"index_url", "interpreter", b"interpreter", "packages", b"packages", "platform", b"platform", "python_version", b"python_version", "requested_python_version", b"requested_python_version", "requirements", b"requirements", "source_builds", b"source_builds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -311,10 +421,19 @@ class Image(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    USE_TIME_FIELD_NUMBER: _builtins.int
+    ENVIRONMENTS_FIELD_NUMBER: _builtins.int
+    OWNERS_FIELD_NUMBER: _builtins.int
+    COLLECT_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/images/{image}`; the id is the digest of the lock."""
     size: _builtins.int
     """Size in bytes where it was made, 0 where unknown."""
+    reference: _builtins.str
+    """Where the container image is, with its digest: `{registry}/{repository}@sha256:{digest}`, or `sha256:{id}` where only the
+    engine that made it has it. Empty where no container images are made: agents install the lock.
+    """
     @_builtins.property
     def lock(self) -> Global___Lock:
         """What is in it."""
@@ -327,6 +446,24 @@ class Image(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was first made."""
 
+    @_builtins.property
+    def use_time(self) -> _timestamp_pb2.Timestamp:
+        """When a build, an agent or a service last asked for it, to the hour."""
+
+    @_builtins.property
+    def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The versions of environments that it is the image of: `workspaces/{workspace}/environments/{environment}/versions/{version}`."""
+
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who refers to it, for example `workspaces/{workspace}/models/{model}/versions/{version}`."""
+
+    @_builtins.property
+    def collect_time(self) -> _timestamp_pb2.Timestamp:
+        """When what it is made of was removed: nobody had used it for long, or somebody deleted it. Absent for an image that is there.
+        Whoever needs it has it made again, from its lock.
+        """
+
     def __init__(
         self,
         *,
@@ -335,14 +472,47 @@ class Image(_message.Message):
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         size: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        reference: _builtins.str = ...,
+        use_time: _timestamp_pb2.Timestamp | None = ...,
+        environments: _abc.Iterable[_builtins.str] | None = ...,
+        owners: _abc.Iterable[_builtins.str] | None = ...,
+        collect_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "lock", b"lock"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collect_time", b"collect_time", "create_time", b"create_time", "lock", b"lock", "use_time", b"use_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "lock", b"lock", "name", b"name", "size", b"size", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collect_time", b"collect_time", "create_time", b"create_time", "environments", b"environments", "lock", b"lock", "name", b"name", "owners", b"owners", "reference", b"reference", "size", b"size", "use_time", b"use_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Image: _TypeAlias = Image  # noqa: Y015
+
+@_typing.final
+class Reference(_message.Message):
+    """Says that somebody needs some images: they are not collected as long as the reference exists."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """Resource name of the owner, for example `workspaces/{workspace}/models/{model}/versions/{version}`. One reference an owner."""
+    @_builtins.property
+    def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Resource names of the images needed, at most 100."""
+
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        images: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reference: _TypeAlias = Reference  # noqa: Y015
 
 @_typing.final
 class Build(_message.Message):
@@ -363,13 +533,15 @@ class Build(_message.Message):
         STATE_RESOLVING: Build._State.ValueType  # 2
         """Exact versions are being chosen. Next: BUILDING, SUCCEEDED (image known already), FAILED, CANCELED."""
         STATE_BUILDING: Build._State.ValueType  # 3
-        """The image is being made. Next: SUCCEEDED, FAILED, CANCELED."""
+        """The image is being made. Next: PUSHING, SUCCEEDED, FAILED, CANCELED."""
         STATE_SUCCEEDED: Build._State.ValueType  # 4
         """The image is there. Final."""
         STATE_FAILED: Build._State.ValueType  # 5
         """It could not be made; `error` says why. Final."""
         STATE_CANCELED: Build._State.ValueType  # 6
         """It was canceled. Final."""
+        STATE_PUSHING: Build._State.ValueType  # 7
+        """Its packages are in place; the rest of it is on the way to the registry and the engine. Next: SUCCEEDED, FAILED, CANCELED."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where a build stands."""
@@ -381,13 +553,15 @@ class Build(_message.Message):
     STATE_RESOLVING: Build.State.ValueType  # 2
     """Exact versions are being chosen. Next: BUILDING, SUCCEEDED (image known already), FAILED, CANCELED."""
     STATE_BUILDING: Build.State.ValueType  # 3
-    """The image is being made. Next: SUCCEEDED, FAILED, CANCELED."""
+    """The image is being made. Next: PUSHING, SUCCEEDED, FAILED, CANCELED."""
     STATE_SUCCEEDED: Build.State.ValueType  # 4
     """The image is there. Final."""
     STATE_FAILED: Build.State.ValueType  # 5
     """It could not be made; `error` says why. Final."""
     STATE_CANCELED: Build.State.ValueType  # 6
     """It was canceled. Final."""
+    STATE_PUSHING: Build.State.ValueType  # 7
+    """Its packages are in place; the rest of it is on the way to the registry and the engine. Next: SUCCEEDED, FAILED, CANCELED."""
 
     NAME_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
@@ -399,6 +573,8 @@ class Build(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    PROGRESS_PERCENT_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/builds/{build}`."""
     environment: _builtins.str
@@ -411,6 +587,10 @@ class Build(_message.Message):
     """Whether nothing had to be resolved or made."""
     error: _builtins.str
     """Why it FAILED: the resolver's or installer's own reason."""
+    progress_percent: _builtins.int
+    """How much of it is done, 0 to 100: an estimate that never goes back."""
+    progress: _builtins.str
+    """What is being done, for people: "downloading scipy, 12 of 34 packages"."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What users should know, for example that another Python than asked for is used."""
@@ -440,10 +620,12 @@ class Build(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        progress_percent: _builtins.int = ...,
+        progress: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "create_time", b"create_time", "end_time", b"end_time", "environment", b"environment", "error", b"error", "image", b"image", "name", b"name", "start_time", b"start_time", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "create_time", b"create_time", "end_time", b"end_time", "environment", b"environment", "error", b"error", "image", b"image", "name", b"name", "progress", b"progress", "progress_percent", b"progress_percent", "start_time", b"start_time", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,31 @@ class ImageServiceStub:
                 request_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.ListImagesRequest.SerializeToString,
                 response_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.ListImagesResponse.FromString,
                 _registered_method=True)
+        self.RestoreImage = channel.unary_unary(
+                '/orris.images.v1.ImageService/RestoreImage',
+                request_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.RestoreImageRequest.SerializeToString,
+                response_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.RestoreImageResponse.FromString,
+                _registered_method=True)
+        self.DeleteImage = channel.unary_unary(
+                '/orris.images.v1.ImageService/DeleteImage',
+                request_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteImageRequest.SerializeToString,
+                response_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteImageResponse.FromString,
+                _registered_method=True)
+        self.SetReference = channel.unary_unary(
+                '/orris.images.v1.ImageService/SetReference',
+                request_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.SetReferenceRequest.SerializeToString,
+                response_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.SetReferenceResponse.FromString,
+                _registered_method=True)
+        self.DeleteReference = channel.unary_unary(
+                '/orris.images.v1.ImageService/DeleteReference',
+                request_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteReferenceRequest.SerializeToString,
+                response_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteReferenceResponse.FromString,
+                _registered_method=True)
+        self.CollectImages = channel.unary_unary(
+                '/orris.images.v1.ImageService/CollectImages',
+                request_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.CollectImagesRequest.SerializeToString,
+                response_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.CollectImagesResponse.FromString,
+                _registered_method=True)
 
 
 class ImageServiceServicer:
@@ -190,10 +215,67 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListImages(self, request, context):
-        """Lists images, newest first.
+        """Lists the images that are there, newest first; not those that were removed.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_PAGE_TOKEN): the token is of another list; start again without one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreImage(self, request, context):
+        """Makes an image again, from its lock, that is not where its reference says. Returns at once: a finished build where the
+        image is there after all, the running one where somebody else asked already, else a new one. Agents ask for it when a
+        pull finds nothing.
+
+        Errors:
+        - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+        - UNAVAILABLE (REGISTRY_UNREACHABLE): it cannot be told whether the image is there; try again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteImage(self, request, context):
+        """Deletes what an image is made of, from the registry too. Its lock is left, with `collect_time`: who builds one of its
+        environments, or restores it, gets the same image again.
+
+        Errors:
+        - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+        - FAILED_PRECONDITION (IMAGE_IN_USE): somebody refers to it; the message says who. Delete that first.
+        - FAILED_PRECONDITION (IMAGE_BUILDING): it is being made; wait for the build, or cancel it.
+        - UNAVAILABLE (REGISTRY_UNREACHABLE): the registry does not answer; nothing was deleted. Try again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetReference(self, request, context):
+        """Sets which images an owner needs, replacing what it needed before.
+
+        Errors:
+        - FAILED_PRECONDITION (TARGET_MISSING): an image is not there; the message names it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteReference(self, request, context):
+        """Drops what an owner needed. Dropping a reference that does not exist is no error.
+
+        Errors: only those every call may have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CollectImages(self, request, context):
+        """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
+        from their locks, when somebody needs them. The service does the same by itself now and then.
+
+        Errors:
+        - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -251,6 +333,31 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     servicer.ListImages,
                     request_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.ListImagesRequest.FromString,
                     response_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.ListImagesResponse.SerializeToString,
+            ),
+            'RestoreImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreImage,
+                    request_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.RestoreImageRequest.FromString,
+                    response_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.RestoreImageResponse.SerializeToString,
+            ),
+            'DeleteImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteImage,
+                    request_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteImageRequest.FromString,
+                    response_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteImageResponse.SerializeToString,
+            ),
+            'SetReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetReference,
+                    request_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.SetReferenceRequest.FromString,
+                    response_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.SetReferenceResponse.SerializeToString,
+            ),
+            'DeleteReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteReference,
+                    request_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteReferenceRequest.FromString,
+                    response_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.DeleteReferenceResponse.SerializeToString,
+            ),
+            'CollectImages': grpc.unary_unary_rpc_method_handler(
+                    servicer.CollectImages,
+                    request_deserializer=orris_dot_images_dot_v1_dot_images__service__pb2.CollectImagesRequest.FromString,
+                    response_serializer=orris_dot_images_dot_v1_dot_images__service__pb2.CollectImagesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -524,6 +631,141 @@ class ImageService:
             '/orris.images.v1.ImageService/ListImages',
             orris_dot_images_dot_v1_dot_images__service__pb2.ListImagesRequest.SerializeToString,
             orris_dot_images_dot_v1_dot_images__service__pb2.ListImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.images.v1.ImageService/RestoreImage',
+            orris_dot_images_dot_v1_dot_images__service__pb2.RestoreImageRequest.SerializeToString,
+            orris_dot_images_dot_v1_dot_images__service__pb2.RestoreImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.images.v1.ImageService/DeleteImage',
+            orris_dot_images_dot_v1_dot_images__service__pb2.DeleteImageRequest.SerializeToString,
+            orris_dot_images_dot_v1_dot_images__service__pb2.DeleteImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.images.v1.ImageService/SetReference',
+            orris_dot_images_dot_v1_dot_images__service__pb2.SetReferenceRequest.SerializeToString,
+            orris_dot_images_dot_v1_dot_images__service__pb2.SetReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.images.v1.ImageService/DeleteReference',
+            orris_dot_images_dot_v1_dot_images__service__pb2.DeleteReferenceRequest.SerializeToString,
+            orris_dot_images_dot_v1_dot_images__service__pb2.DeleteReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CollectImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.images.v1.ImageService/CollectImages',
+            orris_dot_images_dot_v1_dot_images__service__pb2.CollectImagesRequest.SerializeToString,
+            orris_dot_images_dot_v1_dot_images__service__pb2.CollectImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

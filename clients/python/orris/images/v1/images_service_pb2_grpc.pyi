@@ -96,10 +96,47 @@ class ImageServiceStub:
     - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
     """
     ListImages: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.ListImagesRequest, _images_service_pb2.ListImagesResponse]
-    """Lists images, newest first.
+    """Lists the images that are there, newest first; not those that were removed.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_PAGE_TOKEN): the token is of another list; start again without one.
+    """
+    RestoreImage: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.RestoreImageRequest, _images_service_pb2.RestoreImageResponse]
+    """Makes an image again, from its lock, that is not where its reference says. Returns at once: a finished build where the
+    image is there after all, the running one where somebody else asked already, else a new one. Agents ask for it when a
+    pull finds nothing.
+
+    Errors:
+    - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+    - UNAVAILABLE (REGISTRY_UNREACHABLE): it cannot be told whether the image is there; try again.
+    """
+    DeleteImage: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.DeleteImageRequest, _images_service_pb2.DeleteImageResponse]
+    """Deletes what an image is made of, from the registry too. Its lock is left, with `collect_time`: who builds one of its
+    environments, or restores it, gets the same image again.
+
+    Errors:
+    - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+    - FAILED_PRECONDITION (IMAGE_IN_USE): somebody refers to it; the message says who. Delete that first.
+    - FAILED_PRECONDITION (IMAGE_BUILDING): it is being made; wait for the build, or cancel it.
+    - UNAVAILABLE (REGISTRY_UNREACHABLE): the registry does not answer; nothing was deleted. Try again.
+    """
+    SetReference: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.SetReferenceRequest, _images_service_pb2.SetReferenceResponse]
+    """Sets which images an owner needs, replacing what it needed before.
+
+    Errors:
+    - FAILED_PRECONDITION (TARGET_MISSING): an image is not there; the message names it.
+    """
+    DeleteReference: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.DeleteReferenceRequest, _images_service_pb2.DeleteReferenceResponse]
+    """Drops what an owner needed. Dropping a reference that does not exist is no error.
+
+    Errors: only those every call may have.
+    """
+    CollectImages: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.CollectImagesRequest, _images_service_pb2.CollectImagesResponse]
+    """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
+    from their locks, when somebody needs them. The service does the same by itself now and then.
+
+    Errors:
+    - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.
     """
 
 @_typing.type_check_only
@@ -170,10 +207,47 @@ class ImageServiceAsyncStub(ImageServiceStub):
     - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
     """
     ListImages: _aio.UnaryUnaryMultiCallable[_images_service_pb2.ListImagesRequest, _images_service_pb2.ListImagesResponse]  # type: ignore[assignment]
-    """Lists images, newest first.
+    """Lists the images that are there, newest first; not those that were removed.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_PAGE_TOKEN): the token is of another list; start again without one.
+    """
+    RestoreImage: _aio.UnaryUnaryMultiCallable[_images_service_pb2.RestoreImageRequest, _images_service_pb2.RestoreImageResponse]  # type: ignore[assignment]
+    """Makes an image again, from its lock, that is not where its reference says. Returns at once: a finished build where the
+    image is there after all, the running one where somebody else asked already, else a new one. Agents ask for it when a
+    pull finds nothing.
+
+    Errors:
+    - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+    - UNAVAILABLE (REGISTRY_UNREACHABLE): it cannot be told whether the image is there; try again.
+    """
+    DeleteImage: _aio.UnaryUnaryMultiCallable[_images_service_pb2.DeleteImageRequest, _images_service_pb2.DeleteImageResponse]  # type: ignore[assignment]
+    """Deletes what an image is made of, from the registry too. Its lock is left, with `collect_time`: who builds one of its
+    environments, or restores it, gets the same image again.
+
+    Errors:
+    - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+    - FAILED_PRECONDITION (IMAGE_IN_USE): somebody refers to it; the message says who. Delete that first.
+    - FAILED_PRECONDITION (IMAGE_BUILDING): it is being made; wait for the build, or cancel it.
+    - UNAVAILABLE (REGISTRY_UNREACHABLE): the registry does not answer; nothing was deleted. Try again.
+    """
+    SetReference: _aio.UnaryUnaryMultiCallable[_images_service_pb2.SetReferenceRequest, _images_service_pb2.SetReferenceResponse]  # type: ignore[assignment]
+    """Sets which images an owner needs, replacing what it needed before.
+
+    Errors:
+    - FAILED_PRECONDITION (TARGET_MISSING): an image is not there; the message names it.
+    """
+    DeleteReference: _aio.UnaryUnaryMultiCallable[_images_service_pb2.DeleteReferenceRequest, _images_service_pb2.DeleteReferenceResponse]  # type: ignore[assignment]
+    """Drops what an owner needed. Dropping a reference that does not exist is no error.
+
+    Errors: only those every call may have.
+    """
+    CollectImages: _aio.UnaryUnaryMultiCallable[_images_service_pb2.CollectImagesRequest, _images_service_pb2.CollectImagesResponse]  # type: ignore[assignment]
+    """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
+    from their locks, when somebody needs them. The service does the same by itself now and then.
+
+    Errors:
+    - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.
     """
 
 class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -301,10 +375,77 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _images_service_pb2.ListImagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_images_service_pb2.ListImagesResponse, _abc.Awaitable[_images_service_pb2.ListImagesResponse]]:
-        """Lists images, newest first.
+        """Lists the images that are there, newest first; not those that were removed.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_PAGE_TOKEN): the token is of another list; start again without one.
+        """
+
+    @_abc_1.abstractmethod
+    def RestoreImage(
+        self,
+        request: _images_service_pb2.RestoreImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.RestoreImageResponse, _abc.Awaitable[_images_service_pb2.RestoreImageResponse]]:
+        """Makes an image again, from its lock, that is not where its reference says. Returns at once: a finished build where the
+        image is there after all, the running one where somebody else asked already, else a new one. Agents ask for it when a
+        pull finds nothing.
+
+        Errors:
+        - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+        - UNAVAILABLE (REGISTRY_UNREACHABLE): it cannot be told whether the image is there; try again.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteImage(
+        self,
+        request: _images_service_pb2.DeleteImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.DeleteImageResponse, _abc.Awaitable[_images_service_pb2.DeleteImageResponse]]:
+        """Deletes what an image is made of, from the registry too. Its lock is left, with `collect_time`: who builds one of its
+        environments, or restores it, gets the same image again.
+
+        Errors:
+        - NOT_FOUND (IMAGE_NOT_FOUND): no such image.
+        - FAILED_PRECONDITION (IMAGE_IN_USE): somebody refers to it; the message says who. Delete that first.
+        - FAILED_PRECONDITION (IMAGE_BUILDING): it is being made; wait for the build, or cancel it.
+        - UNAVAILABLE (REGISTRY_UNREACHABLE): the registry does not answer; nothing was deleted. Try again.
+        """
+
+    @_abc_1.abstractmethod
+    def SetReference(
+        self,
+        request: _images_service_pb2.SetReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.SetReferenceResponse, _abc.Awaitable[_images_service_pb2.SetReferenceResponse]]:
+        """Sets which images an owner needs, replacing what it needed before.
+
+        Errors:
+        - FAILED_PRECONDITION (TARGET_MISSING): an image is not there; the message names it.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteReference(
+        self,
+        request: _images_service_pb2.DeleteReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.DeleteReferenceResponse, _abc.Awaitable[_images_service_pb2.DeleteReferenceResponse]]:
+        """Drops what an owner needed. Dropping a reference that does not exist is no error.
+
+        Errors: only those every call may have.
+        """
+
+    @_abc_1.abstractmethod
+    def CollectImages(
+        self,
+        request: _images_service_pb2.CollectImagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.CollectImagesResponse, _abc.Awaitable[_images_service_pb2.CollectImagesResponse]]:
+        """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
+        from their locks, when somebody needs them. The service does the same by itself now and then.
+
+        Errors:
+        - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.
         """
 
 def add_ImageServiceServicer_to_server(servicer: ImageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from orris.runs.v1 import runs_pb2 as _runs_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,8 +22,66 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class ScoringCode(_message.Message):
+    """A user's own scoring script: a file with `init()` and `run(data)`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class EnvironmentVariablesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    ENTRY_SCRIPT_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_VARIABLES_FIELD_NUMBER: _builtins.int
+    snapshot: _builtins.str
+    """The source files: `workspaces/{workspace}/trees/{sha256}`."""
+    entry_script: _builtins.str
+    """Path of the script in the snapshot."""
+    environment: _builtins.str
+    """The environment it runs in: `workspaces/{workspace}/environments/{environment}/versions/{version}`. Empty means that of the
+    only model, or the prebuilt one for inference where there is no model.
+    """
+    @_builtins.property
+    def environment_variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Variables set for the script."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: _builtins.str = ...,
+        entry_script: _builtins.str = ...,
+        environment: _builtins.str = ...,
+        environment_variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_script", b"entry_script", "environment", b"environment", "environment_variables", b"environment_variables", "snapshot", b"snapshot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoringCode: _TypeAlias = ScoringCode  # noqa: Y015
+
+@_typing.final
 class Endpoint(_message.Message):
-    """A registered model that answers over HTTP and gRPC."""
+    """A registered model, or a user's scoring script with its models, that answers over HTTP and gRPC."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -73,6 +132,8 @@ class Endpoint(_message.Message):
         """The model as ONNX, compared with the original."""
         BACKEND_REPLICA: Endpoint._Backend.ValueType  # 2
         """The original model, in a process in its own environment."""
+        BACKEND_CODE: Endpoint._Backend.ValueType  # 3
+        """The user's scoring script."""
 
     class Backend(_Backend, metaclass=_BackendEnumTypeWrapper):
         """What answers."""
@@ -83,6 +144,8 @@ class Endpoint(_message.Message):
     """The model as ONNX, compared with the original."""
     BACKEND_REPLICA: Endpoint.Backend.ValueType  # 2
     """The original model, in a process in its own environment."""
+    BACKEND_CODE: Endpoint.Backend.ValueType  # 3
+    """The user's scoring script."""
 
     @_typing.final
     class TagsEntry(_message.Message):
@@ -120,10 +183,14 @@ class Endpoint(_message.Message):
     CREATED_BY_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    MODEL_VERSIONS_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    ISOLATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/endpoints/{endpoint}`. Ids are unique in an installation."""
     model_version: _builtins.str
-    """The model: `workspaces/{workspace}/models/{model}/versions/{version}`."""
+    """The model: `workspaces/{workspace}/models/{model}/versions/{version}`. Empty with `code` that has several models, or none."""
     state: Global___Endpoint.State.ValueType
     """Where it stands."""
     error: _builtins.str
@@ -139,13 +206,15 @@ class Endpoint(_message.Message):
     swagger_uri: _builtins.str
     """URL of the OpenAPI description."""
     v2_model_name: _builtins.str
-    """Name of the model in the Open Inference Protocol, over REST and gRPC."""
+    """Name of the model in the Open Inference Protocol, over REST and gRPC. Empty with `code`, which is no model there."""
     replica: _builtins.str
     """The replica: `workspaces/{workspace}/runs/{run}`. Empty for ONNX."""
     description: _builtins.str
     """Free text for people."""
     created_by: _builtins.str
     """Who deployed it."""
+    isolation: _runs_pb2.Isolation.ValueType
+    """What separates its replica from the machine."""
     @_builtins.property
     def methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Methods that can be called, the default first."""
@@ -161,6 +230,20 @@ class Endpoint(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last deployed."""
+
+    @_builtins.property
+    def code(self) -> Global___ScoringCode:
+        """The scoring script; absent for a deployment without code."""
+
+    @_builtins.property
+    def model_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The models that `code` finds under AZUREML_MODEL_DIR: `workspaces/{workspace}/models/{model}/versions/{version}`. `model_version` is
+        added to them.
+        """
+
+    @_builtins.property
+    def resources(self) -> _runs_pb2.Resources:
+        """Limits of its replica. Absent means none."""
 
     def __init__(
         self,
@@ -181,10 +264,14 @@ class Endpoint(_message.Message):
         created_by: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        code: Global___ScoringCode | None = ...,
+        model_versions: _abc.Iterable[_builtins.str] | None = ...,
+        resources: _runs_pb2.Resources | None = ...,
+        isolation: _runs_pb2.Isolation.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_auth_enabled", b"_auth_enabled", "auth_enabled", b"auth_enabled", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_auth_enabled", b"_auth_enabled", "auth_enabled", b"auth_enabled", "code", b"code", "create_time", b"create_time", "resources", b"resources", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auth_enabled", b"_auth_enabled", "auth_enabled", b"auth_enabled", "backend", b"backend", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "error", b"error", "methods", b"methods", "model_version", b"model_version", "name", b"name", "replica", b"replica", "scoring_uri", b"scoring_uri", "state", b"state", "swagger_uri", b"swagger_uri", "tags", b"tags", "update_time", b"update_time", "v2_model_name", b"v2_model_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auth_enabled", b"_auth_enabled", "auth_enabled", b"auth_enabled", "backend", b"backend", "code", b"code", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "error", b"error", "isolation", b"isolation", "methods", b"methods", "model_version", b"model_version", "model_versions", b"model_versions", "name", b"name", "replica", b"replica", "resources", b"resources", "scoring_uri", b"scoring_uri", "state", b"state", "swagger_uri", b"swagger_uri", "tags", b"tags", "update_time", b"update_time", "v2_model_name", b"v2_model_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__auth_enabled: _TypeAlias = _typing.Literal["auth_enabled"]  # noqa: Y015
     _WhichOneofArgType__auth_enabled: _TypeAlias = _typing.Literal["_auth_enabled", b"_auth_enabled"]  # noqa: Y015

@@ -65,7 +65,7 @@ class CreateEndpointRequest(_message.Message):
     """Makes a retry return the first result: any unique text, at most 64 characters. Optional."""
     @_builtins.property
     def endpoint(self) -> _inference_pb2.Endpoint:
-        """What to deploy. `model_version` is needed; what the server sets is ignored."""
+        """What to deploy. `model_version` or `code` is needed; what the server sets is ignored."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EndpointServiceStub:
-    """Deploys registered models, without code, and keeps them answering.
+    """Deploys registered models, without code or with a scoring script, and keeps them answering.
     """
 
     def __init__(self, channel):
@@ -78,16 +78,18 @@ class EndpointServiceStub:
 
 
 class EndpointServiceServicer:
-    """Deploys registered models, without code, and keeps them answering.
+    """Deploys registered models, without code or with a scoring script, and keeps them answering.
     """
 
     def CreateEndpoint(self, request, context):
-        """Deploys a model version under a name. Returns at once; watch it until it is HEALTHY or FAILED.
+        """Deploys a model version, or a scoring script, under a name. Returns at once; watch it until it is HEALTHY or FAILED.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_NAME): ids are 3 to 32 lower-case letters, digits, "-", beginning with a letter.
         - INVALID_ARGUMENT (FRAMEWORK_NOT_SERVED): only scikit-learn and ONNX models can be deployed without code.
+        - INVALID_ARGUMENT: a field cannot be used, or the script is no file of its snapshot; the error names the field.
         - NOT_FOUND (MODEL_NOT_FOUND): no such model version.
+        - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such version of an environment.
         - ALREADY_EXISTS (ENDPOINT_EXISTS): set `overwrite` to redeploy it, or choose another id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -218,7 +220,7 @@ def add_EndpointServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EndpointService:
-    """Deploys registered models, without code, and keeps them answering.
+    """Deploys registered models, without code or with a scoring script, and keeps them answering.
     """
 
     @staticmethod

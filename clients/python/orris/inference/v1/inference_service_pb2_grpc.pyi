@@ -27,19 +27,21 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EndpointServiceStub:
-    """Deploys registered models, without code, and keeps them answering."""
+    """Deploys registered models, without code or with a scoring script, and keeps them answering."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EndpointServiceAsyncStub: ...
     CreateEndpoint: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.CreateEndpointRequest, _inference_service_pb2.CreateEndpointResponse]
-    """Deploys a model version under a name. Returns at once; watch it until it is HEALTHY or FAILED.
+    """Deploys a model version, or a scoring script, under a name. Returns at once; watch it until it is HEALTHY or FAILED.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_NAME): ids are 3 to 32 lower-case letters, digits, "-", beginning with a letter.
     - INVALID_ARGUMENT (FRAMEWORK_NOT_SERVED): only scikit-learn and ONNX models can be deployed without code.
+    - INVALID_ARGUMENT: a field cannot be used, or the script is no file of its snapshot; the error names the field.
     - NOT_FOUND (MODEL_NOT_FOUND): no such model version.
+    - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such version of an environment.
     - ALREADY_EXISTS (ENDPOINT_EXISTS): set `overwrite` to redeploy it, or choose another id.
     """
     GetEndpoint: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.GetEndpointRequest, _inference_service_pb2.GetEndpointResponse]
@@ -89,16 +91,18 @@ class EndpointServiceStub:
 
 @_typing.type_check_only
 class EndpointServiceAsyncStub(EndpointServiceStub):
-    """Deploys registered models, without code, and keeps them answering."""
+    """Deploys registered models, without code or with a scoring script, and keeps them answering."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateEndpoint: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.CreateEndpointRequest, _inference_service_pb2.CreateEndpointResponse]  # type: ignore[assignment]
-    """Deploys a model version under a name. Returns at once; watch it until it is HEALTHY or FAILED.
+    """Deploys a model version, or a scoring script, under a name. Returns at once; watch it until it is HEALTHY or FAILED.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_NAME): ids are 3 to 32 lower-case letters, digits, "-", beginning with a letter.
     - INVALID_ARGUMENT (FRAMEWORK_NOT_SERVED): only scikit-learn and ONNX models can be deployed without code.
+    - INVALID_ARGUMENT: a field cannot be used, or the script is no file of its snapshot; the error names the field.
     - NOT_FOUND (MODEL_NOT_FOUND): no such model version.
+    - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such version of an environment.
     - ALREADY_EXISTS (ENDPOINT_EXISTS): set `overwrite` to redeploy it, or choose another id.
     """
     GetEndpoint: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.GetEndpointRequest, _inference_service_pb2.GetEndpointResponse]  # type: ignore[assignment]
@@ -147,7 +151,7 @@ class EndpointServiceAsyncStub(EndpointServiceStub):
     """
 
 class EndpointServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Deploys registered models, without code, and keeps them answering."""
+    """Deploys registered models, without code or with a scoring script, and keeps them answering."""
 
     @_abc_1.abstractmethod
     def CreateEndpoint(
@@ -155,12 +159,14 @@ class EndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_service_pb2.CreateEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_service_pb2.CreateEndpointResponse, _abc.Awaitable[_inference_service_pb2.CreateEndpointResponse]]:
-        """Deploys a model version under a name. Returns at once; watch it until it is HEALTHY or FAILED.
+        """Deploys a model version, or a scoring script, under a name. Returns at once; watch it until it is HEALTHY or FAILED.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_NAME): ids are 3 to 32 lower-case letters, digits, "-", beginning with a letter.
         - INVALID_ARGUMENT (FRAMEWORK_NOT_SERVED): only scikit-learn and ONNX models can be deployed without code.
+        - INVALID_ARGUMENT: a field cannot be used, or the script is no file of its snapshot; the error names the field.
         - NOT_FOUND (MODEL_NOT_FOUND): no such model version.
+        - NOT_FOUND (ENVIRONMENT_NOT_FOUND): no such version of an environment.
         - ALREADY_EXISTS (ENDPOINT_EXISTS): set `overwrite` to redeploy it, or choose another id.
         """
 

@@ -37,6 +37,8 @@ class Agent(_message.Message):
     CONNECTED_FIELD_NUMBER: _builtins.int
     LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
     RUNS_FIELD_NUMBER: _builtins.int
+    ISOLATIONS_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `agents/{agent}`."""
     pool: _builtins.str
@@ -59,6 +61,14 @@ class Agent(_message.Message):
     def runs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Runs that it executes now. Set by the server."""
 
+    @_builtins.property
+    def isolations(self) -> _containers.RepeatedScalarFieldContainer[_runs_pb2.Isolation.ValueType]:
+        """What it can put between a run and the machine, its default first. Empty means PROCESS alone."""
+
+    @_builtins.property
+    def resources(self) -> _runs_pb2.Resources:
+        """Processors, memory and graphics processors of the machine; `pids` and `shared_memory_bytes` are 0."""
+
     def __init__(
         self,
         *,
@@ -71,10 +81,12 @@ class Agent(_message.Message):
         connected: _builtins.bool = ...,
         last_seen_time: _timestamp_pb2.Timestamp | None = ...,
         runs: _abc.Iterable[_builtins.str] | None = ...,
+        isolations: _abc.Iterable[_runs_pb2.Isolation.ValueType] | None = ...,
+        resources: _runs_pb2.Resources | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time", "resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "hostname", b"hostname", "last_seen_time", b"last_seen_time", "name", b"name", "platform", b"platform", "pool", b"pool", "replica_slots", b"replica_slots", "runs", b"runs", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "hostname", b"hostname", "isolations", b"isolations", "last_seen_time", b"last_seen_time", "name", b"name", "platform", b"platform", "pool", b"pool", "replica_slots", b"replica_slots", "resources", b"resources", "runs", b"runs", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,30 @@ RUN_KIND_REPLICA: RunKind.ValueType  # 3
 """A process that serves a model. It does not end by itself and has an address."""
 Global___RunKind: _TypeAlias = RunKind  # noqa: Y015
 
+class _Isolation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IsolationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Isolation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ISOLATION_UNSPECIFIED: _Isolation.ValueType  # 0
+    """Not set: what the agent does by default."""
+    ISOLATION_PROCESS: _Isolation.ValueType  # 1
+    """A process of its own, with the rights of the agent's user."""
+    ISOLATION_CONTAINER: _Isolation.ValueType  # 2
+    """A container made from the run's image, without rights beyond its own files."""
+
+class Isolation(_Isolation, metaclass=_IsolationEnumTypeWrapper):
+    """What separates a run from the machine that executes it."""
+
+ISOLATION_UNSPECIFIED: Isolation.ValueType  # 0
+"""Not set: what the agent does by default."""
+ISOLATION_PROCESS: Isolation.ValueType  # 1
+"""A process of its own, with the rights of the agent's user."""
+ISOLATION_CONTAINER: Isolation.ValueType  # 2
+"""A container made from the run's image, without rights beyond its own files."""
+Global___Isolation: _TypeAlias = Isolation  # noqa: Y015
+
 @_typing.final
 class Workspace(_message.Message):
     """What isolates people's work from each other: experiments, runs, environments, models and endpoints belong to one."""
@@ -146,6 +170,44 @@ class Experiment(_message.Message):
 Global___Experiment: _TypeAlias = Experiment  # noqa: Y015
 
 @_typing.final
+class Resources(_message.Message):
+    """What a run needs of a machine. In a container these are limits as well."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CPUS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    PIDS_FIELD_NUMBER: _builtins.int
+    GPUS_FIELD_NUMBER: _builtins.int
+    SHARED_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    cpus: _builtins.float
+    """Processors, for example 0.5. 0 means no limit."""
+    memory_bytes: _builtins.int
+    """Memory in bytes, swap included. 0 means no limit."""
+    pids: _builtins.int
+    """Processes and threads at a time. 0 means 4,096 in a container."""
+    gpus: _builtins.int
+    """Graphics processors; passed through to a container."""
+    shared_memory_bytes: _builtins.int
+    """Size of /dev/shm of a container in bytes. 0 means 2 GiB."""
+    def __init__(
+        self,
+        *,
+        cpus: _builtins.float = ...,
+        memory_bytes: _builtins.int = ...,
+        pids: _builtins.int = ...,
+        gpus: _builtins.int = ...,
+        shared_memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "gpus", b"gpus", "memory_bytes", b"memory_bytes", "pids", b"pids", "shared_memory_bytes", b"shared_memory_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resources: _TypeAlias = Resources  # noqa: Y015
+
+@_typing.final
 class RunError(_message.Message):
     """Why a run ended otherwise than well."""
 
@@ -169,6 +231,8 @@ class RunError(_message.Message):
         """The agent was lost, and with it the run."""
         CODE_SYSTEM: RunError._Code.ValueType  # 5
         """The run could not be started or finished for another reason of Orris's own."""
+        CODE_OUT_OF_MEMORY: RunError._Code.ValueType  # 6
+        """The program needed more memory than it was given."""
 
     class Code(_Code, metaclass=_CodeEnumTypeWrapper):
         """The kind of failure, for programs."""
@@ -185,6 +249,8 @@ class RunError(_message.Message):
     """The agent was lost, and with it the run."""
     CODE_SYSTEM: RunError.Code.ValueType  # 5
     """The run could not be started or finished for another reason of Orris's own."""
+    CODE_OUT_OF_MEMORY: RunError.Code.ValueType  # 6
+    """The program needed more memory than it was given."""
 
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
@@ -407,6 +473,9 @@ class Run(_message.Message):
     AGENT_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     LEFT_BEHIND_FIELD_NUMBER: _builtins.int
+    ISOLATION_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    NETWORK_DISABLED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -436,11 +505,17 @@ class Run(_message.Message):
     submitted_by: _builtins.str
     """Who submitted it."""
     outputs: _builtins.str
-    """Files kept: `workspaces/{workspace}/trees/{sha256}`, with `outputs/` and `logs/` in it. Empty before the end."""
+    """Files kept: `workspaces/{workspace}/trees/{sha256}`, with `outputs/` and `logs/` in it. Empty before the end. Those of a
+    conversion or a replica are collected like anything that nobody refers to: whoever ordered it takes what it needs.
+    """
     agent: _builtins.str
     """The agent that executes or executed it: `agents/{agent}`."""
     address: _builtins.str
     """Where a replica answers, `host:port`. Empty while it does not."""
+    isolation: Global___Isolation.ValueType
+    """What separates it from its machine. Only agents that offer it execute the run."""
+    network_disabled: _builtins.bool
+    """Whether a container has no network; a process always has one."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments of the script, in order."""
@@ -495,6 +570,10 @@ class Run(_message.Message):
         at most 100. They make a good error message for a registration of such a file.
         """
 
+    @_builtins.property
+    def resources(self) -> Global___Resources:
+        """What it needs of its machine, and its limits."""
+
     def __init__(
         self,
         *,
@@ -528,10 +607,13 @@ class Run(_message.Message):
         agent: _builtins.str = ...,
         address: _builtins.str = ...,
         left_behind: _abc.Iterable[_builtins.str] | None = ...,
+        isolation: Global___Isolation.ValueType = ...,
+        resources: Global___Resources | None = ...,
+        network_disabled: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

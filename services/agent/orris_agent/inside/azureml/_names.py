@@ -45,7 +45,7 @@ _RUN_CONFIGURATION = (
 )
 _ENVIRONMENT = (
     "CondaDependencies ContainerRegistry DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE DockerBuildContext DockerImagePlatform "
-    "DockerSection Environment EnvironmentReference PythonSection RSection SparkSection"
+    "DockerImageDetails DockerSection Environment EnvironmentReference PythonSection RSection SparkSection"
 )
 _AUTHENTICATION = (
     "AbstractAuthentication ArmTokenAuthentication AzureCliAuthentication InteractiveLoginAuthentication "

@@ -1,28 +1,25 @@
 """From the command line to a model that answers."""
 
 import argparse
-import json
 import os
 import sys
-import time
 import traceback
 
+from orris_worker.address import address, announce
 from orris_worker.load_model import CannotLoad, load
 from orris_worker.model import Model
 from orris_worker.server import ModelServer
 
 SECRET = "ORRIS_REPLICA_SECRET"
-HOST = "ORRIS_REPLICA_HOST"
 
 
 def main():
     """Load the model, listen, say where in the run's journal, and answer until killed."""
     options = _options()
     secret = os.environ.pop(SECRET)
-    host = os.environ.get(HOST) or "127.0.0.1"
     model = Model(_load(options))
-    server = ModelServer((host, 0), model, secret)
-    _announce("%s:%d" % server.server_address[:2])
+    server = ModelServer(address(), model, secret)
+    announce(server.server_address)
     print("Serving %s" % model.estimator_name, flush=True)
     server.serve_forever()
 
@@ -51,15 +48,3 @@ def _load(options):
         if cause is not None:
             traceback.print_exception(type(cause), cause, cause.__traceback__)
         sys.exit(str(error))
-
-
-def _announce(address):
-    """Append the address to the journal with one write, so that no other event of the run is torn."""
-    event = {"event": "address", "time": time.time(), "value": address}
-    line = (json.dumps(event) + "\n").encode("utf-8")
-    journal = os.path.join(os.environ["ORRIS_RUN_FOLDER"], "journal.jsonl")
-    descriptor = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, line)
-    finally:
-        os.close(descriptor)

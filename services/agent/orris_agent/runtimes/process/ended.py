@@ -6,34 +6,35 @@ import asyncio
 import os
 from pathlib import Path
 
-from orris_agent import process
+from orris_agent.exits import Exit
+from orris_agent.runtimes.process import supervisors
 from orris_kit.blocking import run_blocking
 
 _POLL = 0.2  # seconds, where the system has no file descriptors for processes
 
 
-async def wait_for_exit(folder: Path) -> process.Exit | None:
+async def wait_for_exit(folder: Path) -> Exit | None:
     """Return how the run in `folder` ended; None where its supervisor vanished without a word.
 
     What a vanished supervisor left running is ended first.
     """
-    while process.is_alive(folder):
+    while supervisors.is_alive(folder):
         await _until_gone(folder)
-    ended = process.read_exit(folder)
+    ended = supervisors.read_exit(folder)
     if ended is None:
-        await run_blocking(process.kill_leftovers, folder)
+        await run_blocking(supervisors.kill_leftovers, folder)
     return ended
 
 
 async def end(folder: Path) -> None:
     """End the run in `folder` and all its processes."""
-    process.cancel(folder)
+    supervisors.cancel(folder)
     await wait_for_exit(folder)
 
 
 async def _until_gone(folder: Path) -> None:
     """Return when the supervisor may have gone: the caller looks again."""
-    handle = process.open_handle(folder)
+    handle = supervisors.open_handle(folder)
     if handle is None:
         await asyncio.sleep(_POLL)
         return

@@ -6,21 +6,25 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from orris import errors
 from orris.images.v1 import images_pb2 as images
 from orris.names import ImageName
-from orris_kit import interpreters, virtualenv
+from orris_kit import conda_prefix, interpreters, uv, virtualenv
 from orris_kit.blocking import run_blocking
+from orris_kit.conda_channels import CondaChannels
+from orris_kit.conda_package import CondaPackage
 from orris_kit.virtualenv import LinkMode
 
 
 class VirtualEnvironments:
-    """The virtual environments of this machine, in `root/<image id>`."""
+    """The environments of this machine, in `root/<image id>`; those of conda packages come from `channels`."""
 
-    def __init__(self, root: Path, link_mode: LinkMode = "clone") -> None:
-        self._root, self._link_mode = root, link_mode
+    def __init__(self, root: Path, link_mode: LinkMode = "clone", channels: CondaChannels = CondaChannels()) -> None:
+        self._root, self._link_mode, self._channels = root, link_mode, channels
 
     def ready(self, image: images.Image) -> Path | None:
         """Return the interpreter of an image that is runnable here already, else None."""
@@ -28,6 +32,12 @@ class VirtualEnvironments:
             return self._user_managed(image)
         folder = self._folder(image)
         return virtualenv.python_of(folder) if virtualenv.is_ready(folder) else None
+
+    def python(self, image: images.Image) -> Path:
+        """Return the interpreter of an image that is runnable here."""
+        if image.lock.interpreter:
+            return self._user_managed(image)
+        return virtualenv.python_of(self._folder(image))
 
     async def make(self, image: images.Image, log: Callable[[str], None]) -> Path:
         """Return the image's interpreter, after installing the lock where that has not been done yet.
@@ -40,11 +50,19 @@ class VirtualEnvironments:
         return await run_blocking(self._install, image, _from_thread(log))
 
     def _install(self, image: images.Image, log: Callable[[str], None]) -> Path:
-        python = interpreters.find_exact(image.lock.python_version, environ=os.environ, own=Path(sys.executable))
-        folder = self._folder(image)
-        virtualenv.make(
-            folder, python, image.lock.requirements, folder.name, log, environ=os.environ, link_mode=self._link_mode
-        )
+        lock, folder = image.lock, self._folder(image)
+        options: dict[str, Any] = {
+            "environ": os.environ,
+            "link_mode": self._link_mode,
+            "allow_source_builds": lock.source_builds,
+            "index_arguments": uv.index_arguments(lock.index_url, lock.extra_index_urls),
+        }
+        if lock.conda_packages:
+            packages, place = [_conda_package(each) for each in lock.conda_packages], self._channels
+            conda_prefix.make(folder, packages, lock.requirements, folder.name, log, channels=place, **options)
+        else:
+            python = interpreters.find_exact(lock.python_version, environ=os.environ, own=Path(sys.executable))
+            virtualenv.make(folder, python, lock.requirements, folder.name, log, **options)
         return virtualenv.python_of(folder)
 
     def _folder(self, image: images.Image) -> Path:
@@ -58,6 +76,10 @@ class VirtualEnvironments:
                 reason="INTERPRETER_NOT_FOUND",
             )
         return path
+
+
+def _conda_package(message: images.CondaPackage) -> CondaPackage:
+    return CondaPackage(**{field.name: getattr(message, field.name) for field in fields(CondaPackage)})
 
 
 def _from_thread(log: Callable[[str], None]) -> Callable[[str], None]:

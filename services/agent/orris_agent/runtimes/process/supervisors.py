@@ -12,12 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from orris_agent import supervisor
+from orris_agent.beneath import Beneath
+from orris_agent.control import write_command
+from orris_agent.exits import Exit
+from orris_agent.exits import read_exit as read_record
+from orris_agent.runtimes.port import StartError
 from orris_agent.supervisor import conduct, exit_record, takeover  # noqa: F401  see SUPERVISOR
-from orris_agent.supervisor.lease import CLOCK
 from orris_agent.supervisor.system import LINUX
 from orris_agent.supervisor.tree import processes, stat_fields
 
@@ -26,34 +29,6 @@ from orris_agent.supervisor.tree import processes, stat_fields
 SUPERVISOR = Path(supervisor.__file__).with_name("__main__.py")
 
 START_TIMEOUT_SECONDS = 60.0
-
-
-class StartError(RuntimeError):
-    """No supervisor could be started; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a run ended: exit.json.
-
-    Neither `exit_code` nor `signal` is set when the main process was never started.
-    `reason` is None when the main process ended by itself, else canceled, time_limit, lease_lost or start_failed.
-    Times are unix seconds; `max_rss_bytes` is that of the largest process, `cpu_seconds` the sum over all.
-    """
-
-    exit_code: int | None
-    signal: int | None
-    reason: str | None
-    message: str
-    start_time: float
-    end_time: float
-    max_rss_bytes: int
-    cpu_seconds: float
-
-
-def boottime() -> float:
-    """Return the clock of deadlines: seconds since the machine started, sleep included."""
-    return time.clock_gettime(CLOCK)
 
 
 def start(
@@ -65,15 +40,10 @@ def start(
     Raises StartError.
     """
     folder = run_folder.absolute()
-    if (folder / "supervisor.json").exists():
+    if has_started(folder):
         return
-    command = {
-        "argv": list(argv),
-        "env": {**env, "ORRIS_RUN_FOLDER": str(folder)},
-        "cwd": str(cwd),
-        "time_limit_seconds": time_limit_seconds,
-    }
-    _write(folder / "command.json", json.dumps(command))
+    env = {**env, "ORRIS_RUN_FOLDER": str(folder)}
+    write_command(folder, argv, env, cwd, time_limit_seconds)
     launcher = [sys.executable, "-I", "-S", "-B", str(SUPERVISOR), str(folder)]
     try:
         done = subprocess.run(
@@ -91,6 +61,11 @@ def start(
         raise StartError(f"cannot start the supervisor of {folder}: {said}")
 
 
+def has_started(run_folder: Path) -> bool:
+    """Say whether a supervisor has taken the run over."""
+    return (run_folder / "supervisor.json").exists()
+
+
 def is_alive(run_folder: Path) -> bool:
     """Say whether the run's supervisor is there: it has been started, and has not ended."""
     identity = _identity(run_folder)
@@ -104,11 +79,7 @@ def has_died(run_folder: Path) -> bool:
 
 def read_exit(run_folder: Path) -> Exit | None:
     """Return how the run ended; None while that is not recorded."""
-    try:
-        content = json.loads((run_folder / "exit.json").read_bytes())
-    except FileNotFoundError:
-        return None
-    return Exit(**{field: content[field] for field in Exit.__slots__})
+    return read_record(Beneath(run_folder))
 
 
 def cancel(run_folder: Path) -> bool:
@@ -140,15 +111,6 @@ def open_handle(run_folder: Path) -> int | None:
         return None
     with _handle(identity[0]) as handle:
         return os.dup(handle) if handle is not None and _is_running(run_folder, *identity) else None
-
-
-def set_deadline(run_folder: Path, boottime_seconds: float | None) -> None:
-    """Have the run end when `boottime()` reaches the given time unless another is set before; None: no end."""
-    deadline = run_folder / "deadline"
-    if boottime_seconds is None:
-        deadline.unlink(missing_ok=True)
-    else:
-        _write(deadline, f"{boottime_seconds:.3f}\n")
 
 
 def kill_leftovers(run_folder: Path) -> list[int]:
@@ -228,11 +190,3 @@ def _handle(pid: int) -> Iterator[int | None]:
         yield handle
     finally:
         os.close(handle)
-
-
-def _write(path: Path, content: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    temporary.replace(path)

@@ -1,0 +1,62 @@
+"""What an agent tells a run's supervisor: the files command.json, deadline and cancel (ARCHITECTURE.md).
+
+Each is there completely or not at all. `readable`: by a supervisor of another user too, which only a container has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orris_agent.supervisor.lease import CLOCK
+
+
+def boottime() -> float:
+    """Return the clock of deadlines: seconds since the machine started, sleep included."""
+    return time.clock_gettime(CLOCK)
+
+
+def write_command(
+    folder: Path,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    time_limit_seconds: float | None,
+    *,
+    readable: bool = False,
+) -> None:
+    """Say what is to be executed."""
+    command = {"argv": list(argv), "env": dict(env), "cwd": str(cwd), "time_limit_seconds": time_limit_seconds}
+    _write(folder / "command.json", json.dumps(command), readable)
+
+
+def set_deadline(folder: Path, boottime_seconds: float | None, *, readable: bool = False) -> None:
+    """Have the run end when `boottime()` reaches the given time unless another is set before; None: no end."""
+    deadline = folder / "deadline"
+    if boottime_seconds is None:
+        deadline.unlink(missing_ok=True)
+    else:
+        _write(deadline, f"{boottime_seconds:.3f}\n", readable)
+
+
+def request_cancel(folder: Path) -> None:
+    """Have the supervisor cancel the run at its next look, which SIGTERM brings about."""
+    _write(folder / "cancel", "", readable=True)
+
+
+def cancel_requested(folder: Path) -> bool:
+    """Tell whether the agent has canceled the run."""
+    return (folder / "cancel").exists()
+
+
+def _write(path: Path, content: str, readable: bool) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        if readable:
+            os.fchmod(descriptor, 0o644)
+        file.write(content)
+    temporary.replace(path)

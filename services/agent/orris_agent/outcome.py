@@ -1,0 +1,33 @@
+"""How the end of a run is told to the server."""
+
+from __future__ import annotations
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent import failure
+from orris_agent.folder import RunFolder
+from orris_agent.reports import LeaseLostError
+from orris_agent.runtimes.port import Ending
+
+
+def outcome_of(ending: Ending, folder: RunFolder) -> agents.FinishRunRequest:
+    """Return the end of a run as it is told. Raises LeaseLostError where that is why it ended."""
+    ended = ending.exit
+    if ended is not None and ended.reason == "lease_lost":
+        raise LeaseLostError
+    outcome = agents.FinishRunRequest()
+    if ended is not None:
+        outcome.end_time.FromNanoseconds(int(ended.end_time * 1e9))
+    if ended is not None and ended.reason == "canceled":
+        outcome.state = runs.Run.STATE_CANCELED
+    elif ended is not None and ended.exit_code == 0 and ended.reason is None:
+        outcome.state = runs.Run.STATE_COMPLETED
+    else:
+        outcome.state = runs.Run.STATE_FAILED
+        outcome.error.CopyFrom(failure.error_of(ending, folder.written))
+    return outcome
+
+
+def failed(code: runs.RunError.Code.ValueType, message: str) -> agents.FinishRunRequest:
+    """Return the end of a run that Orris could not execute."""
+    return agents.FinishRunRequest(state=runs.Run.STATE_FAILED, error=runs.RunError(code=code, message=message))

@@ -1,0 +1,181 @@
+"""Runs in containers: the supervisor is the first process of each, and goes on without the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris_agent import command, control
+from orris_agent.folder import INSIDE_RUN, RunFolder
+from orris_agent.runtimes.docker.addresses import check_reachable, published_address
+from orris_agent.runtimes.docker.container import INSIDE_CODE, Container, name_of
+from orris_agent.runtimes.docker.ended import ending_of
+from orris_agent.runtimes.docker.engine import Engine
+from orris_agent.runtimes.docker.following import Following
+from orris_agent.runtimes.docker.graphics import free_graphics
+from orris_agent.runtimes.docker.images import EngineImages
+from orris_agent.runtimes.docker.inside import copy_of_code
+from orris_agent.runtimes.docker.leftovers import leftovers
+from orris_agent.runtimes.docker.starting import create_container, explained, give_away, start_container
+from orris_agent.runtimes.port import Ending, NotNowError
+from orris_kit.blocking import run_blocking
+from orris_kit.logging import get_logger
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+log = get_logger(__name__)
+
+_RETRY_SECONDS = 1.0
+_STARTED = "started"  # the agent's own note, where the run cannot remove it
+
+
+class DockerRuntime:
+    """Executes runs in containers of an engine. `folder`: the agent's, which the engine sees at the same path."""
+
+    preparing = "its image is being pulled to the agent's machine"
+
+    def __init__(self, engine: Engine, images: EngineImages, folder: Path, agent: str, network: str = "") -> None:
+        self._engine, self._images = engine, images
+        self._runs, self._code = folder / "runs", folder / "code"
+        self._agent, self._network = agent, network
+        self._following = Following(engine, agent)
+        self._choosing = threading.Lock()  # who chooses graphics processors has them when the next one does
+        self._sweeping: asyncio.Future[None] | None = None
+        self._signaling: asyncio.Future[None] | None = None
+
+    async def is_ready(self, lease: agents.Lease) -> bool:
+        check_reachable(lease.run)
+        return await self._images.is_present(lease.image)
+
+    async def make_ready(self, lease: agents.Lease, log: Callable[[str], None]) -> None:
+        await self._images.bring(lease.image, log)
+
+    def has_started(self, folder: RunFolder) -> bool:
+        return (folder.root / _STARTED).exists()
+
+    async def start(self, lease: agents.Lease, folder: RunFolder) -> None:
+        code = await run_blocking(copy_of_code, self._code)
+        container = Container(lease, folder, code, self._agent, self._network)
+        await self._engine.call(lambda api: self._start(api, container))
+
+    def _start(self, api: APIClient, container: Container) -> None:
+        from docker.errors import APIError
+
+        try:
+            if _inspected(api, container.name) is None:  # else the run may write there already
+                image = api.inspect_image(container.lease.image.reference)  # type: ignore[no-untyped-call]
+                self._write_command(container, image)
+                give_away(container.folder)
+                self._create(api, container)
+            start_container(api, container)
+        except APIError as error:
+            raise explained(error, container) from error
+        (container.folder.root / _STARTED).touch()
+
+    def _create(self, api: APIClient, container: Container) -> None:
+        count = container.lease.run.resources.gpus
+        if not count:
+            create_container(api, container)
+            return
+        with self._choosing:
+            create_container(api, replace(container, graphics=free_graphics(api, self._agent, count)))
+
+    def _write_command(self, container: Container, image: dict[str, Any]) -> None:
+        run, inside = container.lease.run, RunFolder(INSIDE_RUN)
+        variables = command.variables(
+            container.lease,
+            inside,
+            container.python,
+            container.surrounding(image),
+            INSIDE_CODE / "orris_agent" / "inside",
+        )
+        control.write_command(
+            container.folder.control,
+            command.argument_list(run, container.python),
+            variables | container.replica_variables(),
+            inside.work,
+            command.time_limit(run),
+            readable=True,
+        )
+
+    async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
+        return await self._engine.call(lambda api: published_address(api, lease, self._network))
+
+    async def wait(self, folder: RunFolder) -> Ending:
+        """See the port. While the engine is away nobody knows whether the run goes on: it is waited for."""
+        name = name_of(folder.load_lease().id)
+        async with self._following.of(name) as alarm:
+            while True:
+                with suppress(NotNowError):
+                    inspected = await self._engine.call(lambda api: _inspected(api, name))
+                    if inspected is None or not inspected["State"]["Running"]:
+                        return await run_blocking(ending_of, inspected, folder)
+                await alarm.wait()
+
+    def cancel(self, folder: RunFolder) -> None:
+        """See the port. The supervisor finds out by itself in a second; the signal makes it look at once."""
+        control.request_cancel(folder.control)
+        if self.has_started(folder):
+            self._signaling = asyncio.ensure_future(self._signal(name_of(folder.load_lease().id)))
+
+    async def _signal(self, name: str) -> None:
+        from docker.errors import APIError
+
+        with suppress(NotNowError, APIError):
+            await self._engine.call(lambda api: api.kill(name, "SIGTERM"))
+
+    def extend(self, folder: RunFolder, deadline: float) -> None:
+        control.set_deadline(folder.control, deadline, readable=True)
+
+    async def end(self, folder: RunFolder) -> None:
+        """Remove the run's container, however long the engine is away: its folder must not go before."""
+        lease_id = folder.lease_id()
+        if lease_id is not None:  # else the folder is gone already
+            await self._remove(name_of(lease_id))
+
+    async def end_others(self, held: Collection[str]) -> None:
+        """Remove the containers of this agent, and of its folder, whose lease is gone."""
+        if self._code.exists():  # else no container was ever started from this folder
+            self._sweeping = asyncio.create_task(self._sweep(held))
+
+    async def _sweep(self, held: Collection[str]) -> None:
+        with suppress(NotNowError):
+            for name in await self._engine.call(lambda api: leftovers(api, self._agent, self._runs, held)):
+                log.warning("container removed, its lease is gone", container=name)
+                await self._remove(name)
+
+    async def _remove(self, name: str) -> None:
+        from docker.errors import APIError
+
+        while True:
+            try:
+                await self._engine.call(lambda api: _removed(api, name))
+            except (NotNowError, APIError) as problem:
+                log.warning("a container is not removed yet", container=name, reason=str(problem))
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+
+def _inspected(api: APIClient, name: str) -> dict[str, Any] | None:
+    from docker.errors import NotFound
+
+    try:
+        found: dict[str, Any] = api.inspect_container(name)
+    except NotFound:
+        return None
+    return found
+
+
+def _removed(api: APIClient, name: str) -> None:
+    from docker.errors import NotFound
+
+    with suppress(NotFound):
+        api.remove_container(name, force=True, v=True)

@@ -1,0 +1,69 @@
+"""Runs as processes of the agent's user, in virtual environments that are made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris_agent import command, control
+from orris_agent.folder import RunFolder
+from orris_agent.runtimes.port import Ending
+from orris_agent.runtimes.process import supervisors
+from orris_agent.runtimes.process.ended import end, wait_for_exit
+from orris_agent.runtimes.process.environments import VirtualEnvironments
+from orris_kit.blocking import run_blocking
+
+_LOST = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
+
+
+class ProcessRuntime:
+    """Executes runs as processes, which get of the agent's variables what is not private to it."""
+
+    preparing = "its environment is being installed on the agent's machine"
+
+    def __init__(self, environments: VirtualEnvironments, environ: Mapping[str, str]) -> None:
+        self._environments = environments
+        self._environ = environ
+
+    async def is_ready(self, lease: agents.Lease) -> bool:
+        return self._environments.ready(lease.image) is not None
+
+    async def make_ready(self, lease: agents.Lease, log: Callable[[str], None]) -> None:
+        await self._environments.make(lease.image, log)
+
+    def has_started(self, folder: RunFolder) -> bool:
+        return supervisors.has_started(folder.root)
+
+    async def start(self, lease: agents.Lease, folder: RunFolder) -> None:
+        await run_blocking(self._start, lease, folder)
+
+    def _start(self, lease: agents.Lease, folder: RunFolder) -> None:
+        python = self._environments.python(lease.image)
+        surrounding = command.inherited(self._environ, python)
+        supervisors.start(
+            folder.root,
+            argv=command.argument_list(lease.run, str(python)),
+            env=command.variables(lease, folder, str(python), surrounding),
+            cwd=folder.work,
+            time_limit_seconds=command.time_limit(lease.run),
+        )
+
+    async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
+        return None
+
+    async def wait(self, folder: RunFolder) -> Ending:
+        exit_ = await wait_for_exit(folder.root)
+        return Ending(exit_, lost="" if exit_ else _LOST)
+
+    def cancel(self, folder: RunFolder) -> None:
+        if self.has_started(folder):
+            supervisors.cancel(folder.root)
+
+    def extend(self, folder: RunFolder, deadline: float) -> None:
+        control.set_deadline(folder.control, deadline)
+
+    async def end(self, folder: RunFolder) -> None:
+        await end(folder.root)
+
+    async def end_others(self, held: Collection[str]) -> None:
+        """Do nothing: without its folder a run is ended by its lease, and its folder names it until then."""

@@ -1,0 +1,185 @@
+"""The Docker Engine, as far as images need it. The SDK is imported when an engine is first asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from orris.errors import FailedPrecondition, NotFound, Unavailable
+from orris_images.build.oci.following import followed
+from orris_images.build.oci.names import split_reference
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from orris_kit.process import Log
+
+TIMEOUT_SECONDS = 60
+_REMEDY = "see that it runs and that DOCKER_HOST leads to it"
+
+
+class Engine:
+    """The engine that the variables of the docker command (DOCKER_HOST ...) lead to.
+
+    Every method raises Unavailable (ENGINE_UNREACHABLE) when it does not answer, FailedPrecondition when it refuses.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._opening = threading.Lock()
+
+    def inspect(self, image: str) -> dict[str, Any]:
+        """Return what the engine knows about an image, by name or id. Raises NotFound."""
+        with translated():
+            found: dict[str, Any] = self._client.api.inspect_image(image)  # type: ignore[no-untyped-call]
+            return found
+
+    def has(self, image: str) -> bool:
+        """Tell whether an image is there, by name or id."""
+        try:
+            self.inspect(image)
+        except NotFound:
+            return False
+        return True
+
+    def pull(self, image: str, credentials: dict[str, str] | None, log: Log, cancel: threading.Event | None) -> None:
+        """Pull an image. Raises NotFound where its registry has no such image, or shows it to nobody."""
+        name, version = split_reference(image)
+        log(f"pulling {image}")
+        with translated():
+            told = self._client.api.pull(name, tag=version, auth_config=credentials, stream=True, decode=True)
+            for each in _checked(told, cancel):
+                if str(each.get("status", "")).startswith(("Status:", "Pull complete")):
+                    log(str(each["status"]))
+
+    def push(
+        self, image: str, name: str, tag: str, credentials: dict[str, str] | None, cancel: threading.Event | None
+    ) -> None:
+        """Push an image under another name, which it has only meanwhile."""
+        with translated():
+            self._client.api.tag(image, name, tag)
+            try:
+                told = self._client.api.push(name, tag, auth_config=credentials, stream=True, decode=True)
+                for _ in _checked(told, cancel):
+                    pass
+            finally:
+                self._client.api.remove_image(f"{name}:{tag}", noprune=True)
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        """Load an archive as `docker save` writes them."""
+        with translated():
+            for each in self._client.api.load_image(archive, quiet=True):  # type: ignore[no-untyped-call]
+                if "error" in each:
+                    raise FailedPrecondition(f"the engine refuses the image: {each['error']}")
+
+    def tag(self, image: str, name: str, tag: str) -> None:
+        """Give an image a name."""
+        with translated():
+            self._client.api.tag(image, name, tag)
+
+    def ids(self, image_id: str) -> list[str]:
+        """Return what the engine calls the images that were made for one of ours."""
+        with translated():
+            found = self._client.api.images(filters={"label": f"io.orris.image={image_id}"})
+        return [str(each["Id"]) for each in found]
+
+    def remove(self, image: str) -> None:
+        """Remove an image with all its names; one that is not there, or that a container still uses, is no error."""
+        from docker.errors import APIError
+
+        with translated():
+            try:
+                self._client.api.remove_image(image, force=True)
+            except APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
+
+    @contextmanager
+    def container(self, image: str, command: list[str], **options: Any) -> Iterator[Any]:
+        """Make a container of an image that nothing is left of in the end."""
+        with translated():
+            made = self._client.containers.create(
+                image, command[1:], entrypoint=command[:1], labels={"io.orris.build": ""}, **options
+            )
+            try:
+                yield made
+            finally:
+                made.remove(force=True, v=True)
+
+    def end(self, container: str) -> None:
+        """Kill a container; one that has ended is no error."""
+        from docker.errors import APIError
+
+        with translated():
+            try:
+                self._client.api.kill(container)
+            except APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
+
+    def build(self, context: Any, cancel: threading.Event | None, **options: Any) -> Iterator[dict[str, Any]]:
+        """Build a Dockerfile from a tar archive; yields what the engine tells."""
+        with translated():
+            told = self._client.api.build(
+                fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True, **options
+            )
+            yield from _checked(told, cancel)
+
+    @cached_property
+    def _opened(self) -> DockerClient:
+        import docker
+
+        return docker.from_env(environment=dict(self._environ), timeout=TIMEOUT_SECONDS)
+
+    @property
+    def _client(self) -> DockerClient:
+        with self._opening:
+            return self._opened
+
+
+def _checked(told: Any, cancel: threading.Event | None) -> Iterator[dict[str, Any]]:
+    """Yield what the engine tells, until it tells an error."""
+    for each in followed(told, cancel):
+        if "error" in each:
+            raise _refused(str(each["error"]))
+        yield each
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our errors for those of the SDK and of what is below it."""
+    from docker.errors import APIError, DockerException
+    from docker.errors import NotFound as Missing
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except Missing as error:
+        raise NotFound(f"the container engine: {error.explanation or error}", reason="IMAGE_NOT_FOUND") from error
+    except APIError as error:
+        raise _refused(str(error.explanation or error)) from error
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        message = f"the container engine does not answer ({_root(error)}); {_REMEDY}"
+        raise Unavailable(message, reason="ENGINE_UNREACHABLE") from error
+
+
+def _refused(text: str) -> Exception:
+    if "no space left" in text:
+        return FailedPrecondition(f"the container engine's disk is full; make room (`docker system df`): {text}")
+    if any(part in text for part in ("not found", "manifest unknown", "does not exist")):
+        return NotFound(f"the container engine: {text}", reason="IMAGE_NOT_FOUND")
+    if any(part in text for part in ("connection refused", "timeout", "no such host", "EOF")):
+        return Unavailable(f"the container engine could not reach the registry: {text}", reason="REGISTRY_UNREACHABLE")
+    return FailedPrecondition(f"the container engine refuses: {text}")
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what an error of the SDK is about: the permission denied below three layers of libraries."""
+    seen = error
+    while (cause := seen.__cause__ or seen.__context__) is not None and not isinstance(seen, OSError):
+        seen = cause
+    return seen

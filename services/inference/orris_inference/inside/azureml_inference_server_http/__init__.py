@@ -1,0 +1,1 @@
+"""Where newer scoring scripts import `rawhttp` and AMLResponse from."""

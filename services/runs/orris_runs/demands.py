@@ -1,0 +1,73 @@
+"""What a run asks of the machine that executes it. Equal demands are one text: the queue looks at each kind once."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any
+
+NO_CONTAINER_IMAGES = "this instance makes no container images; start it with ORRIS_IMAGES_BUILDER=oci"
+
+
+class Isolation(IntEnum):
+    """What separates a run from its machine; the numbers are the contract's. UNSPECIFIED: the agent's choice."""
+
+    UNSPECIFIED = 0
+    PROCESS = 1
+    CONTAINER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Of a run: what it needs, and its limits in a container. Of an agent: what its machine has. 0: nothing said."""
+
+    cpus: float = 0
+    memory_bytes: int = 0
+    pids: int = 0
+    gpus: int = 0
+    shared_memory_bytes: int = 0
+
+
+NO_RESOURCES = Resources()
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a run asks for. Nothing of it: any agent of its pool will do."""
+
+    isolation: Isolation = Isolation.UNSPECIFIED
+    resources: Resources = NO_RESOURCES
+    network_disabled: bool = False
+
+    @property
+    def weigh(self) -> bool:
+        """Whether they take something away from other runs of the same machine."""
+        return bool(self.resources.cpus or self.resources.memory_bytes or self.resources.gpus)
+
+
+NO_DEMANDS = Demands()
+
+
+def demands_to_text(demands: Demands) -> str:
+    """Return demands as their column holds them: empty for none."""
+    rest = {"isolation": demands.isolation.value, "network_disabled": demands.network_disabled}
+    asked = {name: value for name, value in {**rest, **asdict(demands.resources)}.items() if value}
+    return json.dumps(asked, separators=(",", ":"), sort_keys=True) if asked else ""
+
+
+@lru_cache(maxsize=1024)
+def demands_of(text: str) -> Demands:
+    """Return the demands that a column holds."""
+    asked: dict[str, Any] = json.loads(text or "{}")
+    isolation, network_disabled = Isolation(asked.pop("isolation", 0)), asked.pop("network_disabled", False)
+    return Demands(isolation, Resources(**asked), network_disabled)
+
+
+def resources_to_text(resources: Resources) -> str:
+    """Return what an agent has as its column holds it."""
+    return json.dumps({each.name: value for each in fields(resources) if (value := getattr(resources, each.name))})
+
+
+def resources_of(text: str) -> Resources:
+    """Return what such a column says."""
+    return Resources(**json.loads(text))

@@ -1,0 +1,115 @@
+"""Who has room for what: the free slots of the agents of a pool, and what is free of their machines."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+
+from orris_runs.demands import Demands, Resources, demands_of
+from orris_runs.model import Agent, Slot
+
+# What is held: how many leases there are of an agent, a kind of slot, and demands.
+Held = Mapping[tuple[str, Slot, str], int]
+_Amounts = tuple[float, float, float]
+# Fractions of a processor do not add up exactly.
+_ROUNDING = 1e-6
+
+
+class Room:
+    """An agent, and what is free of it."""
+
+    def __init__(self, agent: Agent, held: Held) -> None:
+        self.agent = agent
+        self.slots = {slot: agent.capacity(slot) for slot in Slot}
+        self._free = total_of(agent)
+        self._waited_for = False
+        for (name, slot, text), count in held.items():
+            if name == agent.id:
+                self.slots[slot] -= count
+                self._take(demands_of(text), count)
+
+    def fits(self, demands: Demands) -> bool:
+        """Tell whether as much is free now."""
+        return not demands.weigh or (not self._waited_for and self.lacks(demands) == 0)
+
+    def lacks(self, demands: Demands) -> float:
+        """Return what is missing, in parts of the whole machine; 0 when as much is free now."""
+        wanted = zip(amounts(demands.resources), self._free, total_of(self.agent), strict=True)
+        return sum((want - free) / total for want, free, total in wanted if want and want > free + _ROUNDING)
+
+    def take(self, demands: Demands, slot: Slot) -> None:
+        """Note that a run gets it."""
+        self.slots[slot] -= 1
+        self._take(demands, 1)
+
+    def be_waited_for(self) -> None:
+        """Keep what becomes free for a run that is the first in the queue: those behind it that weigh wait too."""
+        self._waited_for = True
+
+    def _take(self, demands: Demands, count: int) -> None:
+        cpus, memory, gpus = amounts(demands.resources)
+        free = self._free
+        self._free = free[0] - count * cpus, free[1] - count * memory, free[2] - count * gpus
+
+
+class Rooms:
+    """The agents of a pool that are there."""
+
+    def __init__(self, agents: Iterable[Agent], held: Held) -> None:
+        self._rooms = [Room(agent, held) for agent in agents]
+
+    def places(self, slot: Slot) -> int:
+        """Return how many runs there are free slots for."""
+        return sum(max(0, room.slots[slot]) for room in self._rooms)
+
+    def take(self, demands: Demands, slot: Slot) -> str | None:
+        """Return the agent that a run is for, with less room from now on; None when it has to wait.
+
+        A run that would fit a machine, were it not for other runs, is not overtaken there by those that take what it
+        waits for.
+        """
+        able = [room for room in self._rooms if could_take(room.agent, demands, slot)]
+        fitting = [room for room in able if room.slots[slot] > 0 and room.fits(demands)]
+        if fitting:
+            # The one with most room: work spreads over the machines.
+            room = max(fitting, key=lambda room: room.slots[slot])
+            room.take(demands, slot)
+            return room.agent.id
+        if able and demands.weigh:
+            min(able, key=lambda room: room.lacks(demands)).be_waited_for()
+        return None
+
+    def only_busy(self, demands: Demands, slot: Slot) -> bool:
+        """Tell whether there is a slot for a run, but too little besides."""
+        free = [room for room in self._rooms if could_take(room.agent, demands, slot) and room.slots[slot] > 0]
+        return bool(free) and not any(room.lacks(demands) == 0 for room in free)
+
+
+def could_take(agent: Agent, demands: Demands, slot: Slot) -> bool:
+    """Tell whether an agent executes such runs at all, and they fit its machine while it does nothing else."""
+    return agent.capacity(slot) > 0 and agent.offers(demands.isolation) and large_enough(agent, demands.resources)
+
+
+def large_enough(agent: Agent, needed: Resources) -> bool:
+    """Tell whether a run fits the machine of an agent."""
+    pairs = zip(amounts(needed), total_of(agent), strict=True)
+    return all(want <= there + _ROUNDING for want, there in pairs)
+
+
+def amounts(resources: Resources) -> _Amounts:
+    """Return what runs share: processors, bytes of memory, graphics processors."""
+    return resources.cpus, resources.memory_bytes, resources.gpus
+
+
+def total_of(agent: Agent) -> _Amounts:
+    """Return what an agent has. Processors and memory that it says nothing of are not counted."""
+    cpus, memory, gpus = amounts(agent.resources)
+    return cpus or inf, memory or inf, gpus
+
+
+def largest(agents: Sequence[Agent]) -> Resources:
+    """Return the most that any of the agents has, of each."""
+    found = [agent.resources for agent in agents]
+    return Resources(
+        cpus=max(each.cpus for each in found),
+        memory_bytes=max(each.memory_bytes for each in found),
+        gpus=max(each.gpus for each in found),
+    )

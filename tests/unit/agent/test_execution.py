@@ -1,0 +1,195 @@
+"""The end of a run: its outputs are kept and told of, however long nobody can be told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orris.errors import FailedPrecondition, NotFound
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2
+from orris_agent import execution
+from orris_agent.execution import INSTALL_LOG, Execution
+from orris_agent.exits import Exit
+from orris_agent.folder import RunFolders
+from orris_agent.requests import RequestServer
+from orris_agent.run_file import RunFile
+from orris_agent.runtimes.port import Ending, NotNowError, StartError
+from orris_agent.runtimes.process.runtime import ProcessRuntime
+from tests.unit.agent.test_shipping import StoredReports
+
+
+class Reports(StoredReports):
+    """Stands in for the server, which has lost the first so many outputs when it hears of them."""
+
+    def __init__(self, collected: int = 0) -> None:
+        super().__init__()
+        self.collected = collected
+        self.finished: list[agents.FinishRunRequest] = []
+        self.reasons: list[str] = []
+
+    async def state(self, state: Any, reason: str = "", warnings: Any = ()) -> bool:
+        self.reasons.append(reason)
+        return False
+
+    async def finish(self, outcome: agents.FinishRunRequest) -> None:
+        told = agents.FinishRunRequest()
+        told.CopyFrom(outcome)
+        self.finished.append(told)
+        if len(self.finished) <= self.collected:
+            raise NotFound(f"{outcome.outputs} is not stored", reason="TREE_NOT_FOUND")
+
+
+class Storage:
+    """Stands in for the artifacts: each upload gives another tree."""
+
+    def __init__(self) -> None:
+        self.uploads: list[list[str]] = []
+
+    async def upload(self, files: Mapping[str, RunFile]) -> str:
+        assert all(map(os.path.exists, files.values()))
+        self.uploads.append(sorted(files))
+        return f"workspaces/lab/trees/{len(self.uploads):064x}"
+
+    async def download(self, tree: str, folder: Path) -> None:
+        await asyncio.to_thread(folder.mkdir)
+
+    async def paths(self, tree: str) -> set[str]:
+        return set()
+
+
+async def executed(root: Path, reports: Reports, storage: Storage) -> Execution:
+    """Go on with a run that ended well, and left an output, before this agent was started."""
+    lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r"))
+    folder = RunFolders(root).create("r", lease)
+    (folder.work / "outputs").mkdir(parents=True)
+    (folder.work / "outputs" / "model.pkl").write_bytes(b"model")
+    (folder.root / "supervisor.json").write_text(json.dumps({"pid": 1, "start_ticks": 0}))
+    ended = {"exit_code": 0, "signal": None, "reason": None, "message": "", "start_time": 1.0, "end_time": 2.0}
+    (folder.root / "exit.json").write_text(json.dumps({**ended, "max_rss_bytes": 1, "cpu_seconds": 1.0}))
+    folder.std_log.touch()
+    runtime = ProcessRuntime(None, {})  # type: ignore[arg-type]
+    made = Execution(lease, folder, reports, storage, runtime, RequestServer({}))  # type: ignore[arg-type]
+    await made.run()
+    return made
+
+
+async def test_outputs_are_told_of_and_the_folder_goes(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    made = await executed(tmp_path / "runs", reports, storage)
+    (told,) = reports.finished
+    assert (told.state, told.outputs) == (runs_pb2.Run.STATE_COMPLETED, f"workspaces/lab/trees/{1:064x}")
+    assert storage.uploads == [["outputs/model.pkl"]]
+    assert not made.folder.root.exists()
+
+
+async def test_outputs_that_were_collected_before_anybody_heard_of_them_are_stored_again(tmp_path: Path) -> None:
+    reports, storage = Reports(collected=1), Storage()
+    made = await executed(tmp_path / "runs", reports, storage)
+    assert [told.outputs for told in reports.finished] == [f"workspaces/lab/trees/{n:064x}" for n in (1, 2)]
+    assert {told.state for told in reports.finished} == {runs_pb2.Run.STATE_COMPLETED}
+    assert storage.uploads == [["outputs/model.pkl"]] * 2
+    assert not made.folder.root.exists()
+
+
+class Runtime:
+    """Stands in for a runtime that answers at the third attempt of everything, and whose runs end well."""
+
+    preparing = "its image is being pulled"
+
+    def __init__(self, away: int = 2) -> None:
+        self.away = away
+        self.attempts: list[str] = []
+        self.hangs: asyncio.Event | None = None
+        self.refuses: Exception | None = None
+
+    def has_started(self, folder: Any) -> bool:
+        return False
+
+    def cancel(self, folder: Any) -> None:
+        self.attempts.append("cancel")
+
+    async def is_ready(self, lease: Any) -> bool:
+        self._attempt("is_ready")
+        return False
+
+    async def make_ready(self, lease: Any, log: Any) -> None:
+        log("pulling")
+        if self.hangs is not None:
+            self.hangs.set()
+            await asyncio.Event().wait()
+        self._attempt("make_ready")
+
+    async def start(self, lease: Any, folder: Any) -> None:
+        self._attempt("start")
+        if self.refuses is not None:
+            raise self.refuses
+
+    async def published(self, lease: Any, folder: Any) -> str | None:
+        self._attempt("published")
+        return None
+
+    async def wait(self, folder: Any) -> Ending:
+        return Ending(Exit(0, None, None, "", 1.0, 2.0, 0, 0.0))
+
+    async def end(self, folder: Any) -> None:
+        self.attempts.append("end")
+
+    def _attempt(self, name: str) -> None:
+        self.attempts.append(name)
+        if self.attempts.count(name) <= self.away:
+            raise NotNowError(f"waits for the engine to {name}")
+
+
+def begun(root: Path, reports: Reports, runtime: Runtime) -> Execution:
+    lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r"))
+    folder = RunFolders(root).create("r", lease)
+    return Execution(lease, folder, reports, Storage(), runtime, RequestServer({}))  # type: ignore[arg-type]
+
+
+async def test_a_run_says_what_it_waits_for_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_RETRY_SECONDS", 0)
+    reports, runtime = Reports(), Runtime()
+    await begun(tmp_path / "runs", reports, runtime).run()
+    asked = ("is_ready", "make_ready", "start", "published")
+    assert runtime.attempts == [name for name in asked for _ in range(3)] + ["end"]
+    for name in asked:
+        assert reports.reasons.count(f"waits for the engine to {name}") == 2
+    assert reports.logs[INSTALL_LOG] == b"pulling\n" * 3
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_COMPLETED]
+
+
+async def test_a_run_that_is_canceled_does_not_wait_for_its_image(tmp_path: Path) -> None:
+    reports, runtime = Reports(), Runtime(away=0)
+    runtime.hangs = asyncio.Event()
+    made = begun(tmp_path / "runs", reports, runtime)
+    running = asyncio.ensure_future(made.run())
+    await runtime.hangs.wait()
+    made.cancel()
+    async with asyncio.timeout(5):
+        await running
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_CANCELED]
+    assert INSTALL_LOG in reports.ended
+    assert "start" not in runtime.attempts
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (FailedPrecondition("no graphics processors"), runs_pb2.RunError.CODE_ENVIRONMENT),
+        (StartError("no room"), runs_pb2.RunError.CODE_SYSTEM),
+    ],
+)
+async def test_a_run_that_cannot_be_started_says_why(tmp_path: Path, refusal: Exception, code: int) -> None:
+    reports, runtime = Reports(), Runtime(away=0)
+    runtime.refuses = refusal
+    await begun(tmp_path / "runs", reports, runtime).run()
+    (told,) = reports.finished
+    assert (told.error.code, told.error.message) == (code, str(refusal))
+    assert runtime.attempts[-1] == "end"

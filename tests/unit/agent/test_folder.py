@@ -1,0 +1,40 @@
+"""What of a run's folder belongs to whom."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris_agent.folder import RunFolders
+
+
+def test_a_contained_run_shares_neither_its_lease_nor_what_it_is_told(tmp_path: Path) -> None:
+    folder = RunFolders(tmp_path / "runs").create("r", agents.Lease(id="l"), contained=True)
+    for its_own in (folder.work, folder.files, folder.std_log, folder.journal):
+        assert its_own.is_relative_to(folder.own)
+    for the_agents in (folder.root / "lease.json", folder.control, folder.socket):
+        assert not the_agents.is_relative_to(folder.own)
+    assert not (folder.root / "lease.json").is_relative_to(folder.control)
+
+
+def test_a_folder_says_itself_whether_its_run_is_contained(tmp_path: Path) -> None:
+    folders = RunFolders(tmp_path / "runs")
+    for run_id, contained in (("in", True), ("out", False)):
+        folders.create(run_id, agents.Lease(id=run_id), contained)
+        found = folders.of_lease(run_id, run_id)
+        assert found is not None
+        assert found.contained is contained
+    assert [each.contained for each in folders] == [True, False]
+
+
+@pytest.mark.parametrize(("user", "contained", "owner"), [(0, True, 10001), (0, False, 0), (1234, True, 1234)])
+def test_no_container_is_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, contained: bool, owner: int
+) -> None:
+    folder = RunFolders(tmp_path / "runs").create("r", agents.Lease(id="l"), contained)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "getegid", lambda: user)
+    assert folder.owner == (owner, owner)
