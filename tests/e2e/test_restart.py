@@ -28,7 +28,15 @@ joblib.dump(LogisticRegression(max_iter=1000).fit(x, y), "outputs/graph.joblib")
 pipeline = make_pipeline(FunctionTransformer(numpy.log1p), LogisticRegression(max_iter=1000)).fit(x, y)
 joblib.dump(pipeline, "outputs/original.joblib")
 """
-COUNT = "import time\nfor number in range(200):\n    print('line', number, flush=True)\n    time.sleep(0.03)\n"
+# Half of it, then the rest when its instance is killed: however slow the machine is, it runs while that happens.
+COUNT = """
+import os, time
+for number in range(200):
+    while number == 100 and not os.path.exists({go!r}):
+        time.sleep(0.05)
+    print('line', number, flush=True)
+    time.sleep(0.01)
+"""
 COUNTED = "".join(f"line {number}\n" for number in range(200))
 ENVIRONMENT = ("--environment", "orris-sklearn")
 
@@ -39,7 +47,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Orri
     home, folder = tmp_path_factory.mktemp("killed"), tmp_path_factory.mktemp("project")
     orris = command_line(home, folder)
     (folder / "train.py").write_text(TRAIN)
-    (folder / "count.py").write_text(COUNT)
+    (folder / "count.py").write_text(COUNT.format(go=str(home / "go")))
     (folder / "short.py").write_text("print('short')\n")
     orris("up", "-d")
     yield home, orris
@@ -57,7 +65,7 @@ def test_everything_goes_on_after_the_process_was_killed(lived: tuple[Path, Orri
     assert {name: each["backend"] for name, each in before.items()} == {"graph": "Onnx", "original": "Replica"}
     counting = submit(orris, "count.py")
     others = [submit(orris, script) for script in ("count.py", "short.py", "short.py")]
-    wait_until(lambda: "line 20\n" in orris("runs", "logs", counting).stdout if log_begun(orris, counting) else False)
+    wait_until(lambda: log_begun(orris, counting) and "line 20\n" in orris("runs", "logs", counting).stdout)
 
     pid = json.loads((home / "instance.json").read_text())["pid"]
     agents = [pid for pid, command in processes_of(home).items() if "orris_agent --until-eof" in command]
@@ -65,6 +73,7 @@ def test_everything_goes_on_after_the_process_was_killed(lived: tuple[Path, Orri
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not set(agents) & processes_of(home).keys(), 10)
     assert any("count.py" in command for command in processes_of(home).values()), "a run outlives its agent"
+    (home / "go").touch()
     orris("up", "-d")
 
     for name, each in before.items():
@@ -79,6 +88,7 @@ def test_everything_goes_on_after_the_process_was_killed(lived: tuple[Path, Orri
 
 def test_down_leaves_no_process_and_may_be_said_twice(lived: tuple[Path, Orris]) -> None:
     home, orris = lived
+    (home / "go").unlink()
     running = submit(orris, "count.py")
     wait_until(lambda: any("count.py" in command for command in processes_of(home).values()))
     orris("down")

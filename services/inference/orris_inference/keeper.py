@@ -55,7 +55,7 @@ class Tools:
     graphs: Graphs
     replicas: Replicas
     routes: Routes
-    retired: Callable[[list[str]], None]
+    retired: Callable[[list[str]], object]
     patience: Patience
 
 

@@ -21,6 +21,7 @@ from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 
 RETRY_SECONDS = 2.0
+RELEASE_SECONDS = 10.0
 
 log = get_logger(__name__)
 
@@ -77,10 +78,11 @@ class Keepers:
         if deployment is not None and deployment.uid not in self._keepers:
             self._keep(deployment)
 
-    def deleted(self, endpoint: Endpoint, retired: list[str]) -> None:
-        """Take down an endpoint."""
+    async def deleted(self, endpoint: Endpoint, retired: list[str]) -> None:
+        """Take down an endpoint. Its models are free when this returns, unless a neighbour or a call keeps it waiting."""
         self._routes.remove(endpoint.id, endpoint.uid)
-        self._retire_all(retired)
+        if tasks := self._retire_all(retired):
+            await asyncio.wait(tasks, timeout=RELEASE_SECONDS)
 
     def changed(self, endpoint: Endpoint) -> None:
         """Take over an endpoint's keys."""
@@ -99,9 +101,8 @@ class Keepers:
         keeper = Keeper(self._tools, deployment, has_answered=deployment.phase is Phase.SERVING)
         self._keepers[deployment.uid] = keeper, self._spawn(keeper.keep())
 
-    def _retire_all(self, uids: list[str]) -> None:
-        for uid in uids:
-            self._spawn(self._retire(uid))
+    def _retire_all(self, uids: list[str]) -> list[asyncio.Task[None]]:
+        return [self._spawn(self._retire(uid)) for uid in uids]
 
     async def _retire(self, uid: str) -> None:
         """End what a deployment has: its keeper, calls in progress, its replica, its use of the model."""

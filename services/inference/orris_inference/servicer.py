@@ -94,7 +94,7 @@ class EndpointServicer(EndpointServiceServicer):
     @deployers
     async def DeleteEndpoint(self, request: pb.DeleteEndpointRequest, context: Any) -> pb.DeleteEndpointResponse:
         endpoint, retired = await run_blocking(self._core.delete, EndpointName.parse(request.name))
-        self._keepers.deleted(endpoint, retired)
+        await self._keepers.deleted(endpoint, retired)
         return pb.DeleteEndpointResponse()
 
     @deployers

@@ -174,9 +174,10 @@ async def test_deleting_ends_the_replica_and_releases_the_model(installation: In
     await installation.start()
     endpoint = await installation.deploy(installation.register(model))
     await installation.endpoints.DeleteEndpoint(inference_service_pb2.DeleteEndpointRequest(name=NAME))
+    assert not installation.models.users[endpoint.model_version], "the model may be deleted at once"
     assert (await installation.score(endpoint, {"data": ROWS})).status_code == 404
     async with asyncio.timeout(5):
-        while installation.runs.running() or installation.models.users[endpoint.model_version]:
+        while installation.runs.running():
             await asyncio.sleep(0.05)
     with pytest.raises(NotFound):
         await installation.get()
