@@ -57,14 +57,26 @@ def variables(
     the run. The programs beside `python` come first on PATH, and `inside` first on PYTHONPATH.
     """
     run = lease.run
+    own = {**run.environment_variables, **run.secret_environment_variables, **_names_of(run, lease, folder)}
+    return _variables(lease, python, surrounding, inside, own)
+
+
+def variables_of_all(
+    lease: agents.Lease, python: str, surrounding: Mapping[str, str], inside: Path = INSIDE
+) -> dict[str, str]:
+    """Return the variables that all runs of the lease's environment have."""
+    return _variables(lease, python, surrounding, inside, {})
+
+
+def _variables(
+    lease: agents.Lease, python: str, surrounding: Mapping[str, str], inside: Path, own: Mapping[str, str]
+) -> dict[str, str]:
     result = dict(surrounding)
     programs = result.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     result["PATH"] = f"{os.path.dirname(python)}:{programs}" if "/" in python else programs
     result["PYTHONUNBUFFERED"] = "1"  # a log is followed while it is written
     result.update(lease.environment_variables)
-    result.update(run.environment_variables)
-    result.update(run.secret_environment_variables)
-    result.update(_names_of(run, lease, folder))
+    result.update(own)
     result["PYTHONPATH"] = ":".join(filter(None, [str(inside), result.get("PYTHONPATH", "")]))
     return result
 

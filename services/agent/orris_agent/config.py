@@ -34,9 +34,14 @@ class Settings(ServiceSettings):
         validation_alias=AliasChoices("ORRIS_AGENT_CONDA_CHANNELS", "ORRIS_IMAGES_CONDA_CHANNELS"),
         description="where conda channels are, as the images service has it",
     )
-    isolation: Literal["process", "container"] = Field(
-        default="process", description="what a run gets that asks for nothing; container: no run gets less"
+    isolation: Literal["warm", "process", "container"] = Field(
+        default="warm",
+        description="what a run gets that asks for nothing: a fork of an interpreter that has imported its libraries, "
+        "a fresh one, or a container; container: no run gets less",
     )
+    launchers: int = Field(default=8, ge=0, description="interpreters that wait to be forked; 0: every run is fresh")
+    launchers_memory: int = Field(default=2 * 1024**3, ge=0, description="bytes that they may occupy together")
+    launchers_idle: float = Field(default=900, gt=0, description="seconds after which one that nobody needs is ended")
     engine: Literal["auto", "on", "off"] = Field(
         default="auto", description="offer containers: where an engine answers at the start, always, or never"
     )
@@ -55,6 +60,11 @@ class Settings(ServiceSettings):
         if self.isolation == "container" and self.engine == "off":
             raise ValueError("ORRIS_AGENT_ISOLATION=container needs an engine; set ORRIS_AGENT_ENGINE=on")
         return self
+
+    @property
+    def forks(self) -> bool:
+        """Whether runs may be forks of interpreters that have imported their libraries."""
+        return self.isolation == "warm" and self.launchers > 0 and sys.platform == "linux"
 
     @property
     def conda(self) -> CondaChannels:

@@ -54,6 +54,7 @@ class Execution:
         if lease.cancel:
             self._canceled.set()
         self._kept: Mapping[str, RunFile] = {}
+        self._told = ""
 
     async def run(self) -> None:
         """Execute the run, or go on with it, to its end. Raises nothing."""
@@ -88,7 +89,8 @@ class Execution:
             if self._cancel:
                 return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
             try:
-                await self._runs(runs.Run.STATE_QUEUED, lambda: self._runtime.start(self.lease, self.folder))
+                start = self._runtime.start
+                self._told = await self._runs(runs.Run.STATE_QUEUED, lambda: start(self.lease, self.folder))
             except StartError as problem:
                 return failed(runs.RunError.CODE_SYSTEM, str(problem))
             except errors.OrrisError as problem:
@@ -149,7 +151,8 @@ class Execution:
         async with self._requests.serving(self.lease, self.folder):
             shipping = asyncio.ensure_future(Shipping(self._reports, self.folder, published).until(ended))
             try:
-                if await self._reports.state(runs.Run.STATE_RUNNING) or self._cancel:
+                warnings = [self._told] if self._told else []
+                if await self._reports.state(runs.Run.STATE_RUNNING, warnings=warnings) or self._cancel:
                     self.cancel()
                 ending = await self._runtime.wait(self.folder)
                 ended.set()

@@ -42,10 +42,11 @@ async def offered(settings: Settings, engine: Engine) -> tuple[runs.Isolation.Va
         return (runs.ISOLATION_CONTAINER,)
     if settings.engine == "on":
         await _wait_for(engine)
+    processes = (runs.ISOLATION_WARM, runs.ISOLATION_PROCESS) if settings.forks else (runs.ISOLATION_PROCESS,)
     if settings.engine == "off" or not await run_blocking(engine.answers):
         log.info("runs get no containers here", engine=engine.address, setting=settings.engine)
-        return (runs.ISOLATION_PROCESS,)
-    return runs.ISOLATION_PROCESS, runs.ISOLATION_CONTAINER
+        return processes
+    return *processes, runs.ISOLATION_CONTAINER
 
 
 async def _wait_for(engine: Engine) -> None:

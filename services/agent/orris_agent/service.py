@@ -33,6 +33,7 @@ from orris_agent.runtimes.docker.restoring import Restoring
 from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
+from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
@@ -49,7 +50,8 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     environments = VirtualEnvironments(settings.environments_path, settings.link_mode, settings.conda)
     engine = Engine(os.environ)
     containers = await _containers(settings, engine, stack)
-    runtimes = Runtimes(ProcessRuntime(environments, os.environ), containers, await offered(settings, engine))
+    processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack))
+    runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
 
     def storage(workspace: str) -> Storage:
@@ -66,6 +68,15 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
 
     folders = RunFolders(settings.folder_path / "runs")
     return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution)
+
+
+def _launchers(settings: Settings, stack: contextlib.AsyncExitStack) -> Launchers | None:
+    if not settings.forks:
+        return None
+    limits = Limits(settings.launchers, settings.launchers_memory, settings.launchers_idle)
+    launchers = Launchers(settings.folder_path / "launchers", limits)
+    stack.push_async_callback(launchers.close)
+    return launchers
 
 
 async def _containers(settings: Settings, engine: Engine, stack: contextlib.AsyncExitStack) -> DockerRuntime:

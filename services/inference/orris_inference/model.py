@@ -34,6 +34,7 @@ class Isolation(StrEnum):
     AGENTS = ""
     PROCESS = "process"
     CONTAINER = "container"
+    WARM = "warm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ ISOLATIONS = {
     Isolation.AGENTS: runs_pb2.ISOLATION_UNSPECIFIED,
     Isolation.PROCESS: runs_pb2.ISOLATION_PROCESS,
     Isolation.CONTAINER: runs_pb2.ISOLATION_CONTAINER,
+    Isolation.WARM: runs_pb2.ISOLATION_WARM,
 }
 
 
@@ -30,5 +31,5 @@ def isolation_of(number: int) -> Isolation:
     for isolation, known in ISOLATIONS.items():
         if known == number:
             return isolation
-    message = f"endpoint.isolation: {number} is none of UNSPECIFIED, PROCESS and CONTAINER"
+    message = f"endpoint.isolation: {number} is none of UNSPECIFIED, WARM, PROCESS and CONTAINER"
     raise InvalidArgument(message, field="endpoint.isolation")

@@ -17,7 +17,7 @@ def wrong_demands(demands: Demands) -> Iterator[FieldViolation]:
     if demands.network_disabled and not contained:
         what = "run.network_disabled: only a container can be without; set `isolation` to ISOLATION_CONTAINER"
         yield FieldViolation("run.network_disabled", what)
-    if demands.isolation is Isolation.PROCESS:
+    if demands.isolation in (Isolation.PROCESS, Isolation.WARM):
         for name in ("pids", "shared_memory_bytes"):
             if getattr(resources, name):
                 yield _violation(name, "a process has no such limit, a container has; leave it out")

@@ -15,6 +15,7 @@ class Isolation(IntEnum):
     UNSPECIFIED = 0
     PROCESS = 1
     CONTAINER = 2
+    WARM = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ _OFFERED_BY = {
     Isolation.CONTAINER: "no agent of pool {pool} runs containers: start one with ORRIS_AGENT_ISOLATION=container",
     Isolation.PROCESS: "no agent of pool {pool} runs processes without a container: start one with "
     "ORRIS_AGENT_ISOLATION=process",
+    Isolation.WARM: "no agent of pool {pool} starts runs warm: start one with ORRIS_AGENT_ISOLATION=warm, on Linux",
 }
 
 

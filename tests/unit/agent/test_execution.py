@@ -126,10 +126,11 @@ class Runtime:
             await asyncio.Event().wait()
         self._attempt("make_ready")
 
-    async def start(self, lease: Any, folder: Any) -> None:
+    async def start(self, lease: Any, folder: Any) -> str:
         self._attempt("start")
         if self.refuses is not None:
             raise self.refuses
+        return ""
 
     async def published(self, lease: Any, folder: Any) -> str | None:
         self._attempt("published")

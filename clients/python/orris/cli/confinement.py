@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 class Isolation(StrEnum):
     """What separates a run from its machine."""
 
+    WARM = "warm"
     PROCESS = "process"
     CONTAINER = "container"
 
 
 WithIsolation = Annotated[
     Isolation | None,
-    typer.Option("--isolation", help="What separates the run from its machine; by default the agent's choice."),
+    typer.Option(
+        "--isolation",
+        help="What separates the run from its machine; by default the agent's choice. warm: a fork of an interpreter "
+        "that has imported its libraries, process: a fresh one.",
+    ),
 ]
 Cpus = Annotated[
     float | None,

@@ -10,6 +10,7 @@ from orris.runs.v1 import runs_pb2
 from orris.sizes import parse_size, size_text
 
 ISOLATIONS = {
+    "warm": runs_pb2.ISOLATION_WARM,
     "process": runs_pb2.ISOLATION_PROCESS,
     "container": runs_pb2.ISOLATION_CONTAINER,
 }
@@ -42,11 +43,11 @@ class Resources:
 
 
 def isolation_number(name: str | None) -> runs_pb2.Isolation.ValueType:
-    """Return the contract's form of "process", "container" or None. Raises InvalidArgument."""
+    """Return the contract's form of "warm", "process", "container" or None. Raises InvalidArgument."""
     if name is None:
         return runs_pb2.ISOLATION_UNSPECIFIED
     if name not in ISOLATIONS:
-        message = f"isolation: {str(name)[:50]!r} is none; give 'process' or 'container'"
+        message = f"isolation: {str(name)[:50]!r} is none; give 'warm', 'process' or 'container'"
         raise InvalidArgument(message, field="isolation")
     return ISOLATIONS[name]
 

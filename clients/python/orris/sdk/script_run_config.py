@@ -28,7 +28,7 @@ class ScriptRunConfig:
     is split as a shell would (but no shell runs it). `arguments` are passed in order, as text. `environment` is an
     `Environment`, or the name of one, as `NAME` or `NAME:VERSION`. `compute_target` is a pool's name.
     `snapshot_limit_bytes` is how large the folder may be, by default ORRIS_SNAPSHOT_LIMIT_BYTES, else 300 MB.
-    `isolation` is "process" or "container", by default what the agent does. `resources` are what the run needs;
+    `isolation` is "warm", "process" or "container", by default what the agent does. `resources` are what the run needs;
     `network` is False for a container that has none.
     """
 
@@ -99,6 +99,6 @@ class ScriptRunConfig:
 
     def _check_confinement(self) -> None:
         _ = self.isolation_asked, self.resources and self.resources.to_message()
-        if not self.network and self.isolation == "process":
-            message = "network: a process has one; leave out isolation='process' for a container without"
+        if not self.network and self.isolation not in (None, "container"):
+            message = f"network: a process has one; leave out isolation={self.isolation!r} for a container without"
             raise InvalidArgument(message, field="network")

@@ -50,8 +50,11 @@ class Runtime(Protocol):
     def has_started(self, folder: RunFolder) -> bool:
         """Tell whether the run has been started, by whichever agent process."""
 
-    async def start(self, lease: agents.Lease, folder: RunFolder) -> None:
-        """Start the run; one that was started before goes on. Raises StartError, FailedPrecondition."""
+    async def start(self, lease: agents.Lease, folder: RunFolder) -> str:
+        """Start the run; one that was started before goes on. Return what its user should know about that, or nothing.
+
+        Raises StartError, FailedPrecondition.
+        """
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
         """Return where a replica is found by others; None where that is what it says itself."""

@@ -45,7 +45,7 @@ def supervise(folder: str, tell_launcher: int) -> None:
     """Become the supervisor of the run in `folder`, let the launcher return, and see the run to its end."""
     run = None
     try:
-        detach(tell_launcher)
+        detach({tell_launcher})
         run = take_over(folder)
     except BaseException as error:
         message = "%s: %s" % (type(error).__name__, error)

@@ -9,7 +9,7 @@ def conduct(run: Run) -> None:
     """Execute the run and record how it ended, also when the supervisor itself fails."""
     try:
         reason, message = execute(run)
-    except BaseException:
+    except Exception:
         import traceback
 
         reason, message = None, "the supervisor failed: " + traceback.format_exc()

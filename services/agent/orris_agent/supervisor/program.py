@@ -8,6 +8,7 @@ from orris_agent.supervisor.system import die_with_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -15,20 +16,30 @@ class CannotStart(Exception):
     """The run's command cannot be started; the message names the file and the reason."""
 
 
-def start_program(folder: str, command: "dict[str, Any]") -> int:
-    """Start the run's main process in a session of its own and return its pid. Raises CannotStart."""
+def start_program(
+    folder: str,
+    command: "dict[str, Any]",
+    begin: "Callable[[list[bytes], dict[bytes, bytes]], None] | None" = None,
+) -> int:
+    """Start the run's main process in a session of its own and return its pid. Raises CannotStart.
+
+    `begin` is called in the process with its arguments and variables, instead of executing a program. What it raises
+    is let out where it is no Exception, as the process is a fork that goes on with something else then.
+    """
     log = os.open(os.path.join(folder, "std_log.txt"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            _become_program(command, log)
-        except BaseException as error:
+            _become_program(command, log, begin or _execute)
+        except Exception as error:
             known = isinstance(error, CannotStart)
             message = str(error) if known else "cannot start %s: %s" % (command["argv"][0], error)
             os.write(write_end, message.encode("utf-8", "backslashreplace")[:4000])
-        finally:
-            os._exit(127)
+        except BaseException:
+            os.close(write_end)
+            raise
+        os._exit(127)
     os.close(write_end)
     os.close(log)
     with open(read_end, "rb") as pipe:
@@ -39,7 +50,9 @@ def start_program(folder: str, command: "dict[str, Any]") -> int:
     return pid
 
 
-def _become_program(command: "dict[str, Any]", log: int) -> None:
+def _become_program(
+    command: "dict[str, Any]", log: int, begin: "Callable[[list[bytes], dict[bytes, bytes]], None]"
+) -> None:
     os.setsid()
     die_with_parent()  # without its supervisor nobody would end it
     os.umask(0o022)
@@ -53,7 +66,7 @@ def _become_program(command: "dict[str, Any]", log: int) -> None:
         os.chdir(_bytes(command["cwd"]))
     except OSError as error:
         raise CannotStart("cannot enter the working directory %s: %s" % (command["cwd"], error.strerror)) from error
-    _execute(argv, env)
+    begin(argv, env)
 
 
 def _execute(argv: "list[bytes]", env: "dict[bytes, bytes]") -> None:

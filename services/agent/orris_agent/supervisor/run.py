@@ -27,12 +27,13 @@ class Run:
         self.start_time = self.end_time = time.time()
         self.started_at = time.monotonic()
         self.lease = Lease(control or folder)
+        self.begin = None  # type: Any  # see start_program
         self.signals = Signals()
 
     def start(self) -> None:
         """Start the main process. Raises CannotStart."""
         self.start_time, self.started_at = time.time(), time.monotonic()
-        self.pid = start_program(self.folder, self.command)
+        self.pid = start_program(self.folder, self.command, self.begin)
 
     def reason_to_end(self) -> "str | None":
         """Say why the run must end now, if it must."""

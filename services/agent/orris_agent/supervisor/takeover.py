@@ -11,8 +11,8 @@ from orris_agent.supervisor.system import LINUX, adopt_orphans
 from orris_agent.supervisor.tree import stat_fields
 
 
-def detach(keep: int) -> None:
-    """Leave the session, the directory and the open files of whoever started this, but for the descriptor `keep`."""
+def detach(keep: "set[int]") -> None:
+    """Leave the session, the directory and the open files of whoever started this, but for descriptors to `keep`."""
     os.setsid()
     os.umask(0o077)
     os.chdir("/")
@@ -21,7 +21,7 @@ def detach(keep: int) -> None:
         os.dup2(null, number)
     names = "/proc/self/fd" if LINUX else "/dev/fd"
     for number in [int(name) for name in os.listdir(names)]:
-        if number > 2 and number != keep:
+        if number > 2 and number not in keep:
             try:
                 os.close(number)
             except OSError:

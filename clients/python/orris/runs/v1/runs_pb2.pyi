@@ -94,9 +94,13 @@ class _IsolationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Isolation.V
     ISOLATION_UNSPECIFIED: _Isolation.ValueType  # 0
     """Not set: what the agent does by default."""
     ISOLATION_PROCESS: _Isolation.ValueType  # 1
-    """A process of its own, with the rights of the agent's user."""
+    """A process of its own, with the rights of the agent's user. A script gets a fresh interpreter."""
     ISOLATION_CONTAINER: _Isolation.ValueType  # 2
     """A container made from the run's image, without rights beyond its own files."""
+    ISOLATION_WARM: _Isolation.ValueType  # 3
+    """As PROCESS, but the fork of an interpreter that has imported the script's libraries already. Where that could be told
+    from a fresh one, the run gets a fresh one, and a warning that says why.
+    """
 
 class Isolation(_Isolation, metaclass=_IsolationEnumTypeWrapper):
     """What separates a run from the machine that executes it."""
@@ -104,9 +108,13 @@ class Isolation(_Isolation, metaclass=_IsolationEnumTypeWrapper):
 ISOLATION_UNSPECIFIED: Isolation.ValueType  # 0
 """Not set: what the agent does by default."""
 ISOLATION_PROCESS: Isolation.ValueType  # 1
-"""A process of its own, with the rights of the agent's user."""
+"""A process of its own, with the rights of the agent's user. A script gets a fresh interpreter."""
 ISOLATION_CONTAINER: Isolation.ValueType  # 2
 """A container made from the run's image, without rights beyond its own files."""
+ISOLATION_WARM: Isolation.ValueType  # 3
+"""As PROCESS, but the fork of an interpreter that has imported the script's libraries already. Where that could be told
+from a fresh one, the run gets a fresh one, and a warning that says why.
+"""
 Global___Isolation: _TypeAlias = Isolation  # noqa: Y015
 
 @_typing.final

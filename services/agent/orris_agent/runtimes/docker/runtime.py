@@ -60,10 +60,11 @@ class DockerRuntime:
     def has_started(self, folder: RunFolder) -> bool:
         return (folder.root / _STARTED).exists()
 
-    async def start(self, lease: agents.Lease, folder: RunFolder) -> None:
+    async def start(self, lease: agents.Lease, folder: RunFolder) -> str:
         code = await run_blocking(copy_of_code, self._code)
         container = Container(lease, folder, code, self._agent, self._network)
         await self._engine.call(lambda api: self._start(api, container))
+        return ""
 
     def _start(self, api: APIClient, container: Container) -> None:
         from docker.errors import APIError

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import command, control
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.port import Ending
 from orris_agent.runtimes.process import supervisors
 from orris_agent.runtimes.process.ended import end, wait_for_exit
 from orris_agent.runtimes.process.environments import VirtualEnvironments
+from orris_agent.runtimes.process.warm.launchers import Launchers
 from orris_kit.blocking import run_blocking
 
 _LOST = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
@@ -21,9 +24,13 @@ class ProcessRuntime:
 
     preparing = "its environment is being installed on the agent's machine"
 
-    def __init__(self, environments: VirtualEnvironments, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, environments: VirtualEnvironments, environ: Mapping[str, str], launchers: Launchers | None = None
+    ) -> None:
+        """`launchers`: what makes runs warm; None: each gets a fresh interpreter."""
         self._environments = environments
         self._environ = environ
+        self._launchers = launchers
 
     async def is_ready(self, lease: agents.Lease) -> bool:
         return self._environments.ready(lease.image) is not None
@@ -34,16 +41,28 @@ class ProcessRuntime:
     def has_started(self, folder: RunFolder) -> bool:
         return supervisors.has_started(folder.root)
 
-    async def start(self, lease: agents.Lease, folder: RunFolder) -> None:
-        await run_blocking(self._start, lease, folder)
-
-    def _start(self, lease: agents.Lease, folder: RunFolder) -> None:
+    async def start(self, lease: agents.Lease, folder: RunFolder) -> str:
+        if self.has_started(folder):
+            return ""
         python = self._environments.python(lease.image)
         surrounding = command.inherited(self._environ, python)
-        supervisors.start(
-            folder.root,
+        variables = command.variables(lease, folder, str(python), surrounding)
+        await run_blocking(self._write_command, lease, folder, python, variables)
+        why = "its agent starts none"
+        if self._launchers is not None:
+            base = command.variables_of_all(lease, str(python), surrounding)
+            why = await self._launchers.start(lease, folder, python, base, variables)
+        if why:
+            await run_blocking(supervisors.start_written, folder.root)
+        return f"It was not started warm: {why}." if why and lease.run.isolation == runs.ISOLATION_WARM else ""
+
+    def _write_command(
+        self, lease: agents.Lease, folder: RunFolder, python: Path, variables: Mapping[str, str]
+    ) -> None:
+        control.write_command(
+            folder.control,
             argv=command.argument_list(lease.run, str(python)),
-            env=command.variables(lease, folder, str(python), surrounding),
+            env=variables,
             cwd=folder.work,
             time_limit_seconds=command.time_limit(lease.run),
         )
@@ -53,6 +72,8 @@ class ProcessRuntime:
 
     async def wait(self, folder: RunFolder) -> Ending:
         exit_ = await wait_for_exit(folder.root)
+        if self._launchers is not None:
+            self._launchers.ended(folder, exit_)
         return Ending(exit_, lost="" if exit_ else _LOST)
 
     def cancel(self, folder: RunFolder) -> None:

@@ -39,11 +39,16 @@ def start(
     ORRIS_RUN_FOLDER is added to `env`. A command that cannot be started is not an error here: it stands in exit.json.
     Raises StartError.
     """
+    if not has_started(run_folder):
+        write_command(
+            run_folder, argv, {**env, "ORRIS_RUN_FOLDER": str(run_folder.absolute())}, cwd, time_limit_seconds
+        )
+        start_written(run_folder)
+
+
+def start_written(run_folder: Path) -> None:
+    """Do so for a run whose command is in its folder already. Raises StartError."""
     folder = run_folder.absolute()
-    if has_started(folder):
-        return
-    env = {**env, "ORRIS_RUN_FOLDER": str(folder)}
-    write_command(folder, argv, env, cwd, time_limit_seconds)
     launcher = [sys.executable, "-I", "-S", "-B", str(SUPERVISOR), str(folder)]
     try:
         done = subprocess.run(

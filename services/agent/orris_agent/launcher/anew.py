@@ -1,0 +1,91 @@
+"""What a fork has from its parents and a fresh interpreter has not, and how it is made anew."""
+
+import os
+import sys
+import types
+from importlib.machinery import SourceFileLoader
+
+from orris_agent.supervisor.system import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def close_descriptors(keep: "set[int]") -> None:
+    """Close all descriptors but those to keep."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in keep:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the one that listed them
+
+
+def set_variables(env: "dict[bytes, bytes]", written: "dict[str, str | None]") -> None:
+    """Set the environment variables, and those that imports have set or removed as these have left them."""
+    os.environ.clear()
+    os.environb.update(env)
+    for name, value in written.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def forget_modules(keep: "set[str]") -> None:
+    """Forget modules that only the launcher has imported: whoever imports them gets their own."""
+    for name in set(sys.modules) - keep:
+        del sys.modules[name]
+
+
+def set_signals() -> None:
+    """Handle signals as an interpreter does from its start; all others have their defaults already."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def main_module(path: str) -> "dict[str, Any]":
+    """Make the module `__main__` of a script; return its namespace."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(
+        __builtins__=sys.modules["builtins"],
+        __file__=path,
+        __cached__=None,
+        __loader__=SourceFileLoader("__main__", path),
+    )
+    if sys.version_info < (3, 14):
+        main.__dict__.update(__annotations__={})
+    sys.modules["__main__"] = main
+    if "__mp_main__" in sys.modules:
+        sys.modules["__mp_main__"] = main
+    return main.__dict__
+
+
+def refresh_libraries() -> None:
+    """Make anew what libraries make once for a process: randomness, the time of the start, the working directory."""
+    for name, refresh in _REFRESH.items():
+        if name in sys.modules:
+            refresh(sys.modules[name])
+
+
+def _logging(module: "Any") -> None:
+    import time
+
+    module._startTime = time.time_ns() if sys.version_info >= (3, 13) else time.time()
+
+
+def _processes(module: "Any") -> None:
+    module.ORIGINAL_DIR = os.path.abspath(os.getcwd())
+    module.current_process().authkey = os.urandom(32)
+
+
+# By the name of the module, which is passed.
+_REFRESH = {
+    "random": lambda module: module.seed(),
+    "numpy.random": lambda module: module.seed(),
+    "logging": _logging,
+    "multiprocessing.process": _processes,
+}  # type: dict[str, Any]

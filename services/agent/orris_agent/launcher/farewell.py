@@ -1,0 +1,77 @@
+"""How the fork that was a program ends: as an interpreter does, but for taking apart the libraries it was born with.
+
+To destroy what all forks share costs more than most runs: each object that is touched has its page copied first. So
+the program's own modules are cleared, cycles of its own objects collected, what is open is flushed, and that is it.
+"""
+
+import atexit
+import gc
+import io
+import os
+import sys
+
+from orris_agent.supervisor.system import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orris_agent.launcher.program import Program
+
+FLUSH_FAILED = 120  # what an interpreter ends with that cannot write its last words
+
+
+class Farewell:
+    """The last exit handler of all: it has to be made before any library registers its own."""
+
+    def __init__(self) -> None:
+        self.program = None  # type: Program | None
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        if self.program is None:
+            return
+        program, status = self.program, self.program.status
+        _clear(program)
+        if not _flush():
+            status = FLUSH_FAILED
+        if status < 0:
+            signal.signal(-status, signal.SIG_DFL)
+            os.kill(os.getpid(), -status)
+        os._exit(status)
+
+
+def status_of(error: BaseException) -> int:
+    """Return how a process ends that an exception ends: its exit code, or its signal as a negative number."""
+    if isinstance(error, KeyboardInterrupt):
+        return -signal.SIGINT
+    if not isinstance(error, SystemExit):
+        return 1
+    if error.code is None:
+        return 0
+    return error.code & 0xFF if isinstance(error.code, int) else 1
+
+
+def _clear(program: "Program") -> None:
+    """Let go of what the program has made, as far as it is found by its own modules."""
+    own = [module for name, module in sys.modules.items() if name not in program.imported.modules]
+    for module in [*own, sys.modules.get("__main__")]:
+        names = getattr(module, "__dict__", {})
+        for name in [name for name in names if name != "__builtins__"]:
+            names[name] = None
+    gc.collect()
+
+
+def _flush() -> bool:
+    """Write what is still in buffers, of files that a library holds open too; return whether the last words got out."""
+    for each in gc.get_objects():
+        if isinstance(each, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)) and not each.closed:
+            try:
+                each.flush()
+            except (OSError, ValueError):
+                pass
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+        return True
+    except Exception:
+        return False

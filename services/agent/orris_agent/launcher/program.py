@@ -1,0 +1,71 @@
+"""A fork becomes what `python SCRIPT ARGUMENT…` would be; nothing but what it has imported tells one from the other."""
+
+import os
+import sys
+
+from orris_agent.launcher import anew, titles
+from orris_agent.launcher.farewell import status_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+    from orris_agent.launcher.serving import Imported
+
+
+class Program:
+    """The script of a run. `argv`: interpreter, script, arguments; `learn`: where to say what it has imported."""
+
+    def __init__(self, argv: "list[bytes]", env: "dict[bytes, bytes]", imported: "Imported", learn: str) -> None:
+        self._argv = argv
+        self._env = env
+        self.imported = imported
+        self.status = 0
+        self._learn = learn
+        self._pid = os.getpid()
+        self._own = ""
+
+    def begin(self) -> "tuple[CodeType, dict[str, Any]]":
+        """Make everything as it is when an interpreter starts; return the script's code, and its namespace."""
+        script, *arguments = [os.fsdecode(word) for word in self._argv[1:]]
+        path = os.path.abspath(script) if sys.version_info >= (3, 9) else script
+        code = self._compiled(path)
+        anew.close_descriptors({0, 1, 2} | self.imported.descriptors)
+        anew.set_variables(self._env, self.imported.written)
+        titles.retitle(self._argv, self._env)
+        sys.argv = [script, *arguments]
+        if hasattr(sys, "orig_argv"):
+            sys.orig_argv = [os.fsdecode(word) for word in self._argv]
+        anew.forget_modules(self.imported.modules)
+        anew.set_signals()
+        anew.refresh_libraries()
+        self._own = os.path.dirname(os.path.realpath(script))
+        if not getattr(sys.flags, "safe_path", False):
+            sys.path.insert(0, self._own)
+        return code, anew.main_module(path)
+
+    def _compiled(self, path: str) -> "CodeType":
+        """Return the script's code. Where it has none, become a fresh interpreter, which says so in its own words."""
+        try:
+            with open(path, "rb") as file:
+                return compile(file.read(), path, "exec", dont_inherit=True)
+        except Exception:
+            os.execve(self._argv[0], self._argv, self._env)
+
+    def end(self, error: "BaseException | None") -> None:
+        """Note how the program ends; where it ends well, say what was imported if that is asked for."""
+        self.status = 0 if error is None else status_of(error)
+        if self.status or not self._learn or os.getpid() != self._pid:
+            return
+        names = [name for name, module in list(sys.modules.items()) if _is_installed(module, self._own)]
+        try:
+            with open(self._learn, "w", encoding="utf-8") as file:
+                file.write("\n".join(names))
+        except (OSError, ValueError):
+            pass
+
+
+def _is_installed(module: object, own: str) -> bool:
+    origin = getattr(getattr(module, "__spec__", None), "origin", None)
+    return isinstance(origin, str) and not origin.startswith(own + os.sep)

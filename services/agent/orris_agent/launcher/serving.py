@@ -1,0 +1,79 @@
+"""The life of a launcher: import, then a fork for each request until there are no more."""
+
+import os
+import sys
+
+from orris_agent.launcher import noticing, preloading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from orris_agent.launcher.program import Program
+
+
+class Begin(BaseException):
+    """Raised in the fork that becomes a run's program, for the bottom of the stack."""
+
+    def __init__(self, program: "Program") -> None:
+        super().__init__()
+        self.program = program
+
+
+class Imported:
+    """What the imports have left in this process, and so in every fork of it."""
+
+    def __init__(self, modules: "set[str]", descriptors: "set[int]", written: "dict[str, str | None]") -> None:
+        self.modules = modules
+        self.descriptors = descriptors
+        self.written = written  # environment variables
+
+
+def serve(requests: int, replies: int) -> None:
+    """Answer requests until there are no more, and end the process. Raises Begin in the fork that is a program."""
+    sys.argv = [""]
+    lines = _lines(requests)
+    own = {name for name in sys.modules if name.partition(".")[0] == "orris_agent"}
+    before = set(sys.modules)
+    noticing.begin()
+    try:
+        preloading.preload(next(lines).split())
+    except preloading.UnfitError as unfit:
+        _reply(replies, {"unfit": unfit.module, "why": unfit.why})
+        os._exit(0)
+    variables, written = noticing.end()
+    modules = set(sys.modules) - own
+    imported = Imported(modules, _descriptors() - {requests, replies}, written)
+    from orris_agent.launcher import supervising, titles  # only now: all that is not in `modules` is this program's
+
+    loaded = sorted({name.partition(".")[0] for name in modules - before})
+    _reply(replies, {"ready": titles.can_retitle(), "loaded": loaded, "variables": sorted(variables)})
+    supervising.prepare_to_fork()
+    for line in lines:
+        if os.fork() == 0:
+            os.close(requests)
+            supervising.supervise(line, replies, imported)
+    os._exit(0)
+
+
+def _lines(requests: int) -> "Iterator[str]":
+    rest = b""
+    while True:
+        data = os.read(requests, 65536)
+        if not data:
+            return
+        *complete, rest = (rest + data).split(b"\n")
+        for line in complete:
+            yield line.decode()
+
+
+def _reply(replies: int, message: "dict[str, Any]") -> None:
+    import json
+
+    os.write(replies, json.dumps(message).encode() + b"\n")
+
+
+def _descriptors() -> "set[int]":
+    names = os.listdir("/proc/self/fd")
+    return {int(name) for name in names if os.path.exists("/proc/self/fd/" + name)}

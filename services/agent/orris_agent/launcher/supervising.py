@@ -1,0 +1,48 @@
+"""A fork that becomes the supervisor of one run, and the fork of it that becomes the run's program."""
+
+import gc
+import json
+import os
+import sys
+
+from orris_agent import supervisor
+from orris_agent.launcher import titles
+from orris_agent.launcher.program import Program
+from orris_agent.launcher.serving import Begin, Imported
+from orris_agent.supervisor import exit_record  # noqa: F401  what a supervisor imports late is imported once, here
+from orris_agent.supervisor.conduct import conduct
+from orris_agent.supervisor.system import signal
+from orris_agent.supervisor.takeover import detach, take_over
+
+_SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(supervisor.__file__)), "__main__.py")
+
+
+def prepare_to_fork() -> None:
+    """Leave ended forks to the kernel, and the memory of libraries shared by all forks."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.collect()
+    getattr(gc, "freeze", lambda: None)()  # new in Python 3.7
+
+
+def supervise(line: str, replies: int, imported: Imported) -> None:
+    """See the run to its end, and end this process. Raises Begin in the fork that is its program."""
+    request = json.loads(line)
+    folder = request["folder"]
+    run, failure = None, ""
+    try:
+        detach({replies} | imported.descriptors)
+        titles.retitle([os.fsencode(word) for word in (sys.executable, "-I", "-S", "-B", _SUPERVISOR, folder)])
+        run = take_over(folder)
+    except BaseException as error:
+        failure = "%s: %s" % (type(error).__name__, error)
+    os.write(replies, json.dumps({"id": request["id"], "failure": failure[:2000]}).encode() + b"\n")
+    os.close(replies)
+    if run is not None:
+        learn = os.path.join(folder, "modules.txt") if request["learn"] else ""
+
+        def begin(argv: "list[bytes]", env: "dict[bytes, bytes]") -> None:
+            raise Begin(Program(argv, env, imported, learn))
+
+        run.begin = begin
+        conduct(run)
+    os._exit(0)

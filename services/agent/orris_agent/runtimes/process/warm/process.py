@@ -1,0 +1,185 @@
+"""One launcher: a process that forks for runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orris_agent
+from orris_kit.blocking import run_blocking
+from orris_kit.logging import get_logger
+
+PROGRAM = Path(orris_agent.__file__).parent / "launcher" / "importlib_bootstrap.py"
+
+log = get_logger(__name__)
+
+_READY_SECONDS = 60.0  # for all imports
+_FORK_SECONDS = 20.0
+# Room for the command line and the variables that a run will show in place of the launcher's.
+_PADDING = " " * 8192
+_PADDING_VARIABLE = "ORRIS_LAUNCHER_PADDING"
+_LONGEST_LINE = 8 * 1024 * 1024
+
+
+class LauncherError(Exception):
+    """A launcher could not be made, or did not fork; runs start without one."""
+
+
+class UnfitError(LauncherError):
+    """A module must not be imported before a run."""
+
+    def __init__(self, module: str, why: str) -> None:
+        super().__init__(f"{module}: {why}")
+        self.module, self.why = module, why
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What a launcher has imported: packages by their first names, and the variables that these looked at."""
+
+    loaded: frozenset[str]
+    variables: frozenset[str]
+
+
+class Launcher:
+    """A launcher that is ready. It ends when it is closed, and with the agent."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], requests: int, replies: asyncio.StreamReader, log: Path
+    ) -> None:
+        self._process = process
+        self._requests = requests
+        self._replies = replies
+        self._log = log
+        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._number = 0
+        self._reading: asyncio.Task[None] | None = None
+        self.imports = Imports(frozenset(), frozenset())
+
+    @classmethod
+    async def start(cls, python: Path, variables: Mapping[str, str], modules: Sequence[str], log: Path) -> Launcher:
+        """Start a launcher and wait for its imports, whose output is in `log`. Raises LauncherError, UnfitError."""
+        try:
+            launcher = await cls._start(python, variables, log)
+        except OSError as error:
+            raise LauncherError(f"cannot start {python}: {error}") from error
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                # Longer than a pipe holds: it is read while it is written.
+                await run_blocking(_write, launcher._requests, " ".join(modules))
+                launcher.imports = await launcher._ready()
+        except BaseException as error:
+            launcher.close()
+            if isinstance(error, (OSError, TimeoutError)):
+                raise LauncherError(f"its imports do not end: {error!r}") from error
+            raise
+        launcher._reading = asyncio.create_task(launcher._read())
+        return launcher
+
+    @classmethod
+    async def _start(cls, python: Path, variables: Mapping[str, str], log: Path) -> Launcher:
+        (requests, own_requests), (own_replies, replies) = os.pipe(), os.pipe()
+        reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+        try:
+            with log.open("wb") as output:
+                process = subprocess.Popen(  # noqa: ASYNC220 - as quick as a fork
+                    [str(python), str(PROGRAM), str(requests), str(replies), _PADDING],
+                    env={**variables, _PADDING_VARIABLE: _PADDING},
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(requests, replies),
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(own_requests)
+            os.close(own_replies)
+            raise
+        finally:
+            os.close(requests)
+            os.close(replies)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(own_replies, "rb", 0))
+        return cls(process, own_requests, reader, log)
+
+    async def _ready(self) -> Imports:
+        line = await self._replies.readline()
+        if not line:
+            said = self._log.read_text(errors="replace")[-500:].strip()
+            raise LauncherError(f"it ended while it imported: {said or 'without a word'}")
+        answer: dict[str, Any] = json.loads(line)
+        if "unfit" in answer:
+            raise UnfitError(answer["unfit"], answer["why"])
+        if not answer["ready"]:
+            raise LauncherError("this system does not let a process change how it is seen by others")
+        return Imports(frozenset(answer["loaded"]), frozenset(answer["variables"]))
+
+    async def fork(self, folder: Path, *, learn: bool) -> None:
+        """Have a fork take over the run in `folder` (absolute), where its command is. Raises LauncherError."""
+        self._number += 1
+        number, answered = self._number, asyncio.get_running_loop().create_future()
+        self._waiting[number] = answered
+        request = {"id": number, "folder": str(folder), "learn": learn}
+        try:
+            _write(self._requests, json.dumps(request))
+            async with asyncio.timeout(_FORK_SECONDS):
+                failure = await answered
+        except (OSError, TimeoutError) as error:
+            raise LauncherError(f"it does not fork: {error!r}") from error
+        finally:
+            self._waiting.pop(number, None)
+        if failure:
+            raise LauncherError(failure)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it answers, as far as is known."""
+        return self._reading is not None and not self._reading.done() and self._process.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """What it occupies, in bytes; its forks share most of that."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def close(self) -> None:
+        """End it. What it has forked goes on."""
+        if self._requests >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._requests)
+            self._requests = -1
+        self._process.kill()
+        self._process.wait()
+        if self._reading is not None:
+            self._reading.cancel()
+        self._log.unlink(missing_ok=True)
+
+    async def _read(self) -> None:
+        """Pass on what is answered, until the launcher ends."""
+        try:
+            while line := await self._replies.readline():
+                answer = json.loads(line)
+                if not (waiting := self._waiting.get(answer["id"])) or waiting.done():
+                    continue
+                waiting.set_result(answer["failure"])
+        finally:
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_result("the launcher has ended")
+
+
+def _write(descriptor: int, line: str) -> None:
+    rest = line.encode() + b"\n"
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

@@ -1,0 +1,69 @@
+"""When a run must not be a fork of a launcher: what it would see differs from what a fresh interpreter sees."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.runtimes.process.warm.process import Imports
+
+# What interpreters and libraries in C read when they start or are loaded, where no launcher notices it.
+_READ_EARLY = re.compile(
+    r"(PYTHON|LD_|LC_|MALLOC_|OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|GOTO_|BLIS_|BLAS_|VECLIB_|NUMEXPR_|CUDA_|NVIDIA_)\w*"
+    r"|GLIBC_TUNABLES|LANG|LANGUAGE|TZ|TZDIR|NPY_DISABLE_CPU_FEATURES"
+)
+_OURS = {"PYTHONPATH", "PYTHONUNBUFFERED"}  # the same for every run, unless it sets them
+
+
+def script_of(run: runs.Run) -> str:
+    """Return the script of a run that is nothing but a script in Python; empty for others."""
+    return run.script or _script_in(list(run.command))
+
+
+def why_fresh(lease: agents.Lease) -> str:
+    """Return why a run starts in a fresh interpreter whatever is imported; empty where it need not."""
+    run = lease.run
+    if sys.platform != "linux":
+        return "this system is not Linux"
+    if run.isolation == runs.ISOLATION_PROCESS:
+        return "it asked for a process of its own"
+    if not script_of(run):
+        return "it is no script in Python"
+    if lease.image.lock.interpreter:
+        return "the packages of an interpreter of one's own may change at any time"
+    if run.resources.cpus:
+        return "its number of processors is set, and libraries look at that when they are imported"
+    if early := _read_early(run.environment_variables) or _read_early(run.secret_environment_variables):
+        return f"it sets {early}, which is read when Python or a library starts"
+    if early := _read_early(lease.environment_variables, but=["PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME"]):
+        return f"its environment sets {early}, which decides what is imported"
+    return ""
+
+
+def why_not_from(imports: Imports, folder: Path, base: Mapping[str, str], variables: Mapping[str, str]) -> str:
+    """Return why a run cannot be a fork of a launcher; empty where it can. `folder`: of its script."""
+    for name in sorted(imports.variables):
+        if base.get(name) != variables.get(name):
+            return f"what it imports looks at {name}, which it has for itself"
+    for path in folder.iterdir():
+        if path.name.partition(".")[0] in imports.loaded:
+            return f"its own {path.name} takes the place of what is imported"
+    return ""
+
+
+def _read_early(variables: Mapping[str, str], but: list[str] | None = None) -> str:
+    for name in sorted(variables):
+        if name in but if but is not None else _READ_EARLY.fullmatch(name):
+            return name
+    return ""
+
+
+def _script_in(command: list[str]) -> str:
+    """Return the script of a command like `python train.py …`."""
+    if len(command) < 2 or command[0] not in ("python", "python3"):
+        return ""
+    return command[1] if command[1].endswith(".py") and not command[1].startswith("-") else ""

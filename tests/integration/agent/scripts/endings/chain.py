@@ -1,0 +1,4 @@
+try:
+    {}['a']
+except KeyError as error:
+    raise RuntimeError('then') from error

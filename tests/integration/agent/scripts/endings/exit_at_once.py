@@ -1,0 +1,3 @@
+import os
+print('x', end='')
+os._exit(4)

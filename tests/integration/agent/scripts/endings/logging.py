@@ -1,0 +1,3 @@
+import logging
+logging.warning('careful')
+logging.info('silent')

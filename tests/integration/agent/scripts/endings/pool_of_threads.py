@@ -1,0 +1,3 @@
+from concurrent.futures import ThreadPoolExecutor
+p = ThreadPoolExecutor(2)
+p.submit(print, 'in the pool')

@@ -1,0 +1,2 @@
+import subprocess, sys
+print(subprocess.check_output([sys.executable, '-c', 'import sys; print(sys.argv)', 'a']))

@@ -1,0 +1,3 @@
+f = open('kept.txt', 'w')
+f.write('buffered')
+import atexit

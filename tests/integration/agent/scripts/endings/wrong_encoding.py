@@ -1,0 +1,3 @@
+# coding: no-such-encoding
+print(1)
+
