@@ -8,6 +8,7 @@ from orris_agent.supervisor.program import start_program
 from orris_agent.supervisor.signals import Signals
 from orris_agent.supervisor.system import LINUX
 from orris_agent.supervisor.tree import descendants
+from orris_agent.supervisor.usage import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,11 +29,21 @@ class Run:
         self.started_at = time.monotonic()
         self.lease = Lease(control or folder)
         self.signals = Signals()
+        self.usage = Usage(folder, self.contained, int(command.get("memory_bytes", 0)))
+        self.used_up = 0  # bytes of memory, where that was more than its limit
 
     def start(self) -> None:
         """Start the main process. Raises CannotStart."""
         self.start_time, self.started_at = time.time(), time.monotonic()
+        cpus = self.command.get("cpus", 0)
+        if cpus:
+            from orris_agent.supervisor.processors import pass_on_processors, take_processors
+
+            take_processors(self.folder, cpus)
         self.pid = start_program(self.folder, self.command)
+        if cpus:
+            pass_on_processors(self.pid)
+        self.usage.begin(self.pid)
 
     def reason_to_end(self) -> "str | None":
         """Say why the run must end now, if it must."""
@@ -56,7 +67,11 @@ class Run:
             reason = self.reason_to_end()
             if reason:
                 return reason
-            self.signals.sleep(min(LOOK_SECONDS, self.lease.seconds_left(), self._limit_seconds()))
+            self.used_up = self.usage.look()
+            if self.used_up:
+                return "out_of_memory"
+            left = min(self.lease.seconds_left(), self._limit_seconds(), self.usage.seconds_left())
+            self.signals.sleep(min(LOOK_SECONDS, left))
 
     def reap(self) -> bool:
         """Collect processes that ended; return whether any of the run's are left."""

@@ -171,7 +171,7 @@ Global___Experiment: _TypeAlias = Experiment  # noqa: Y015
 
 @_typing.final
 class Resources(_message.Message):
-    """What a run needs of a machine. In a container these are limits as well."""
+    """What a run needs of a machine, and its limits: in a container, and of processors and memory for a process too."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -181,9 +181,11 @@ class Resources(_message.Message):
     GPUS_FIELD_NUMBER: _builtins.int
     SHARED_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     cpus: _builtins.float
-    """Processors, for example 0.5. 0 means no limit."""
+    """Processors, for example 0.5. 0 means no limit. A process is kept to that many, rounded up."""
     memory_bytes: _builtins.int
-    """Memory in bytes, swap included. 0 means no limit."""
+    """Memory in bytes, swap included. 0 means no limit. What a process and its children use is looked at about once a second,
+    files that are mapped not counted.
+    """
     pids: _builtins.int
     """Processes and threads at a time. 0 means 4,096 in a container."""
     gpus: _builtins.int

@@ -9,11 +9,9 @@ from orris_agent import command, control
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.port import Ending
 from orris_agent.runtimes.process import supervisors
-from orris_agent.runtimes.process.ended import end, wait_for_exit
+from orris_agent.runtimes.process.ended import end, ending_of, wait_for_exit
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_kit.blocking import run_blocking
-
-_LOST = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
 
 
 class ProcessRuntime:
@@ -46,14 +44,14 @@ class ProcessRuntime:
             env=command.variables(lease, folder, str(python), surrounding),
             cwd=folder.work,
             time_limit_seconds=command.time_limit(lease.run),
+            limits=command.limits(lease.run),
         )
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
         return None
 
     async def wait(self, folder: RunFolder) -> Ending:
-        exit_ = await wait_for_exit(folder.root)
-        return Ending(exit_, lost="" if exit_ else _LOST)
+        return ending_of(await wait_for_exit(folder.root))
 
     def cancel(self, folder: RunFolder) -> None:
         if self.has_started(folder):

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from orris_agent import supervisor
 from orris_agent.beneath import Beneath
@@ -20,7 +21,7 @@ from orris_agent.control import write_command
 from orris_agent.exits import Exit
 from orris_agent.exits import read_exit as read_record
 from orris_agent.runtimes.port import StartError
-from orris_agent.supervisor import conduct, exit_record, takeover  # noqa: F401  see SUPERVISOR
+from orris_agent.supervisor import conduct, exit_record, measuring, processors, takeover  # noqa: F401  see SUPERVISOR
 from orris_agent.supervisor.system import LINUX
 from orris_agent.supervisor.tree import processes, stat_fields
 
@@ -32,18 +33,23 @@ START_TIMEOUT_SECONDS = 60.0
 
 
 def start(
-    run_folder: Path, argv: Sequence[str], env: Mapping[str, str], cwd: Path, time_limit_seconds: float | None = None
+    run_folder: Path,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    time_limit_seconds: float | None = None,
+    limits: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Start the run in `run_folder` under a supervisor that survives this process; do nothing if that was done before.
 
-    ORRIS_RUN_FOLDER is added to `env`. A command that cannot be started is not an error here: it stands in exit.json.
-    Raises StartError.
+    ORRIS_RUN_FOLDER is added to `env`; `limits`: see `write_command`. A command that cannot be started is not an error
+    here: it stands in exit.json. Raises StartError.
     """
     folder = run_folder.absolute()
     if has_started(folder):
         return
     env = {**env, "ORRIS_RUN_FOLDER": str(folder)}
-    write_command(folder, argv, env, cwd, time_limit_seconds)
+    write_command(folder, argv, env, cwd, time_limit_seconds, limits=limits)
     launcher = [sys.executable, "-I", "-S", "-B", str(SUPERVISOR), str(folder)]
     try:
         done = subprocess.run(
