@@ -60,10 +60,10 @@ def _exit(fields: Any) -> Exit:
         message=str(fields["message"])[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode(),
         start_time=_number(fields["start_time"]),
         end_time=_number(fields["end_time"]),
-        max_rss_bytes=int(_number(fields["max_rss_bytes"])),
+        max_rss_bytes=_size(fields["max_rss_bytes"]),
         cpu_seconds=_number(fields["cpu_seconds"]),
         out_of_memory=bool(fields.get("out_of_memory")),
-        max_memory_bytes=int(_number(fields.get("max_memory_bytes", 0))),
+        max_memory_bytes=_size(fields.get("max_memory_bytes", 0)),
     )
 
 
@@ -79,4 +79,11 @@ def _number(value: Any) -> float:
     number = float(value)
     if math.isfinite(number) and 0 <= number < _YEAR_10000:
         return number
-    raise ValueError("no time or size")
+    raise ValueError("no time")
+
+
+def _size(value: Any) -> int:
+    size = int(value)
+    if 0 <= size < 2**63:
+        return size
+    raise ValueError("no size")
