@@ -20,6 +20,10 @@ class NotNowError(errors.Unavailable):
     """What a runtime needs does not answer now; the message says what the run waits for. Try again."""
 
 
+class ImageGoneError(RuntimeError):
+    """The image was made ready, and is not there any more; the message says which. Make it ready again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a run ended: `exit`, or, where nobody recorded it, in `lost` what is known, for people.
@@ -51,7 +55,10 @@ class Runtime(Protocol):
         """Tell whether the run has been started, by whichever agent process."""
 
     async def start(self, lease: agents.Lease, folder: RunFolder) -> None:
-        """Start the run; one that was started before goes on. Raises StartError, FailedPrecondition."""
+        """Start the run; one that was started before goes on.
+
+        Raises ImageGoneError, StartError, FailedPrecondition.
+        """
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
         """Return where a replica is found by others; None where that is what it says itself."""
@@ -70,3 +77,6 @@ class Runtime(Protocol):
 
     async def end_others(self, held: Collection[str]) -> None:
         """End what an earlier agent process started for leases that are not `held`, also where the folder is gone."""
+
+    async def tidy(self) -> None:
+        """Remove what was brought to this machine and is not needed any more. Called now and then."""

@@ -65,3 +65,6 @@ class ProcessRuntime:
 
     async def end_others(self, held: Collection[str]) -> None:
         """Do nothing: without its folder a run is ended by its lease, and its folder names it until then."""
+
+    async def tidy(self) -> None:
+        """Do nothing: the environments are the images service's as well, which collects them."""
