@@ -70,7 +70,9 @@ class PulledImages:
         with suppress(NotNowError):
             for pulled in await run_blocking(lambda: list(self._noted())):
                 reason = await self._reason_to_remove(pulled)
-                if reason and await self._engine.call(partial(_removed, reference=pulled.reference)):
+                if not reason:
+                    continue
+                if await self._engine.call(partial(_removed, reference=pulled.reference)):
                     pulled.file.unlink(missing_ok=True)
                     log.info("image removed", image=pulled.reference, reason=reason)
 
