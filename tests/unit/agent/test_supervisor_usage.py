@@ -70,9 +70,7 @@ def passed(looks: Usage, clock: Clock, seconds: float) -> int:
 
 
 def test_nothing_is_looked_at_before_the_first_sample(tmp_path: Path, clock: Clock, measured: Measured) -> None:
-    looks = Usage(str(tmp_path), False, 0)
-    assert looks.seconds_left() == float("inf")
-    looks.begin(7)
+    looks = Usage(str(tmp_path), False, 0, 7)
     assert looks.seconds_left() == SAMPLE_SECONDS
     clock.now += SAMPLE_SECONDS / 2
     assert looks.look() == 0
@@ -81,8 +79,7 @@ def test_nothing_is_looked_at_before_the_first_sample(tmp_path: Path, clock: Clo
 
 
 def test_a_run_of_a_month_has_few_samples_which_get_rarer(tmp_path: Path, clock: Clock, measured: Measured) -> None:
-    looks = Usage(str(tmp_path), False, 0)
-    looks.begin(7)
+    looks = Usage(str(tmp_path), False, 0, 7)
     passed(looks, clock, 30 * 86_400)
     times = [sample["time"] for sample in samples(tmp_path)]
     assert times[0] == 1000 + SAMPLE_SECONDS
@@ -95,8 +92,7 @@ def test_a_run_of_a_month_has_few_samples_which_get_rarer(tmp_path: Path, clock:
 
 def test_seconds_never_become_fewer(tmp_path: Path, clock: Clock, measured: Measured) -> None:
     """A process that has ended, and that nobody has waited for yet, may not be seen for a moment."""
-    looks = Usage(str(tmp_path), False, 0)
-    looks.begin(7)
+    looks = Usage(str(tmp_path), False, 0, 7)
     for seconds in (5.0, 3.0, 6.0):
         measured.seconds = seconds
         passed(looks, clock, SAMPLE_SECONDS)
@@ -104,8 +100,7 @@ def test_seconds_never_become_fewer(tmp_path: Path, clock: Clock, measured: Meas
 
 
 def test_a_sample_has_the_most_memory_since_the_one_before(tmp_path: Path, clock: Clock, measured: Measured) -> None:
-    looks = Usage(str(tmp_path), False, 8 * GIB)
-    looks.begin(7)
+    looks = Usage(str(tmp_path), False, 8 * GIB, 7)
     measured.memory = 7 * GIB
     passed(looks, clock, LOOK_SECONDS)
     measured.memory = GIB
@@ -117,8 +112,7 @@ def test_a_sample_has_the_most_memory_since_the_one_before(tmp_path: Path, clock
 def test_the_closer_to_its_limit_the_oftener_a_run_is_looked_at(
     tmp_path: Path, clock: Clock, measured: Measured
 ) -> None:
-    looks = Usage(str(tmp_path), False, 8 * GIB)
-    looks.begin(7)
+    looks = Usage(str(tmp_path), False, 8 * GIB, 7)
     passed(looks, clock, LOOK_SECONDS)
     far = looks.seconds_left()
     measured.memory = 8 * GIB
@@ -131,8 +125,7 @@ def test_the_closer_to_its_limit_the_oftener_a_run_is_looked_at(
 def test_who_cannot_write_samples_goes_on(tmp_path: Path, clock: Clock, measured: Measured) -> None:
     """Nor does a run that puts a pipe there make its supervisor wait for a reader."""
     os.mkfifo(tmp_path / "usage.jsonl")
-    looks = Usage(str(tmp_path), False, 0)
-    looks.begin(7)
+    looks = Usage(str(tmp_path), False, 0, 7)
     passed(looks, clock, 3 * SAMPLE_SECONDS)
     assert looks.seconds_left() > 0
 

@@ -41,7 +41,7 @@ def execute(run: Run) -> "tuple[str | None, str]":
         "canceled": "canceled",
         "time_limit": "ended because it ran longer than its limit of %s seconds" % run.limit,
         "lease_lost": "ended because its machine lost contact and its lease ran out",
-        "out_of_memory": "used %s of memory and was given %s" % (_size(run.used_up), _size(run.usage.limit)),
+        "out_of_memory": "used %s of memory and was given %s" % (_size(run.used_up), _size(run.memory_limit)),
     }
     return reason, messages[reason]
 

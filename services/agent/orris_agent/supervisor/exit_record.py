@@ -30,7 +30,7 @@ def record(run: "Run", reason: "str | None", message: str) -> None:
         "start_time": run.start_time,
         "end_time": run.end_time,
         "max_rss_bytes": largest,
-        "max_memory_bytes": max(largest, run.usage.most_bytes),
+        "max_memory_bytes": max(largest, run.usage.most_bytes if run.usage else 0),
         "cpu_seconds": used.ru_utime + used.ru_stime,
     }
     if run.contained:

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
-# As a container sees its own control group, of version 2 and 1 (Linux: admin-guide/cgroup-v2, cgroup-v1).
+# As a container sees its own control group, of version 2 and 1 (Linux: admin-guide/cgroup-v2, cgroup-v1): where the
+# processors' time is, under which name, in which part of a second; where memory is, under which names.
 _GROUPS = (
-    ("/sys/fs/cgroup/cpu.stat", "usage_usec", 1e6, "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
+    ("/sys/fs/cgroup/cpu.stat", "usage_usec", 1e6, "/sys/fs/cgroup/memory.stat", ("anon", "shmem")),
     (
         "/sys/fs/cgroup/cpuacct/cpuacct.usage",
         "",
         1e9,
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
         "/sys/fs/cgroup/memory/memory.stat",
+        ("total_rss", "total_shmem", "total_swap"),
     ),
 )
 
 
 def container_use() -> "tuple[float, int] | None":
     """Return processor seconds and bytes of this process's container; None where its control group is hidden."""
-    for processors, name, unit, memory, details in _GROUPS:
+    for processors, name, unit, memory, names in _GROUPS:
         try:
-            ticks = _fields(processors)[name] if name else _number(processors)
-            kept = _fields(details)
-            files = kept.get("total_inactive_file", kept.get("inactive_file", 0))
-            return ticks / unit, max(0, _number(memory) - files)
+            used = _fields(processors)[name] if name else _number(processors)
+            sizes = _fields(memory)
+            return used / unit, sizes[names[0]] + sum(sizes.get(other, 0) for other in names[1:])
         except (OSError, ValueError, KeyError):
             pass  # the other version, or none
     return None

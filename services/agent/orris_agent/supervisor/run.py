@@ -8,11 +8,12 @@ from orris_agent.supervisor.program import start_program
 from orris_agent.supervisor.signals import Signals
 from orris_agent.supervisor.system import LINUX
 from orris_agent.supervisor.tree import descendants
-from orris_agent.supervisor.usage import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from orris_agent.supervisor.usage import Usage
 
 
 class Run:
@@ -23,13 +24,14 @@ class Run:
         self.contained = bool(control)
         self.command = command
         self.limit = command.get("time_limit_seconds")  # type: float | None
+        self.memory_limit = int(command.get("memory_bytes", 0))  # 0: none
         self.pid = 0
         self.status = None  # type: int | None  # as waitpid gives it
         self.start_time = self.end_time = time.time()
         self.started_at = time.monotonic()
         self.lease = Lease(control or folder)
         self.signals = Signals()
-        self.usage = Usage(folder, self.contained, int(command.get("memory_bytes", 0)))
+        self.usage = None  # type: Usage | None  # from the start on
         self.used_up = 0  # bytes of memory, where that was more than its limit
 
     def start(self) -> None:
@@ -43,7 +45,12 @@ class Run:
         self.pid = start_program(self.folder, self.command)
         if cpus:
             pass_on_processors(self.pid)
-        self.usage.begin(self.pid)
+        self.usage = self._begin_usage()
+
+    def _begin_usage(self) -> "Usage":
+        from orris_agent.supervisor.usage import Usage  # 2 ms: while the program starts
+
+        return Usage(self.folder, self.contained, self.memory_limit, self.pid)
 
     def reason_to_end(self) -> "str | None":
         """Say why the run must end now, if it must."""
@@ -67,11 +74,12 @@ class Run:
             reason = self.reason_to_end()
             if reason:
                 return reason
-            self.used_up = self.usage.look()
-            if self.used_up:
-                return "out_of_memory"
-            left = min(self.lease.seconds_left(), self._limit_seconds(), self.usage.seconds_left())
-            self.signals.sleep(min(LOOK_SECONDS, left))
+            if self.usage is not None:
+                self.used_up = self.usage.look()
+                if self.used_up:
+                    return "out_of_memory"
+            look = LOOK_SECONDS if self.usage is None else self.usage.seconds_left()
+            self.signals.sleep(min(LOOK_SECONDS, look, self.lease.seconds_left(), self._limit_seconds()))
 
     def reap(self) -> bool:
         """Collect processes that ended; return whether any of the run's are left."""

@@ -13,28 +13,22 @@ _BYTES_PER_SECOND = 2.0 * 1024**3  # about how fast a program can fill memory
 
 
 class Usage:
-    """Looks when it is time to. `limit`: bytes of memory the run was given, 0 for no limit.
+    """Looks when it is time to, from the start of the process `main` on. `limit`: bytes of memory, 0 for no limit.
 
     Idle between looks; a run that ends before the first sample costs nothing.
     """
 
-    def __init__(self, folder: str, contained: bool, limit: int) -> None:
+    def __init__(self, folder: str, contained: bool, limit: int, main: int) -> None:
         self.limit = limit
         self.most_bytes = 0  # of memory, of all that was seen
         self._file = os.path.join(folder, "usage.jsonl")
         self._contained = contained
-        self._main = 0
-        self._members = Members()
-        self._next_look = self._next_sample = float("inf")
+        self._main, self._members = main, Members()
         self._pause, self._count = SAMPLE_SECONDS, 0
         self._seconds, self._recent_bytes = 0.0, 0
-
-    def begin(self, main: int) -> None:
-        """Look at the run whose main process has just been started."""
-        self._main, now = main, time.monotonic()
+        now = time.monotonic()
         self._next_sample = now + self._pause
-        if self.limit:
-            self._next_look = now + _until_used_up(self.limit)
+        self._next_look = now + _until_used_up(limit) if limit else float("inf")
 
     def seconds_left(self) -> float:
         """Return how long nothing is to be looked at."""

@@ -21,7 +21,7 @@ from orris_agent.control import write_command
 from orris_agent.exits import Exit
 from orris_agent.exits import read_exit as read_record
 from orris_agent.runtimes.port import StartError
-from orris_agent.supervisor import conduct, exit_record, measuring, processors, takeover  # noqa: F401  see SUPERVISOR
+from orris_agent.supervisor import conduct, exit_record, measuring, processors, takeover, usage  # noqa: F401  see SUPERVISOR
 from orris_agent.supervisor.system import LINUX
 from orris_agent.supervisor.tree import processes, stat_fields
 
