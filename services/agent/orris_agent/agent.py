@@ -151,12 +151,12 @@ class Agent:
 
     async def _tidy(self) -> None:
         while True:
-            await asyncio.sleep(_TIDY_SECONDS)
             for runtime in self._runtimes:
                 try:
                     await runtime.tidy()
                 except Exception:
                     log.exception("not tidied; it is tried again later")
+            await asyncio.sleep(_TIDY_SECONDS)
 
     async def _renew_leases(self, lease_seconds: float) -> None:
         while True:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
-from orris.errors import FailedPrecondition, NotFound, Unavailable
+from orris.errors import FailedPrecondition, Unavailable
 from orris.images.v1 import images_pb2 as images
 from orris.images.v1 import images_service_pb2 as rpc
 from orris.runs.v1 import runs_pb2 as runs
@@ -138,7 +138,8 @@ class Images:
     def __init__(self, again: Any, state: images.Build.State.ValueType = images.Build.STATE_SUCCEEDED) -> None:
         self._again, self._state = again, state
         self.reference, self.asked, self.interrupted = "", 0, 0
-        self.forgotten: set[str] = set()
+        self.listed: list[images.Image] = []
+        self.refusal: Exception | None = None
         self.log = b"resolving\nbuilding\npushing"
 
     async def RestoreImage(self, request: rpc.RestoreImageRequest) -> rpc.RestoreImageResponse:
@@ -159,9 +160,15 @@ class Images:
     async def GetBuild(self, request: rpc.GetBuildRequest) -> rpc.GetBuildResponse:
         return rpc.GetBuildResponse(build=images.Build(name=request.name, state=self._state, error="no such package"))
 
+    async def ListImages(self, request: rpc.ListImagesRequest) -> rpc.ListImagesResponse:
+        """Give one image a page."""
+        if self.refusal is not None:
+            raise self.refusal
+        at = int(request.page_token or "0")
+        more = str(at + 1) if at + 1 < len(self.listed) else ""
+        return rpc.ListImagesResponse(images=self.listed[at : at + 1], next_page_token=more)
+
     async def GetImage(self, request: rpc.GetImageRequest) -> rpc.GetImageResponse:
-        if request.name in self.forgotten:
-            raise NotFound(f"no image {request.name}", reason="IMAGE_NOT_FOUND")
         return rpc.GetImageResponse(image=images.Image(name=request.name, reference=self.reference))
 
 
@@ -264,7 +271,9 @@ class Swept:
         self.service.reference = reference
         self.runtime = docker_runtime(folder, engine.host, login, self.service)
         self.lease, self.run = Machine(folder, engine.host).run("sleep", "600")
-        self.lease.image.reference, self.lease.image.name = reference, "workspaces/lab/images/swept"
+        self.lease.image.reference, self.lease.image.name = reference, f"workspaces/lab/images/{'a' * 64}"
+        other = images.Image(name=f"workspaces/lab/images/{'b' * 64}", reference="another")
+        self.service.listed = [other, self.lease.image]
 
     async def is_kept(self) -> bool:
         await self.runtime.tidy()
@@ -289,7 +298,7 @@ async def test_an_image_that_was_not_used_for_long_is_removed(swept: Swept) -> N
 
 
 async def test_an_image_that_the_service_has_no_more_is_removed_but_not_at_once(swept: Swept) -> None:
-    swept.service.forgotten.add(swept.lease.image.name)
+    del swept.service.listed[1]
     assert await swept.is_kept()
     aged(swept.folder, 7200)
     assert await swept.runtime.is_ready(swept.lease)  # that is a use
@@ -299,13 +308,20 @@ async def test_an_image_that_the_service_has_no_more_is_removed_but_not_at_once(
 
 
 async def test_an_image_that_was_made_anew_is_removed(swept: Swept) -> None:
-    swept.service.reference = "registry/orris@sha256:other"
     aged(swept.folder, 7200)
+    assert await swept.is_kept()
+    swept.service.listed[1] = images.Image(name=swept.lease.image.name, reference="registry/orris@sha256:other")
     assert not await swept.is_kept()
 
 
+async def test_while_the_service_cannot_be_asked_images_stay(swept: Swept) -> None:
+    swept.service.refusal = Unavailable("starting")
+    aged(swept.folder, 7200)
+    assert await swept.is_kept()
+
+
 async def test_an_image_of_a_container_is_never_removed(swept: Swept) -> None:
-    swept.service.forgotten.add(swept.lease.image.name)
+    swept.service.listed = []
     await swept.runtime.start(swept.lease, swept.run)
     aged(swept.folder, 10 * 86_400)
     assert await swept.is_kept()

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orris.errors import NotFound, OrrisError
+from orris.errors import OrrisError
 from orris.images.v1 import images_pb2 as images
 from orris.images.v1 import images_service_pb2 as rpc
+from orris.names import ImageName, WorkspaceName
 from orris_agent.runtimes.docker.engine import Engine
 from orris_agent.runtimes.port import NotNowError
 from orris_kit.blocking import run_blocking
@@ -31,6 +32,7 @@ log = get_logger(__name__)
 # An image used this lately may be about to be used: a run was leased, and has no container yet.
 GRACE_SECONDS = 3600.0
 _CONFLICT = 409
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,34 @@ class Pulled:
     reference: str
     name: str
     used: float
+
+
+class Kept:
+    """What the images service has, asked once for each workspace.
+
+    By lists: an agent that asks for one image uses it, and so would keep it for ever.
+    """
+
+    def __init__(self, service: ImageServiceAsyncStub) -> None:
+        self._service = service
+        self._workspaces: dict[str, dict[str, str]] = {}
+
+    async def reference(self, name: str) -> str | None:
+        """Return where an image is now, None where it is not there any more. Raises OrrisError."""
+        workspace = ImageName.parse(name).workspace
+        if workspace not in self._workspaces:
+            self._workspaces[workspace] = await self._list(workspace)
+        return self._workspaces[workspace].get(name)
+
+    async def _list(self, workspace: str) -> dict[str, str]:
+        request = rpc.ListImagesRequest(parent=str(WorkspaceName(workspace)), page_size=_PAGE)
+        found: dict[str, str] = {}
+        while True:
+            response = await self._service.ListImages(request)
+            found |= {image.name: image.reference for image in response.images}
+            if not response.next_page_token:
+                return found
+            request.page_token = response.next_page_token
 
 
 class PulledImages:
@@ -67,16 +97,17 @@ class PulledImages:
 
     async def sweep(self) -> None:
         """Remove what has not been used for long, or is not what the images service has; never what is in use."""
+        service = Kept(self._service)
         with suppress(NotNowError):
             for pulled in await run_blocking(lambda: list(self._noted())):
-                reason = await self._reason_to_remove(pulled)
+                reason = await self._reason_to_remove(pulled, service)
                 if not reason:
                     continue
                 if await self._engine.call(partial(_removed, reference=pulled.reference)):
                     pulled.file.unlink(missing_ok=True)
                     log.info("image removed", image=pulled.reference, reason=reason)
 
-    async def _reason_to_remove(self, pulled: Pulled) -> str:
+    async def _reason_to_remove(self, pulled: Pulled, service: Kept) -> str:
         """Return why an image may go, empty where it stays. It does while the service cannot be asked."""
         unused = time.time() - pulled.used
         if unused > self._keep_unused:
@@ -84,14 +115,13 @@ class PulledImages:
         if unused < GRACE_SECONDS:
             return ""
         try:
-            found = (await self._service.GetImage(rpc.GetImageRequest(name=pulled.name))).image
-        except NotFound:
-            return "the images service does not have it any more"
-        except OrrisError:
+            reference = await service.reference(pulled.name)
+        except OrrisError as problem:
+            log.warning("the images service cannot be asked what it has", reason=problem.message)
             return ""
-        if found.HasField("collect_time"):
-            return "the images service has collected it"
-        return "" if found.reference == pulled.reference else "it was made anew"
+        if reference is None:
+            return "the images service does not have it any more"
+        return "" if reference == pulled.reference else "it was made anew"
 
     def _noted(self) -> Iterator[Pulled]:
         for file in sorted(self._folder.glob("*.json")):
