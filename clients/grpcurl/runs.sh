@@ -35,6 +35,10 @@ call $service/ReadRunLog "{\"name\": \"$name/logs/user_logs/std_log.txt\", \"fol
 say "Its metrics"
 call $service/ListRunMetrics "{\"parent\": \"$name\"}"
 
+say "What it used: the totals, and its course where it took longer than two seconds"
+call $service/GetRun "{\"name\": \"$name\"}" | field run.usage
+call $service/ListRunUsage "{\"parent\": \"$name\"}"
+
 say "Tag it, and find it by that"
 call $service/UpdateRun "{\"name\": \"$name\", \"set_tags\": {\"told\": \"with grpcurl\"}}" | field run.tags
 call $service/ListRuns "{\"parent\": \"$workspace\", \"tags\": {\"told\": \"with grpcurl\"}}" | grep '"display_name"'

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.control import boottime
 from orris_agent.exits import Exit
-from orris_agent.folder import RunFolder
+from orris_agent.folder import USAGE, RunFolder
 from orris_agent.runtimes.port import Ending
 from tests.servers.runtimes import Machine
 
+MIB = 1024**2
+HUNGRY = "import time\nheld = []\nwhile True: held.append(b'x' * 2**23); time.sleep(0.005)"
+BUSY = "held = b'x' * (64 * 2**20)\nprint('ready', flush=True)\nwhile True: sum(range(1000))"
 DEAF = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"
 
 Execute = Callable[..., Awaitable[RunFolder]]
@@ -49,6 +54,15 @@ async def ended(machine: Machine, folder: RunFolder) -> Exit:
     ending = await awaited(machine, folder)
     assert ending.exit is not None, ending
     return ending.exit
+
+
+async def sampled(folder: RunFolder, count: int = 1) -> list[dict[str, Any]]:
+    """Return the samples of what a run uses, once there are so many."""
+    file = folder.own / USAGE
+    async with asyncio.timeout(40):
+        while not (file.exists() and file.read_text().count("\n") >= count):  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.1)
+    return [json.loads(line) for line in file.read_text().splitlines()[:count]]
 
 
 async def awaited(machine: Machine, folder: RunFolder) -> Ending:
@@ -148,3 +162,25 @@ async def test_end_leaves_nothing_running(machine: Machine, execute: Execute) ->
     await machine.runtime().end(folder)
     await machine.runtime().end(folder)
     await waiting
+
+
+async def test_a_run_that_uses_more_memory_than_it_was_given_is_ended_and_told_so(
+    machine: Machine, execute: Execute
+) -> None:
+    python = machine.image.lock.interpreter
+    folder = await execute(python, "-c", HUNGRY, resources=runs.Resources(memory_bytes=150 * MIB))
+    ending = await awaited(machine, folder)
+    assert "150 MiB" in ending.out_of_memory, ending
+    assert "Give it more" in ending.out_of_memory
+
+
+async def test_what_a_run_uses_is_sampled_and_its_totals_are_kept(machine: Machine, execute: Execute) -> None:
+    folder = await execute(machine.image.lock.interpreter, "-c", BUSY)
+    first, second = await sampled(folder, 2)
+    machine.runtime().cancel(folder)
+    exit_ = await ended(machine, folder)
+    assert first["time"] < second["time"]
+    assert 0 < first["cpu_seconds"] < second["cpu_seconds"]
+    assert 64 * MIB < second["memory_bytes"] < 1024 * MIB
+    assert exit_.max_memory_bytes >= second["memory_bytes"]
+    assert exit_.cpu_seconds > 0.5

@@ -116,3 +116,16 @@ def test_a_run_outlives_its_agent(orris: Orris, home: Path, engine: Engine) -> N
 def test_a_run_that_needs_more_memory_is_told_its_limit(orris: Orris) -> None:
     said = orris("submit", "-p", "iniconfig", "--memory", "64MiB", "greedy.py", code=1)
     assert "64 MiB of memory" in said.stdout + said.stderr
+
+
+def test_an_image_that_somebody_removed_is_made_again(orris: Orris, engine: Engine) -> None:
+    """Without a registry, by the engine that had it: the next run waits for that, and is executed."""
+    orris("submit", "-p", "iniconfig", "train.py")
+    made = engine.client.images.list(filters={"label": "io.orris.image"})
+    assert made
+    for image in made:
+        engine.client.images.remove(str(image.id), force=True)
+    run = submit(orris, "train.py")
+    wait_until(lambda: shown(orris, run)["status"] in ("Completed", "Failed"), 120)
+    assert shown(orris, run)["status"] == "Completed"
+    assert "made again" in orris("runs", "logs", run, "--file", "azureml-logs/20_environment_log.txt").stdout

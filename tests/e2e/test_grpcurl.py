@@ -139,6 +139,7 @@ def test_the_story_is_told(home: Path, tmp_path: Path) -> None:
     for words in (
         "Accuracy on the training set: 0.99",
         '"metric": "Accuracy"',
+        '"max_memory_bytes": ',
         '"state": "STATE_VERIFIED"',
         '"state": "STATE_HEALTHY"',
         "answers, as ONNX.",

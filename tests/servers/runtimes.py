@@ -15,6 +15,7 @@ from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.runtimes.docker.engine import Engine
 from orris_agent.runtimes.docker.images import EngineImages
+from orris_agent.runtimes.docker.pulled import PulledImages
 from orris_agent.runtimes.docker.pulling import Registry
 from orris_agent.runtimes.docker.restoring import Restoring
 from orris_agent.runtimes.docker.runtime import DockerRuntime
@@ -37,7 +38,8 @@ def docker_runtime(
     """Return what executes runs in containers of the engine at `host`."""
     engine = Engine({"DOCKER_HOST": host})
     images_service: Any = service or NoImages()
-    known = EngineImages(engine, registry or Registry(), Restoring(images_service))
+    pulled = PulledImages(folder / "images", engine, images_service, keep_unused=86_400)
+    known = EngineImages(engine, registry or Registry(), Restoring(images_service), pulled)
     return DockerRuntime(engine, known, folder, f"agent-{os.getpid()}", network)
 
 

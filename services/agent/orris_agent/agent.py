@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _RETRY_SECONDS = 0.5
+_TIDY_SECONDS = 3600.0
 # Unauthenticated too: the token's file may be written, or replaced by a fresh one, after the agent has started.
 _PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled, errors.Unauthenticated)
 
@@ -57,6 +58,7 @@ class Agent:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_leases())
             tasks.create_task(self._renew_leases(lease_seconds))
+            tasks.create_task(self._tidy())
 
     async def _register(self) -> float:
         while True:
@@ -146,6 +148,15 @@ class Agent:
     async def _end_and_remove(self, folder: RunFolder) -> None:
         await self._runtimes.of(folder).end(folder)
         await run_blocking(folder.remove)
+
+    async def _tidy(self) -> None:
+        while True:
+            for runtime in self._runtimes:
+                try:
+                    await runtime.tidy()
+                except Exception:
+                    log.exception("not tidied; it is tried again later")
+            await asyncio.sleep(_TIDY_SECONDS)
 
     async def _renew_leases(self, lease_seconds: float) -> None:
         while True:

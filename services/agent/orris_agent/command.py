@@ -40,6 +40,12 @@ def time_limit(run: runs.Run) -> float | None:
     return run.time_limit.ToTimedelta().total_seconds() if run.HasField("time_limit") else None
 
 
+def limits(run: runs.Run) -> dict[str, float]:
+    """Return what the supervisor of a process holds it to; a container is held to it by its engine."""
+    needs = run.resources
+    return {name: value for name, value in (("cpus", needs.cpus), ("memory_bytes", needs.memory_bytes)) if value}
+
+
 def inherited(environ: Mapping[str, str], python: Path) -> dict[str, str]:
     """Return what a program on this machine gets of the agent's own variables, and those of a virtual environment."""
     result = {name: value for name, value in environ.items() if not _is_private(name)}

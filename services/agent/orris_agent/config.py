@@ -50,6 +50,9 @@ class Settings(ServiceSettings):
     registry_password_file: Path | None = None
     replica_network: str = Field(default="", description="Docker network that replicas join, instead of loopback")
     cache_size: int = Field(default=10 * 1024**3, ge=0, description="bytes of blobs to keep for later runs; 0: none")
+    keep_images: int = Field(
+        default=14 * 86_400, ge=7200, description="seconds that a container image which was pulled is kept unused"
+    )
     runs_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_RUNS_ADDRESS")
     artifacts_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_ARTIFACTS_ADDRESS")
     images_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_IMAGES_ADDRESS")

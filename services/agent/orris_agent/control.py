@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from orris_agent.supervisor.lease import CLOCK
 
@@ -26,10 +27,12 @@ def write_command(
     cwd: Path,
     time_limit_seconds: float | None,
     *,
+    limits: Mapping[str, float] = MappingProxyType({}),
     readable: bool = False,
 ) -> None:
-    """Say what is to be executed."""
+    """Say what is to be executed. `limits`: what the supervisor holds the run to, `cpus` and `memory_bytes`."""
     command = {"argv": list(argv), "env": dict(env), "cwd": str(cwd), "time_limit_seconds": time_limit_seconds}
+    command.update(limits)
     _write(folder / "command.json", json.dumps(command), readable)
 
 

@@ -18,7 +18,7 @@ from orris_agent.outcome import failed, outcome_of
 from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
 from orris_agent.run_file import RunFile
-from orris_agent.runtimes.port import NotNowError, Runtime, StartError
+from orris_agent.runtimes.port import ImageGoneError, NotNowError, Runtime, StartError
 from orris_agent.shipping import Shipping
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
@@ -29,6 +29,13 @@ log = get_logger(__name__)
 INSTALL_LOG = "azureml-logs/20_environment_log.txt"
 
 _RETRY_SECONDS = 1.0
+
+
+def install_log(attempt: int) -> str:
+    """Return the log of making an image ready for the first, second, … time: one that has ended stays as it is."""
+    return INSTALL_LOG if attempt == 1 else INSTALL_LOG.replace(".txt", f"_{attempt}.txt")
+
+
 _Result = TypeVar("_Result")
 
 
@@ -55,6 +62,7 @@ class Execution:
             self._canceled.set()
         self._kept: Mapping[str, RunFile] = {}
         self._told = ""
+        self._attempts = 0
 
     async def run(self) -> None:
         """Execute the run, or go on with it, to its end. Raises nothing."""
@@ -89,8 +97,8 @@ class Execution:
             if self._cancel:
                 return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
             try:
-                start = self._runtime.start
-                self._told = await self._runs(runs.Run.STATE_QUEUED, lambda: start(self.lease, self.folder))
+                if not await self._start():
+                    return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
             except StartError as problem:
                 return failed(runs.RunError.CODE_SYSTEM, str(problem))
             except errors.OrrisError as problem:
@@ -98,6 +106,20 @@ class Execution:
                     return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
                 return failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
         return await self._attend()
+
+    async def _start(self) -> bool:
+        """Start the run; return whether it was, and not canceled. An image that has gone since is made ready again."""
+        while not self._cancel:
+            try:
+                self._told = await self._runs(runs.Run.STATE_QUEUED, self._start_once)
+                return True
+            except ImageGoneError as problem:
+                log.warning("image made ready again", run=self.folder.run_id, reason=str(problem))
+                await self._until_canceled(self._make_ready())
+        return False
+
+    async def _start_once(self) -> str:
+        return await self._runtime.start(self.lease, self.folder)
 
     @property
     def _cancel(self) -> bool:
@@ -131,18 +153,19 @@ class Execution:
     async def _make_ready(self) -> None:
         await self._reports.state(runs.Run.STATE_QUEUED, self._runtime.preparing)
         lines: asyncio.Queue[str | None] = asyncio.Queue()
-        sending = asyncio.ensure_future(self._send_lines(lines))
+        self._attempts += 1
+        sending = asyncio.ensure_future(self._send_lines(lines, install_log(self._attempts)))
         try:
             await self._runs(runs.Run.STATE_QUEUED, lambda: self._runtime.make_ready(self.lease, lines.put_nowait))
         finally:
             lines.put_nowait(None)
             await sending
 
-    async def _send_lines(self, lines: asyncio.Queue[str | None]) -> None:
+    async def _send_lines(self, lines: asyncio.Queue[str | None], file: str) -> None:
         size = 0
         while (line := await lines.get()) is not None:
-            size = await self._reports.log(INSTALL_LOG, size, f"{line}\n".encode())
-        await self._reports.log(INSTALL_LOG, size, b"", end=True)
+            size = await self._reports.log(file, size, f"{line}\n".encode())
+        await self._reports.log(file, size, b"", end=True)
 
     async def _attend(self) -> agents.FinishRunRequest:
         """Stay with the started program until it has ended and all that it wrote is sent."""

@@ -13,7 +13,7 @@ EXIT_RECORD = "exit.json"
 
 _LARGEST = 64 * 1024
 _LONGEST_MESSAGE = 4000
-_REASONS = {None, "canceled", "time_limit", "lease_lost", "start_failed"}
+_REASONS = {None, "canceled", "time_limit", "lease_lost", "out_of_memory", "start_failed"}
 _YEAR_10000 = 253402300800.0
 
 
@@ -22,8 +22,9 @@ class Exit:
     """How a run ended.
 
     Neither `exit_code` nor `signal` is set when the main process was never started.
-    `reason` is None when the main process ended by itself, else canceled, time_limit, lease_lost or start_failed.
-    Times are unix seconds; `max_rss_bytes` is that of the largest process, `cpu_seconds` the sum over all.
+    `reason` is None when the main process ended by itself, else canceled, time_limit, lease_lost, out_of_memory (more
+    than a process was given) or start_failed. Times are unix seconds; `max_rss_bytes` is that of the largest process,
+    `max_memory_bytes` the most that was seen of all together, `cpu_seconds` the sum over all.
     `out_of_memory`: the kernel ended processes of its container because its memory was used up.
     """
 
@@ -36,6 +37,7 @@ class Exit:
     max_rss_bytes: int
     cpu_seconds: float
     out_of_memory: bool = False
+    max_memory_bytes: int = 0
 
 
 def read_exit(folder: Beneath) -> Exit | None:
@@ -58,9 +60,10 @@ def _exit(fields: Any) -> Exit:
         message=str(fields["message"])[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode(),
         start_time=_number(fields["start_time"]),
         end_time=_number(fields["end_time"]),
-        max_rss_bytes=int(_number(fields["max_rss_bytes"])),
+        max_rss_bytes=_size(fields["max_rss_bytes"]),
         cpu_seconds=_number(fields["cpu_seconds"]),
         out_of_memory=bool(fields.get("out_of_memory")),
+        max_memory_bytes=_size(fields.get("max_memory_bytes", 0)),
     )
 
 
@@ -76,4 +79,11 @@ def _number(value: Any) -> float:
     number = float(value)
     if math.isfinite(number) and 0 <= number < _YEAR_10000:
         return number
-    raise ValueError("no time or size")
+    raise ValueError("no time")
+
+
+def _size(value: Any) -> int:
+    size = int(value)
+    if 0 <= size < 2**63:
+        return size
+    raise ValueError("no size")

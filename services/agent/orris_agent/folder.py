@@ -16,7 +16,7 @@ from orris_agent.beneath import Beneath
 from orris_agent.removal import remove_tree
 
 INSIDE_RUN = Path("/orris/run")  # where a container has what is `run/` here
-STD_LOG, JOURNAL = "std_log.txt", "journal.jsonl"
+STD_LOG, JOURNAL, USAGE = "std_log.txt", "journal.jsonl", "usage.jsonl"
 
 _CONTAINER_USER = 10001  # of an agent that is root: a container is not
 

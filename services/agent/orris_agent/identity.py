@@ -12,7 +12,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.config import Settings, platform_name
 from orris_agent.graphics import graphics_processors
-from orris_agent.runtimes.docker.engine import Engine
+from orris_agent.runtimes.docker.engine import NO_SOCKET, Engine
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 
@@ -43,18 +43,21 @@ async def offered(settings: Settings, engine: Engine) -> tuple[runs.Isolation.Va
     if settings.engine == "on":
         await _wait_for(engine)
     processes = (runs.ISOLATION_WARM, runs.ISOLATION_PROCESS) if settings.forks else (runs.ISOLATION_PROCESS,)
-    if settings.engine == "off" or not await run_blocking(engine.answers):
-        log.info("runs get no containers here", engine=engine.address, setting=settings.engine)
-        return processes
-    return *processes, runs.ISOLATION_CONTAINER
+    reason = "ORRIS_AGENT_ENGINE=off" if settings.engine == "off" else await run_blocking(engine.silence)
+    if not reason:
+        return *processes, runs.ISOLATION_CONTAINER
+    # An engine that is there and does not let the agent in is not what anybody wants.
+    tell = log.info if settings.engine == "off" or reason == NO_SOCKET else log.warning
+    tell("runs get no containers here", engine=engine.address, reason=reason)
+    return processes
 
 
 async def _wait_for(engine: Engine) -> None:
-    told = False
-    while not await run_blocking(engine.answers):
-        if not told:
-            log.warning("waits for the container engine, which does not answer", engine=engine.address)
-        told = True
+    told = ""
+    while reason := await run_blocking(engine.silence):
+        if reason != told:
+            log.warning("waits for the container engine", engine=engine.address, reason=reason)
+        told = reason
         await asyncio.sleep(_RETRY_SECONDS)
 
 

@@ -8,6 +8,7 @@ from orris_agent import failure
 from orris_agent.folder import RunFolder
 from orris_agent.reports import LeaseLostError
 from orris_agent.runtimes.port import Ending
+from orris_agent.usage import used
 
 
 def outcome_of(ending: Ending, folder: RunFolder) -> agents.FinishRunRequest:
@@ -18,6 +19,7 @@ def outcome_of(ending: Ending, folder: RunFolder) -> agents.FinishRunRequest:
     outcome = agents.FinishRunRequest()
     if ended is not None:
         outcome.end_time.FromNanoseconds(int(ended.end_time * 1e9))
+        outcome.usage.CopyFrom(used(ended))
     if ended is not None and ended.reason == "canceled":
         outcome.state = runs.Run.STATE_CANCELED
     elif ended is not None and ended.exit_code == 0 and ended.reason is None:

@@ -57,6 +57,11 @@ class Reports:
         except errors.OutOfRange as gap:
             return int(gap.metadata["next_sequence"])
 
+    async def usage(self, samples: Sequence[runs.UsageSample]) -> None:
+        """Append samples of what the run uses."""
+        request = agents.AppendRunUsageRequest(lease_id=self._lease_id, samples=samples)
+        await _heard(lambda: self._stub.AppendRunUsage(request))
+
     async def finish(self, outcome: agents.FinishRunRequest) -> None:
         """End the run and give the lease back."""
         outcome.lease_id = self._lease_id

@@ -28,6 +28,7 @@ from orris_agent.requests import RequestServer
 from orris_agent.runtimes.choice import Runtimes
 from orris_agent.runtimes.docker.engine import Engine
 from orris_agent.runtimes.docker.images import EngineImages
+from orris_agent.runtimes.docker.pulled import PulledImages
 from orris_agent.runtimes.docker.pulling import Registry
 from orris_agent.runtimes.docker.restoring import Restoring
 from orris_agent.runtimes.docker.runtime import DockerRuntime
@@ -84,5 +85,7 @@ async def _containers(settings: Settings, engine: Engine, stack: contextlib.Asyn
     token = token_from(settings.token_path)
     channel = await stack.enter_async_context(connect(settings.images_address, token, services=[contract]))
     registry = Registry(settings.registry_username, settings.registry_secret())
-    images = EngineImages(engine, registry, Restoring(ImageServiceStub(channel)))
+    service = ImageServiceStub(channel)
+    pulled = PulledImages(settings.folder_path / "images", engine, service, settings.keep_images)
+    images = EngineImages(engine, registry, Restoring(service), pulled)
     return DockerRuntime(engine, images, settings.folder_path, settings.name, settings.replica_network)

@@ -16,6 +16,7 @@ from orris_agent.beneath import Beneath
 from orris_agent.folder import JOURNAL, RunFolder
 from orris_agent.folder import STD_LOG as STD_LOG_FILE
 from orris_agent.reports import Reports
+from orris_agent.usage import UsageFile
 from orris_kit.blocking import run_blocking
 
 STD_LOG = "user_logs/std_log.txt"
@@ -98,6 +99,7 @@ class Shipping:
         self._folder = folder.written
         self._files = {STD_LOG: LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE)}
         self._journal = Journal(reports, self._folder, published)
+        self._usage = UsageFile(reports, self._folder)
         self._next_look = 0.0
 
     async def until(self, ended: asyncio.Event) -> None:
@@ -113,6 +115,7 @@ class Shipping:
     async def _step(self) -> bool:
         if time.monotonic() >= self._next_look:
             await self._look()
+        await self._usage.step()
         moved = [await file.step() for file in tuple(self._files.values())]
         return any([*moved, await self._journal.step()])
 
@@ -122,6 +125,7 @@ class Shipping:
         await self._look()
         for file in self._files.values():
             await file.close()
+        await self._usage.send()
 
     async def _look(self) -> None:
         """Take up files that are new in logs/."""

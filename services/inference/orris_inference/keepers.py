@@ -79,7 +79,7 @@ class Keepers:
             self._keep(deployment)
 
     async def deleted(self, endpoint: Endpoint, retired: list[str]) -> None:
-        """Take down an endpoint. Its models are free when this returns, unless a neighbour or a call keeps it waiting."""
+        """Take down an endpoint. Its models are free when this returns, unless a neighbour or a call makes it wait."""
         self._routes.remove(endpoint.id, endpoint.uid)
         if tasks := self._retire_all(retired):
             await asyncio.wait(tasks, timeout=RELEASE_SECONDS)

@@ -33,6 +33,7 @@ from orris_runs.translation import (
     states,
     timestamp,
 )
+from orris_runs.usage_translation import samples, used
 
 agents = allow(Role.AGENT)
 
@@ -92,6 +93,11 @@ class AgentServicer(AgentServiceServicer):
         return pb.AppendRunEventsResponse(next_sequence=following)
 
     @agents
+    async def AppendRunUsage(self, request: pb.AppendRunUsageRequest, context: Any) -> pb.AppendRunUsageResponse:
+        await run_blocking(self._core.usage.append, request.lease_id, samples(request.samples))
+        return pb.AppendRunUsageResponse()
+
+    @agents
     async def FinishRun(self, request: pb.FinishRunRequest, context: Any) -> pb.FinishRunResponse:
         await self._submitting.finish(request.lease_id, _outcome(request))
         return pb.FinishRunResponse()
@@ -139,6 +145,7 @@ def _outcome(request: pb.FinishRunRequest) -> Outcome:
         outputs=request.outputs,
         end_time=moment(request, "end_time"),
         left_behind=list(request.left_behind),
+        used=used(request.usage) if request.HasField("usage") else None,
     )
 
 

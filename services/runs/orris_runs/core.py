@@ -18,6 +18,7 @@ from orris_runs.queue import Queue
 from orris_runs.reading import Reading
 from orris_runs.store import Store
 from orris_runs.submission import Submission
+from orris_runs.usage import Usage
 from orris_runs.workspaces import Workspaces
 
 
@@ -38,6 +39,7 @@ class Core:
     leases: Leases
     logs: Logs
     events: Events
+    usage: Usage
     preparation: Preparation
     archive: Archive
     loose: Loose
@@ -80,6 +82,7 @@ def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float =
         leases=Leases(store, agents, deadlines, queue, moves),
         logs=Logs(store, reading),
         events=Events(store, reading, moves),
+        usage=Usage(store, reading),
         preparation=Preparation(store, moves),
         archive=Archive(store),
         loose=Loose(store),

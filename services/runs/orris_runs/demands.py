@@ -20,7 +20,7 @@ class Isolation(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Of a run: what it needs, and its limits in a container. Of an agent: what its machine has. 0: nothing said."""
+    """Of a run: what it needs, and its limits. Of an agent: what its machine has. 0: nothing said."""
 
     cpus: float = 0
     memory_bytes: int = 0

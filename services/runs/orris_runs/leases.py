@@ -5,7 +5,7 @@ Whatever an agent reports is accepted under a lease that is held, and under no o
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from orris_runs import limits, loose
 from orris_runs.agents import Agents
 from orris_runs.deadlines import Deadlines
 from orris_runs.line import slot_of
-from orris_runs.model import ErrorCode, Lease, RunError
+from orris_runs.model import ErrorCode, Lease, RunError, Used
 from orris_runs.moves import Moves
 from orris_runs.queue import Queue
 from orris_runs.rows import to_json, to_runs
@@ -41,6 +41,7 @@ class Outcome:
     outputs: str = ""
     end_time: datetime | None = None
     left_behind: Sequence[str] = ()
+    used: Used | None = None
 
 
 class Leases:
@@ -122,6 +123,7 @@ class Leases:
                 outputs=outcome.outputs,
                 end_time=self._moves.happened_at(row, outcome.end_time),
                 left_behind=to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
+                **({} if outcome.used is None else asdict(outcome.used)),
             )
 
     def begin_finish(self, lease: str, state: State, outputs: str) -> RunName | None:

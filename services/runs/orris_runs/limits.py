@@ -35,6 +35,9 @@ LOG_ROW_BYTES = 64 * 1024
 LOG_ROWS_KEPT_BYTES = 64 * 1024
 
 EVENTS = 1000
+# Samples of what a run uses, at a time; and of one run, when every other is dropped.
+USAGE_APPENDED = 1000
+USAGE_SAMPLES = 500
 METRIC_NAME = 255
 METRIC_TEXT = 8 * 1024
 COLUMNS = 100

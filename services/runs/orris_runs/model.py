@@ -65,6 +65,24 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What a run used, all its processes together: processor seconds, and the most memory in bytes."""
+
+    cpu_seconds: float
+    max_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSample:
+    """What a run used until `time`, and the most memory since the sample before; `cpus`: processors busy since then."""
+
+    time: datetime
+    cpu_seconds: float
+    memory_bytes: int
+    cpus: float = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What a run executes, fixed when it is submitted. `time_limit` is in seconds; None: no limit.
 
@@ -147,6 +165,7 @@ class Run:
     address: str
     left_behind: Sequence[str]
     demands: Demands
+    used: Used | None
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_runs.demands import demands_of
-from orris_runs.model import ErrorCode, Program, Run, RunError
+from orris_runs.model import ErrorCode, Program, Run, RunError, Used
 from orris_runs.schema import properties, runs, tags
 
 
@@ -57,6 +57,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         address=row.address,
         left_behind=json.loads(row.left_behind),
         demands=demands_of(row.demands),
+        used=None if row.cpu_seconds is None else Used(row.cpu_seconds, row.max_memory_bytes),
     )
 
 

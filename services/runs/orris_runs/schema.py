@@ -85,6 +85,8 @@ runs = sa.Table(
     sa.Column("left_behind", Text(), nullable=False),
     sa.Column("next_sequence", sa.BigInteger, nullable=False),
     sa.Column("demands", Text(255), nullable=False, server_default=""),
+    sa.Column("cpu_seconds", sa.Double),
+    sa.Column("max_memory_bytes", sa.BigInteger),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -201,3 +203,13 @@ metrics = sa.Table(
     sa.Column("value", Text(), nullable=False),
 )
 sa.Index("metrics_by_name", metrics.c.run_key, metrics.c.metric, metrics.c.sequence)
+
+# What runs use while they run: at most so many samples of each.
+usage = sa.Table(
+    "run_usage",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("time", UtcDateTime, primary_key=True),
+    sa.Column("cpu_seconds", sa.Double, nullable=False),
+    sa.Column("memory_bytes", sa.BigInteger, nullable=False),
+)

@@ -21,6 +21,7 @@ from orris_runs.labels import Update
 from orris_runs.reading import RunQuery
 from orris_runs.submitting import Submitting
 from orris_runs.translation import experiment_message, fitting, kinds, new_run, run_message, states
+from orris_runs.usage_translation import sample_message
 from orris_runs.watching import LogReader, watch_run
 
 readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
@@ -117,6 +118,12 @@ class RunServicer(RunServiceServicer):
         )
         points = fitting(map(point_message, page.items))
         return pb.ListRunMetricsResponse(points=points, next_page_token=page.token_after(len(points)))
+
+    @readers
+    async def ListRunUsage(self, request: pb.ListRunUsageRequest, context: Any) -> pb.ListRunUsageResponse:
+        name = RunName.parse(request.parent, field="parent")
+        found = await run_blocking(self._core.usage.list, name.workspace, name.run)
+        return pb.ListRunUsageResponse(samples=map(sample_message, found))
 
     async def _get(self, name: RunName) -> runs_pb2.Run:
         return run_message(await run_blocking(self._core.reading.get, name.workspace, name.run))

@@ -58,6 +58,7 @@ def run_message(run: Run) -> pb.Run:
         isolation=run.demands.isolation.value,  # type: ignore[arg-type]  # the same
         resources=resources_message(run.demands.resources),
         network_disabled=run.demands.network_disabled,
+        usage=pb.RunUsage(**asdict(run.used)) if run.used else None,
     )
 
 

@@ -41,6 +41,7 @@ class FakeRuns(_RunServiceServicer):
         self.runs: dict[str, runs_pb2.Run] = {}
         self.logs: dict[str, dict[str, Log]] = {}
         self.points: dict[str, list[runs_pb2.MetricPoint]] = {}
+        self.samples: dict[str, list[runs_pb2.UsageSample]] = {}
         self.by_request: dict[str, str] = {}
         self.changed = threading.Condition()
         self.draining = threading.Event()
@@ -180,6 +181,10 @@ class FakeRuns(_RunServiceServicer):
     def ListRunMetrics(self, request: Any, context: Any) -> Any:
         points = [each for each in self.points[request.parent] if request.metric in ("", each.metric)]
         return runs_service_pb2.ListRunMetricsResponse(points=points)
+
+    def ListRunUsage(self, request: Any, context: Any) -> Any:
+        self._run(request.parent)
+        return runs_service_pb2.ListRunUsageResponse(samples=self.samples.get(request.parent, ()))
 
     def _run(self, name: str) -> runs_pb2.Run:
         if name not in self.runs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -47,9 +48,18 @@ class Supervised:
 
     folder: Path
 
-    def start(self, *argv: str, limit: float | None = None, cwd: Path | None = None, **env: str) -> None:
+    def start(
+        self,
+        *argv: str,
+        limit: float | None = None,
+        cwd: Path | None = None,
+        cpus: float = 0,
+        memory_bytes: int = 0,
+        **env: str,
+    ) -> None:
         env.setdefault("PATH", os.environ["PATH"])
-        process.start(self.folder, argv, env, cwd or self.folder / "work", limit)
+        limits = {"cpus": cpus, "memory_bytes": memory_bytes}
+        process.start(self.folder, argv, env, cwd or self.folder / "work", limit, limits)
 
     def python(self, script: str, *arguments: str, limit: float | None = None) -> None:
         self.start(sys.executable, "-c", script, *arguments, limit=limit)
@@ -73,7 +83,8 @@ class Supervised:
         return int(json.loads((self.folder / "supervisor.json").read_text())["pid"])
 
     def log(self) -> bytes:
-        return (self.folder / "std_log.txt").read_bytes()
+        path = self.folder / "std_log.txt"
+        return path.read_bytes() if path.exists() else b""
 
 
 def _environ(pid: int) -> list[bytes]:
@@ -394,3 +405,120 @@ def test_an_idle_supervisor_uses_no_processor(run: Supervised) -> None:
     now_wakings, now_ticks = work()
     assert now_wakings - wakings <= 20
     assert now_ticks - ticks <= 10  # hundredths of a second
+
+
+MIB = 1024**2
+HUNGRY = """
+import time
+held = []
+while True:
+    held.append(b"x" * (8 * 1024**2))
+    time.sleep(0.01)
+"""
+
+
+def test_a_run_that_uses_more_memory_than_it_was_given_is_ended(run: Supervised) -> None:
+    run.start(sys.executable, "-c", HUNGRY, memory_bytes=150 * MIB)
+    ended = run.exit()
+    assert (ended.signal, ended.reason) == (9, "out_of_memory")
+    said = re.fullmatch(r"used ([0-9.]+) MiB of memory and was given 150 MiB", ended.message)
+    assert said is not None, ended.message
+    assert 150 < float(said[1]) < 1500
+    assert ended.max_memory_bytes > 150 * MIB
+
+
+def test_the_memory_of_all_processes_together_counts_wherever_they_hide(run: Supervised) -> None:
+    """Three of them keep to it alone, together they do not; two are of other sessions, one is an orphan."""
+    script = """
+import os, time
+def hold():
+    held = b"x" * (60 * 1024**2)
+    time.sleep(600)
+for orphan in (False, True):
+    if os.fork() == 0:
+        os.setsid()
+        if not orphan or os.fork() == 0:
+            hold()
+        os._exit(0)
+hold()
+"""
+    run.start(sys.executable, "-c", script, memory_bytes=150 * MIB)
+    assert run.exit().reason == "out_of_memory"
+
+
+def test_memory_that_processes_share_counts_once(run: Supervised) -> None:
+    """Nor does what only mirrors a file, which the kernel takes back: 100 MiB are held here, 600 MiB are mapped."""
+    script = """
+import mmap, os, sys, time
+held = b"x" * (100 * 1024**2)
+with open("big", "wb") as file:
+    file.write(bytes(200 * 1024**2))
+    file.flush()
+    os.fsync(file.fileno())
+mapped = mmap.mmap(os.open("big", os.O_RDONLY), 0, prot=mmap.PROT_READ)
+sum(mapped[at] for at in range(0, len(mapped), 4096))
+children = []
+for _ in range(3):
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(600)
+    children.append(pid)
+print("ready", flush=True)
+time.sleep(3)
+for pid in children:
+    os.kill(pid, 9)
+"""
+    run.start(sys.executable, "-c", script, memory_bytes=250 * MIB)
+    ended = run.exit()
+    assert (ended.exit_code, ended.reason) == (0, None), (ended.message, run.log())
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: there is none to choose")
+def test_runs_are_kept_to_processors_of_their_own(tmp_path: Path) -> None:
+    """As many as they asked for, rounded up; a second run gets others than the first while there are any."""
+    kept = []
+    script = """
+import os, time
+print(*os.sched_getaffinity(0), os.environ.get('OMP_NUM_THREADS'), flush=True)
+time.sleep(600)
+"""
+    runs = [Supervised(tmp_path / name) for name in ("first", "second")]
+    try:
+        for one in runs:
+            (one.folder / "work").mkdir(parents=True)
+            one.start(sys.executable, "-c", script, cpus=0.5)
+            until(one.log)
+            kept.append(one.log().split())
+    finally:
+        for one in runs:
+            process.cancel(one.folder)
+    assert [len(words) for words in kept] == [2, 2]
+    assert kept[0][0] != kept[1][0]
+    assert {words[1] for words in kept} == {b"None"}
+    for one in runs:
+        one.exit()
+
+
+def test_a_run_that_asks_for_more_processors_than_there_are_gets_all(run: Supervised) -> None:
+    run.start(sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))", cpus=4096)
+    assert run.exit().exit_code == 0
+    assert int(run.log()) == len(os.sched_getaffinity(0))
+
+
+def test_what_a_run_uses_is_sampled(run: Supervised) -> None:
+    """A line for every look, the first after two seconds; none for a run that ends before."""
+    run.python("held = b'x' * (64 * 1024**2)\nwhile True: sum(range(1000))")
+    samples = run.folder / "usage.jsonl"
+    until(lambda: samples.exists() and samples.read_text().count("\n") >= 2)
+    process.cancel(run.folder)
+    ended = run.exit()
+    first, second = [json.loads(line) for line in samples.read_text().splitlines()[:2]]
+    assert first["time"] < second["time"]
+    assert 0 < first["cpu_seconds"] <= second["cpu_seconds"] <= ended.cpu_seconds
+    assert 64 * MIB < second["memory_bytes"] <= ended.max_memory_bytes
+
+
+def test_a_short_run_is_not_sampled(run: Supervised) -> None:
+    run.start("/bin/true")
+    assert run.exit().exit_code == 0
+    assert not (run.folder / "usage.jsonl").exists()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from orris.cli.main import app
 from orris.cli.submit import place
+from orris.cli.usage import bars
 from orris.errors import PermissionDenied, Unavailable
 from orris.runs.v1 import runs_pb2
 from tests.fakes.services.server import FakeOrris
@@ -313,3 +314,33 @@ def test_tables_fit_the_terminal(orris: Invoke, server: FakeOrris, run: str, wid
         # A property or digest is never broken: it is there to be copied.
         assert max(len(line) for line in lines if "=" not in line) <= width, arguments
     assert ("because" in orris("runs", "list", env={"COLUMNS": str(width)}).stdout) is (width == 120)
+
+
+def test_what_a_run_used_is_shown_in_totals_and_bars(orris: Invoke, server: FakeOrris, run: str) -> None:
+    name = f"workspaces/lab/runs/{run}"
+    assert "none: it ended before" in orris("runs", "usage", run).stdout
+    assert "used" not in orris("runs", "show", run).stdout
+    samples = [
+        runs_pb2.UsageSample(time=Timestamp(seconds=1 + at), cpu_seconds=at, memory_bytes=at * 2**30, cpus=at / 4)
+        for at in range(8)
+    ]
+    server.runs.samples[name] = samples
+    server.runs.set(name, usage=runs_pb2.RunUsage(cpu_seconds=90, max_memory_bytes=9 * 2**30))
+    shown = orris("runs", "usage", run).stdout
+    assert "▁▂▃▄▅▆▇█" in shown
+    assert "1.75 at most" in shown
+    assert "7 GiB at most" in shown
+    assert "1 min 30 s of processors, 9 GiB of memory at most" in shown
+    assert "9 GiB of memory" in orris("runs", "show", run).stdout
+    assert json.loads(orris("runs", "show", "--json", run).stdout)["usage"] == {
+        "cpuSeconds": 90,
+        "maxMemoryBytes": 9 * 2**30,
+    }
+    last = json.loads(orris("runs", "usage", "--json", run).stdout)[-1]
+    assert (last["cpus"], last["memory_bytes"], last["cpu_seconds"]) == (1.75, 7 * 2**30, 7.0)
+
+
+def test_bars_show_the_most_of_what_they_stand_for() -> None:
+    assert bars([0, 0, 7, 0], 2) == "▁█"
+    assert bars([0.0] * 500, 60) == "▁" * 60
+    assert bars([], 60) == ""

@@ -55,12 +55,19 @@ async def test_a_run_from_submit_to_its_end(service: Service) -> None:
     events = [agents_service_pb2.RunEvent(metric=point), agents_service_pb2.RunEvent(tag=tag)]
     sent = agents_service_pb2.AppendRunEventsRequest(lease_id=lease.id, events=events)
     assert (await agent.stub.AppendRunEvents(sent)).next_sequence == 2
+    sample = runs_pb2.UsageSample(cpu_seconds=1.5, memory_bytes=2**30)
+    sample.time.FromJsonString("2026-01-01T00:00:02Z")
+    used = agents_service_pb2.AppendRunUsageRequest(lease_id=lease.id, samples=[sample, runs_pb2.UsageSample()])
+    await agent.stub.AppendRunUsage(used)
     outputs = service.artifacts.tree("outputs/model.pkl")
-    await agent.finish(lease.id, outputs=outputs)
+    totals = runs_pb2.RunUsage(cpu_seconds=2.5, max_memory_bytes=2**31)
+    await agent.finish(lease.id, outputs=outputs, usage=totals)
     done = await watched
     assert await reading == b"epoch 1\nepoch 2\n"
     assert (done.outputs, done.tags["t"], done.agent) == (outputs, "v", "agents/a1")
     assert [each.value.number for each in await metrics(service, done)] == [0.97]
+    (kept,) = (await service.runs.ListRunUsage(pb.ListRunUsageRequest(parent=done.name))).samples
+    assert (kept.time, kept.cpu_seconds, kept.memory_bytes, done.usage) == (sample.time, 1.5, 2**30, totals)
     assert set(service.artifacts.references[done.name].trees) == {done.snapshot, outputs}
 
 

@@ -10,6 +10,7 @@ import pytest
 from orris.errors import Unavailable
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
+from orris_agent import agent
 from orris_agent.agent import Agent
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.runtimes.choice import Runtimes
@@ -60,6 +61,7 @@ class Containers:
     def __init__(self) -> None:
         self.begun: list[str | None] = []
         self.held: list[set[str]] = []
+        self.tidied = 0
         self.engine_is_back = asyncio.Event()
 
     async def end(self, folder: RunFolder) -> None:
@@ -68,6 +70,11 @@ class Containers:
 
     async def end_others(self, held: set[str]) -> None:
         self.held.append(held)
+
+    async def tidy(self) -> None:
+        self.tidied += 1
+        await asyncio.sleep(0)
+        raise RuntimeError("the engine is in a mood")
 
 
 class World:
@@ -212,3 +219,18 @@ async def test_a_run_leased_anew_does_not_get_the_container_of_its_earlier_lease
     world.containers.engine_is_back.set()
     assert world.executions["anew"].folder.lease_id() == "anew"
     await world.until(lambda: [folder.lease_id() for folder in world.folders] == ["anew"])
+
+
+async def test_a_machine_is_tidied_now_and_then_whatever_comes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be tidied is tried again, and leases go on meanwhile."""
+    monkeypatch.setattr(agent, "_TIDY_SECONDS", 0)
+    made = World(tmp_path)
+    task = asyncio.create_task(made.agent.run())
+    await made.until(lambda: made.containers.tidied >= 2)
+    await made.send(lease(1))
+    await made.until(lambda: "l1" in made.executions)
+    task.cancel()
+    made.executions["l1"].cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from orris_agent.exits import Exit
 from orris_agent.folder import RunFolders
 from orris_agent.requests import RequestServer
 from orris_agent.run_file import RunFile
-from orris_agent.runtimes.port import Ending, NotNowError, StartError
+from orris_agent.runtimes.port import Ending, ImageGoneError, NotNowError, StartError
 from orris_agent.runtimes.process.runtime import ProcessRuntime
 from tests.unit.agent.test_shipping import StoredReports
 
@@ -108,6 +108,8 @@ class Runtime:
         self.attempts: list[str] = []
         self.hangs: asyncio.Event | None = None
         self.refuses: Exception | None = None
+        self.gone = 0
+        self.on_start: Callable[[], None] = lambda: None
 
     def has_started(self, folder: Any) -> bool:
         return False
@@ -128,6 +130,10 @@ class Runtime:
 
     async def start(self, lease: Any, folder: Any) -> str:
         self._attempt("start")
+        self.on_start()
+        if self.gone:
+            self.gone -= 1
+            raise ImageGoneError("somebody removed it")
         if self.refuses is not None:
             raise self.refuses
         return ""
@@ -194,3 +200,23 @@ async def test_a_run_that_cannot_be_started_says_why(tmp_path: Path, refusal: Ex
     (told,) = reports.finished
     assert (told.error.code, told.error.message) == (code, str(refusal))
     assert runtime.attempts[-1] == "end"
+
+
+async def test_an_image_that_has_gone_since_it_was_ready_is_made_ready_again(tmp_path: Path) -> None:
+    reports, runtime = Reports(), Runtime(away=0)
+    runtime.gone = 2
+    await begun(tmp_path / "runs", reports, runtime).run()
+    assert runtime.attempts == ["is_ready", *["make_ready", "start"] * 3, "published", "end"]
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_COMPLETED]
+    logs = [INSTALL_LOG, *(INSTALL_LOG.replace(".txt", f"_{number}.txt") for number in (2, 3))]
+    assert {name: reports.logs[name] for name in logs} == dict.fromkeys(logs, b"pulling\n")
+    assert set(logs) <= reports.ended
+
+
+async def test_a_run_that_is_canceled_does_not_wait_for_its_image_to_come_back(tmp_path: Path) -> None:
+    reports, runtime = Reports(), Runtime(away=0)
+    made = begun(tmp_path / "runs", reports, runtime)
+    runtime.gone, runtime.on_start = 10_000, made.cancel
+    async with asyncio.timeout(5):
+        await made.run()
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_CANCELED]

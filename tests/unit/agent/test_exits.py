@@ -36,9 +36,17 @@ def test_a_record_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_run_may_have_used_all_the_memory_of_a_large_machine(tmp_path: Path) -> None:
+    recorded = written(tmp_path, json.dumps({**RECORD, "max_rss_bytes": 2**42, "max_memory_bytes": 2**43}))
+    assert recorded is not None
+    assert (recorded.max_rss_bytes, recorded.max_memory_bytes) == (2**42, 2**43)
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"max_rss_bytes": 2**63},
+        {"max_memory_bytes": -1},
         {"exit_code": "0"},
         {"exit_code": 256},
         {"exit_code": True},

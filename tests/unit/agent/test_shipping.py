@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2
 from orris_agent.beneath import Beneath
 from orris_agent.folder import RunFolder
 from orris_agent.shipping import STD_LOG, Journal, LogFile, Shipping
@@ -19,6 +20,7 @@ class StoredReports:
         self.logs: dict[str, bytes] = {}
         self.ended: set[str] = set()
         self.received: list[agents.RunEvent] = []
+        self.samples: list[runs_pb2.UsageSample] = []
 
     async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
         stored = self.logs.get(file, b"")
@@ -33,6 +35,10 @@ class StoredReports:
         assert first_sequence <= len(self.received), "a gap"
         self.received += list(events)[len(self.received) - first_sequence :]
         return len(self.received)
+
+    async def usage(self, samples: Any) -> None:
+        last = self.samples[-1].time.ToMicroseconds() if self.samples else 0
+        self.samples += [sample for sample in samples if sample.time.ToMicroseconds() > last]
 
 
 def metric(name: str) -> bytes:

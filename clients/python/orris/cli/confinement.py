@@ -29,11 +29,11 @@ WithIsolation = Annotated[
 ]
 Cpus = Annotated[
     float | None,
-    typer.Option("--cpus", metavar="N", help="Processors that it needs, for example 0.5; a container's limit."),
+    typer.Option("--cpus", metavar="N", help="Processors that it needs, for example 0.5, and gets."),
 ]
 Memory = Annotated[
     str | None,
-    typer.Option("--memory", metavar="SIZE", help="Memory that it needs, for example 2GiB; a container's limit."),
+    typer.Option("--memory", metavar="SIZE", help="Memory that it needs, for example 2GiB, and gets."),
 ]
 Gpus = Annotated[int | None, typer.Option("--gpus", metavar="N", help="Graphics processors that it needs.")]
 Pids = Annotated[

@@ -1,8 +1,9 @@
-"""Runs: list, show, logs, cancel, metrics, files, download."""
+"""Runs: list, show, logs, cancel, metrics, usage, files, download."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from orris.cli.failures import say
 from orris.cli.options import AsJson, InWorkspace, RunId, Tags, find_run, open_workspace, pairs
 from orris.cli.output import ago, print_fields, print_json, print_table, size
+from orris.cli.usage import show_usage, used_text
 
 if TYPE_CHECKING:
     from orris.sdk.run import Run
@@ -73,6 +75,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "submitted": found.created,
             "started": found.started,
             "ended": found.ended,
+            "used": used_text(found),
             "tags": found.tags,
             "properties": found.properties,
             "metrics": {name: _short(value) for name, value in found.get_metrics().items()},
@@ -133,6 +136,16 @@ def metrics(
         return
     rows = ([key, _short(value)] for key, value in found.items())
     print_table(("METRIC", "VALUE"), rows, empty="no metrics")
+
+
+@app.command()
+def usage(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> None:
+    """Show the processors and the memory that a run used."""
+    found = find_run(open_workspace(workspace), run)
+    if json:
+        print_json([asdict(sample) for sample in found.get_usage()])
+        return
+    show_usage(found)
 
 
 @app.command()

@@ -20,8 +20,8 @@ ISOLATIONS = {
 class Resources:
     """Processors, memory, processes, graphics processors and /dev/shm; None leaves it open.
 
-    A run goes to a machine that has as much. In a container these are its limits as well. Sizes are bytes, or text:
-    "2GiB", "512MiB".
+    A run goes to a machine that has as much. These are its limits as well; of a process, `cpus` (rounded up) and
+    `memory` are. Sizes are bytes, or text: "2GiB", "512MiB".
     """
 
     cpus: float | None = None

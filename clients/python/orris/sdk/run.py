@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orris.sdk.experiment import Experiment
     from orris.sdk.model import Model
     from orris.sdk.offline import OfflineRun
+    from orris.sdk.run_usage import UsageSample
     from orris.sdk.workspace import Workspace
 
 FINAL = frozenset({runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.STATE_CANCELED})
@@ -147,6 +148,26 @@ class Run:
         from orris.sdk.run_metrics import fetch
 
         return fetch(self, name)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """Seconds that processors worked for it, known at its end."""
+        return self.message.usage.cpu_seconds if self.message.HasField("usage") else None
+
+    @property
+    def max_memory_bytes(self) -> int | None:
+        """The most memory that was seen of all its processes, or that the largest had; known at its end."""
+        return self.message.usage.max_memory_bytes if self.message.HasField("usage") else None
+
+    def get_usage(self) -> list[UsageSample]:
+        """Return what it used so far: processors and memory every two seconds, rarer in a long run.
+
+        At most 500 samples, none of a run that ended within two seconds: its `cpu_seconds` and `max_memory_bytes` are
+        known as well.
+        """
+        from orris.sdk.run_usage import fetch
+
+        return fetch(self)
 
     def tag(self, key: str, value: object = None) -> None:
         """Set a tag; one of the same key is replaced."""

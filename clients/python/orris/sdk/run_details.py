@@ -29,6 +29,7 @@ def details(run: Run) -> dict[str, Any]:
         "endTimeUtc": utc_text(message.end_time),
         "submittedBy": message.submitted_by,
         "error": error(message),
+        "usage": usage(message),
         "warnings": [{"source": "Orris", "message": text} for text in message.warnings] or None,
         "properties": {"ContentSnapshotId": message.snapshot.rpartition("/")[2], **run.properties},
         "inputDatasets": [],
@@ -53,6 +54,13 @@ def definition(message: runs_pb2.Run) -> dict[str, Any]:
         "resources": resources_details(message.resources),
         "network": not message.network_disabled,
     }
+
+
+def usage(message: runs_pb2.Run) -> dict[str, float] | None:
+    """Return what a run used, None while that is not known. Azure has no such key."""
+    if not message.HasField("usage"):
+        return None
+    return {"cpuSeconds": message.usage.cpu_seconds, "maxMemoryBytes": message.usage.max_memory_bytes}
 
 
 def environment(name: str) -> dict[str, str | None]:

@@ -20,6 +20,10 @@ class NotNowError(errors.Unavailable):
     """What a runtime needs does not answer now; the message says what the run waits for. Try again."""
 
 
+class ImageGoneError(RuntimeError):
+    """The image was made ready, and is not there any more; the message says which. Make it ready again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a run ended: `exit`, or, where nobody recorded it, in `lost` what is known, for people.
@@ -53,7 +57,7 @@ class Runtime(Protocol):
     async def start(self, lease: agents.Lease, folder: RunFolder) -> str:
         """Start the run; one that was started before goes on. Return what its user should know about that, or nothing.
 
-        Raises StartError, FailedPrecondition.
+        Raises ImageGoneError, StartError, FailedPrecondition.
         """
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
@@ -73,3 +77,6 @@ class Runtime(Protocol):
 
     async def end_others(self, held: Collection[str]) -> None:
         """End what an earlier agent process started for leases that are not `held`, also where the folder is gone."""
+
+    async def tidy(self) -> None:
+        """Remove what was brought to this machine and is not needed any more. Called now and then."""

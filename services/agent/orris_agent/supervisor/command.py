@@ -20,6 +20,9 @@ def read_command(folder: str) -> "dict[str, Any]":
         raise ValueError("command.json: cwd must be a string")
     if limit is not None and not (isinstance(limit, (int, float)) and limit >= 0):
         raise ValueError("command.json: time_limit_seconds must be a number, not negative, or null")
+    for name in ("cpus", "memory_bytes"):
+        if not (isinstance(command.get(name, 0), (int, float)) and command.get(name, 0) >= 0):
+            raise ValueError("command.json: %s must be a number, not negative; 0 for no limit" % name)
     return command
 
 

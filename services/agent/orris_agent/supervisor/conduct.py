@@ -36,10 +36,15 @@ def execute(run: Run) -> "tuple[str | None, str]":
     if reason is None:
         end(run, LEFTOVER_GRACE_SECONDS)
         return None, ""
-    end(run, 0.0 if reason == "lease_lost" else GRACE_SECONDS)
+    end(run, 0.0 if reason in ("lease_lost", "out_of_memory") else GRACE_SECONDS)
     messages = {
         "canceled": "canceled",
         "time_limit": "ended because it ran longer than its limit of %s seconds" % run.limit,
         "lease_lost": "ended because its machine lost contact and its lease ran out",
+        "out_of_memory": "used %s of memory and was given %s" % (_size(run.used_up), _size(run.memory_limit)),
     }
     return reason, messages[reason]
+
+
+def _size(count: int) -> str:
+    return "%.4g GiB" % (count / 1024.0**3) if count >= 1024**3 else "%.4g MiB" % (count / 1024.0**2)

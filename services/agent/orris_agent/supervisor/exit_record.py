@@ -21,6 +21,7 @@ def record(run: "Run", reason: "str | None", message: str) -> None:
     if number == signal.SIGKILL and not (reason or message):
         message = "ended by SIGKILL from outside: the machine may have run out of memory"
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    largest = used.ru_maxrss * (1024 if LINUX else 1)
     result = {
         "exit_code": code,
         "signal": number,
@@ -28,7 +29,8 @@ def record(run: "Run", reason: "str | None", message: str) -> None:
         "message": message[:4000],
         "start_time": run.start_time,
         "end_time": run.end_time,
-        "max_rss_bytes": used.ru_maxrss * (1024 if LINUX else 1),
+        "max_rss_bytes": largest,
+        "max_memory_bytes": max(largest, run.usage.most_bytes if run.usage else 0),
         "cpu_seconds": used.ru_utime + used.ru_stime,
     }
     if run.contained:

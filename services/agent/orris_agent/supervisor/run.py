@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from orris_agent.supervisor.usage import Usage
+
 
 class Run:
     """The run in `folder`, started or not. `control`: where its agent writes; the run cannot in a container."""
@@ -22,6 +24,7 @@ class Run:
         self.contained = bool(control)
         self.command = command
         self.limit = command.get("time_limit_seconds")  # type: float | None
+        self.memory_limit = int(command.get("memory_bytes", 0))  # 0: none
         self.pid = 0
         self.status = None  # type: int | None  # as waitpid gives it
         self.start_time = self.end_time = time.time()
@@ -29,11 +32,26 @@ class Run:
         self.lease = Lease(control or folder)
         self.begin = None  # type: Any  # see start_program
         self.signals = Signals()
+        self.usage = None  # type: Usage | None  # from the start on
+        self.used_up = 0  # bytes of memory, where that was more than its limit
 
     def start(self) -> None:
         """Start the main process. Raises CannotStart."""
         self.start_time, self.started_at = time.time(), time.monotonic()
+        cpus = self.command.get("cpus", 0)
+        if cpus:
+            from orris_agent.supervisor.processors import pass_on_processors, take_processors
+
+            take_processors(self.folder, cpus)
         self.pid = start_program(self.folder, self.command, self.begin)
+        if cpus:
+            pass_on_processors(self.pid)
+        self.usage = self._begin_usage()
+
+    def _begin_usage(self) -> "Usage":
+        from orris_agent.supervisor.usage import Usage  # 2 ms: while the program starts
+
+        return Usage(self.folder, self.contained, self.memory_limit, self.pid)
 
     def reason_to_end(self) -> "str | None":
         """Say why the run must end now, if it must."""
@@ -57,7 +75,12 @@ class Run:
             reason = self.reason_to_end()
             if reason:
                 return reason
-            self.signals.sleep(min(LOOK_SECONDS, self.lease.seconds_left(), self._limit_seconds()))
+            if self.usage is not None:
+                self.used_up = self.usage.look()
+                if self.used_up:
+                    return "out_of_memory"
+            look = LOOK_SECONDS if self.usage is None else self.usage.seconds_left()
+            self.signals.sleep(min(LOOK_SECONDS, look, self.lease.seconds_left(), self._limit_seconds()))
 
     def reap(self) -> bool:
         """Collect processes that ended; return whether any of the run's are left."""

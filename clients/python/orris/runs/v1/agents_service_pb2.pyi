@@ -607,6 +607,51 @@ class AppendRunEventsResponse(_message.Message):
 Global___AppendRunEventsResponse: _TypeAlias = AppendRunEventsResponse  # noqa: Y015
 
 @_typing.final
+class AppendRunUsageRequest(_message.Message):
+    """Request of AppendRunUsage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    lease_id: _builtins.str
+    """The lease."""
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.UsageSample]:
+        """The samples in the order of time, at most 1,000. `cpus` is ignored."""
+
+    def __init__(
+        self,
+        *,
+        lease_id: _builtins.str = ...,
+        samples: _abc.Iterable[_runs_pb2.UsageSample] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendRunUsageRequest: _TypeAlias = AppendRunUsageRequest  # noqa: Y015
+
+@_typing.final
+class AppendRunUsageResponse(_message.Message):
+    """Response of AppendRunUsage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendRunUsageResponse: _TypeAlias = AppendRunUsageResponse  # noqa: Y015
+
+@_typing.final
 class FinishRunRequest(_message.Message):
     """Request of FinishRun."""
 
@@ -618,6 +663,7 @@ class FinishRunRequest(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     LEFT_BEHIND_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.str
     """The lease."""
     state: _runs_pb2.Run.State.ValueType
@@ -636,6 +682,10 @@ class FinishRunRequest(_message.Message):
     def left_behind(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of files that were not kept, at most 100."""
 
+    @_builtins.property
+    def usage(self) -> _runs_pb2.RunUsage:
+        """What the run used, where that is known."""
+
     def __init__(
         self,
         *,
@@ -645,10 +695,11 @@ class FinishRunRequest(_message.Message):
         outputs: _builtins.str = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         left_behind: _abc.Iterable[_builtins.str] | None = ...,
+        usage: _runs_pb2.RunUsage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "lease_id", b"lease_id", "left_behind", b"left_behind", "outputs", b"outputs", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "lease_id", b"lease_id", "left_behind", b"left_behind", "outputs", b"outputs", "state", b"state", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,11 @@ class AgentServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunEventsRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunEventsResponse.FromString,
                 _registered_method=True)
+        self.AppendRunUsage = channel.unary_unary(
+                '/orris.runs.v1.AgentService/AppendRunUsage',
+                request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageResponse.FromString,
+                _registered_method=True)
         self.FinishRun = channel.unary_unary(
                 '/orris.runs.v1.AgentService/FinishRun',
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.SerializeToString,
@@ -152,6 +157,18 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AppendRunUsage(self, request, context):
+        """Appends samples of what a run uses. Those not later than the last that is stored are passed over, so sending again
+        changes nothing; so are such that are no samples.
+
+        Errors:
+        - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - INVALID_ARGUMENT: more than 1,000 samples at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FinishRun(self, request, context):
         """Ends a run and gives its lease back. All logs and events must have been sent before.
 
@@ -205,6 +222,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.AppendRunEvents,
                     request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunEventsRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunEventsResponse.SerializeToString,
+            ),
+            'AppendRunUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendRunUsage,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageResponse.SerializeToString,
             ),
             'FinishRun': grpc.unary_unary_rpc_method_handler(
                     servicer.FinishRun,
@@ -383,6 +405,33 @@ class AgentService:
             '/orris.runs.v1.AgentService/AppendRunEvents',
             orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunEventsRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendRunUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.AgentService/AppendRunUsage',
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

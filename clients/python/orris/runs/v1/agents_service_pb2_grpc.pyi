@@ -78,6 +78,14 @@ class AgentServiceStub:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
     - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
     """
+    AppendRunUsage: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunUsageRequest, _agents_service_pb2.AppendRunUsageResponse]
+    """Appends samples of what a run uses. Those not later than the last that is stored are passed over, so sending again
+    changes nothing; so are such that are no samples.
+
+    Errors:
+    - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - INVALID_ARGUMENT: more than 1,000 samples at a time.
+    """
     FinishRun: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.FinishRunRequest, _agents_service_pb2.FinishRunResponse]
     """Ends a run and gives its lease back. All logs and events must have been sent before.
 
@@ -141,6 +149,14 @@ class AgentServiceAsyncStub(AgentServiceStub):
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
     - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
+    """
+    AppendRunUsage: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunUsageRequest, _agents_service_pb2.AppendRunUsageResponse]  # type: ignore[assignment]
+    """Appends samples of what a run uses. Those not later than the last that is stored are passed over, so sending again
+    changes nothing; so are such that are no samples.
+
+    Errors:
+    - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - INVALID_ARGUMENT: more than 1,000 samples at a time.
     """
     FinishRun: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.FinishRunRequest, _agents_service_pb2.FinishRunResponse]  # type: ignore[assignment]
     """Ends a run and gives its lease back. All logs and events must have been sent before.
@@ -238,6 +254,20 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
         - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
+        """
+
+    @_abc_1.abstractmethod
+    def AppendRunUsage(
+        self,
+        request: _agents_service_pb2.AppendRunUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_service_pb2.AppendRunUsageResponse, _abc.Awaitable[_agents_service_pb2.AppendRunUsageResponse]]:
+        """Appends samples of what a run uses. Those not later than the last that is stored are passed over, so sending again
+        changes nothing; so are such that are no samples.
+
+        Errors:
+        - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - INVALID_ARGUMENT: more than 1,000 samples at a time.
         """
 
     @_abc_1.abstractmethod

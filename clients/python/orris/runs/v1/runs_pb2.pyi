@@ -179,7 +179,7 @@ Global___Experiment: _TypeAlias = Experiment  # noqa: Y015
 
 @_typing.final
 class Resources(_message.Message):
-    """What a run needs of a machine. In a container these are limits as well."""
+    """What a run needs of a machine, and its limits: in a container, and of processors and memory for a process too."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -189,9 +189,11 @@ class Resources(_message.Message):
     GPUS_FIELD_NUMBER: _builtins.int
     SHARED_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     cpus: _builtins.float
-    """Processors, for example 0.5. 0 means no limit."""
+    """Processors, for example 0.5. 0 means no limit. A process is kept to that many, rounded up."""
     memory_bytes: _builtins.int
-    """Memory in bytes, swap included. 0 means no limit."""
+    """Memory in bytes, swap included. 0 means no limit. What a process and its children use is looked at about once a second,
+    files that are mapped not counted.
+    """
     pids: _builtins.int
     """Processes and threads at a time. 0 means 4,096 in a container."""
     gpus: _builtins.int
@@ -484,6 +486,7 @@ class Run(_message.Message):
     ISOLATION_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     NETWORK_DISABLED_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -582,6 +585,10 @@ class Run(_message.Message):
     def resources(self) -> Global___Resources:
         """What it needs of its machine, and its limits."""
 
+    @_builtins.property
+    def usage(self) -> Global___RunUsage:
+        """What it used, told at its end; absent before, and where nobody saw the end. Its course: ListRunUsage."""
+
     def __init__(
         self,
         *,
@@ -618,14 +625,77 @@ class Run(_message.Message):
         isolation: Global___Isolation.ValueType = ...,
         resources: Global___Resources | None = ...,
         network_disabled: _builtins.bool = ...,
+        usage: Global___RunUsage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class RunUsage(_message.Message):
+    """What a run used of its machine, all its processes together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    MAX_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    cpu_seconds: _builtins.float
+    """Seconds that processors worked for it."""
+    max_memory_bytes: _builtins.int
+    """The most memory in bytes that was seen, or that its largest process had. Mapped files count for the latter only."""
+    def __init__(
+        self,
+        *,
+        cpu_seconds: _builtins.float = ...,
+        max_memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "max_memory_bytes", b"max_memory_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunUsage: _TypeAlias = RunUsage  # noqa: Y015
+
+@_typing.final
+class UsageSample(_message.Message):
+    """What a run used at one time, all its processes together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    cpu_seconds: _builtins.float
+    """Seconds that processors have worked for it since it began."""
+    memory_bytes: _builtins.int
+    """The most memory in bytes that was seen since the sample before. Swap is counted, mapped files are not."""
+    cpus: _builtins.float
+    """How many processors it kept busy since the sample before, or since it began. Set by the server."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was looked at, by its machine's clock."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        cpu_seconds: _builtins.float = ...,
+        memory_bytes: _builtins.int = ...,
+        cpus: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "cpus", b"cpus", "memory_bytes", b"memory_bytes", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsageSample: _TypeAlias = UsageSample  # noqa: Y015
 
 @_typing.final
 class RunLog(_message.Message):

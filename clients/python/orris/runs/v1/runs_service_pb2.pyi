@@ -776,3 +776,49 @@ class ListRunMetricsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRunMetricsResponse: _TypeAlias = ListRunMetricsResponse  # noqa: Y015
+
+@_typing.final
+class ListRunUsageRequest(_message.Message):
+    """Request of ListRunUsage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The run: `workspaces/{workspace}/runs/{run}`."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunUsageRequest: _TypeAlias = ListRunUsageRequest  # noqa: Y015
+
+@_typing.final
+class ListRunUsageResponse(_message.Message):
+    """Response of ListRunUsage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.UsageSample]:
+        """The samples."""
+
+    def __init__(
+        self,
+        *,
+        samples: _abc.Iterable[_runs_pb2.UsageSample] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunUsageResponse: _TypeAlias = ListRunUsageResponse  # noqa: Y015

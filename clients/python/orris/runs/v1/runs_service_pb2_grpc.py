@@ -95,6 +95,11 @@ class RunServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunMetricsRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunMetricsResponse.FromString,
                 _registered_method=True)
+        self.ListRunUsage = channel.unary_unary(
+                '/orris.runs.v1.RunService/ListRunUsage',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -230,6 +235,17 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRunUsage(self, request, context):
+        """Lists what a run used, in the order of time: every two seconds at first, rarer the longer it runs; none of a run that
+        ended before. At most 500 samples, so there are no pages.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -292,6 +308,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ListRunMetrics,
                     request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunMetricsRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunMetricsResponse.SerializeToString,
+            ),
+            'ListRunUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRunUsage,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -619,6 +640,33 @@ class RunService:
             '/orris.runs.v1.RunService/ListRunMetrics',
             orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunMetricsRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRunUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/ListRunUsage',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

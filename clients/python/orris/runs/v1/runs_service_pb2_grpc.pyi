@@ -114,6 +114,13 @@ class RunServiceStub:
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
     """
+    ListRunUsage: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunUsageRequest, _runs_service_pb2.ListRunUsageResponse]
+    """Lists what a run used, in the order of time: every two seconds at first, rarer the longer it runs; none of a run that
+    ended before. At most 500 samples, so there are no pages.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
 
 @_typing.type_check_only
 class RunServiceAsyncStub(RunServiceStub):
@@ -197,6 +204,13 @@ class RunServiceAsyncStub(RunServiceStub):
     """
     ListRunMetrics: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunMetricsRequest, _runs_service_pb2.ListRunMetricsResponse]  # type: ignore[assignment]
     """Lists a run's metric points in the order of logging.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    ListRunUsage: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunUsageRequest, _runs_service_pb2.ListRunUsageResponse]  # type: ignore[assignment]
+    """Lists what a run used, in the order of time: every two seconds at first, rarer the longer it runs; none of a run that
+    ended before. At most 500 samples, so there are no pages.
 
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
@@ -353,6 +367,19 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_runs_service_pb2.ListRunMetricsResponse, _abc.Awaitable[_runs_service_pb2.ListRunMetricsResponse]]:
         """Lists a run's metric points in the order of logging.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRunUsage(
+        self,
+        request: _runs_service_pb2.ListRunUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.ListRunUsageResponse, _abc.Awaitable[_runs_service_pb2.ListRunUsageResponse]]:
+        """Lists what a run used, in the order of time: every two seconds at first, rarer the longer it runs; none of a run that
+        ended before. At most 500 samples, so there are no pages.
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.

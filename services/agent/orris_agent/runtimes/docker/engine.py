@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _T = TypeVar("_T")
+
+NO_SOCKET = "there is no such socket"
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _CALL_SECONDS = 60
@@ -61,14 +64,17 @@ class Engine:
             message = f"waits for the container engine ({self.address}), which does not answer: {_reason(error)}"
             raise EngineAwayError(message, reason="ENGINE_UNREACHABLE") from error
 
-    def answers(self) -> bool:
-        """Tell whether there is an engine; quickly, and without the SDK where the engine listens on a socket."""
+    def silence(self) -> str:
+        """Return why the engine does not answer; empty where it does.
+
+        Found out quickly, and without the SDK where the engine listens on a socket.
+        """
         if self.address.startswith("unix://"):
-            return _answers(self.address.removeprefix("unix://"))
+            return _silence(self.address.removeprefix("unix://"))
         try:
-            return self.blocking(lambda api: api.ping())
-        except (EngineAwayError, OSError, ValueError):
-            return False
+            return "" if self.blocking(lambda api: api.ping()) else "it answers, but not as an engine does"
+        except (EngineAwayError, OSError, ValueError) as error:
+            return _reason(error)
 
     def _client(self, seconds: int) -> APIClient:
         from docker import APIClient
@@ -77,15 +83,30 @@ class Engine:
         return APIClient(version="auto", timeout=seconds, **kwargs_from_env(environment=dict(self._environ)))
 
 
-def _answers(path: str) -> bool:
-    if not Path(path).is_socket():
-        return False
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_PING_SECONDS)
-        connection.connect(path)
-        connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
-        return connection.recv(64).startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
-    return False
+def _silence(path: str) -> str:
+    try:
+        if not Path(path).is_socket():
+            return NO_SOCKET
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PING_SECONDS)
+            connection.connect(path)
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            said = connection.recv(64)
+    except PermissionError:
+        return f"the agent's user ({_user()}) may not use its socket; add that user to the socket's group, docker"
+    except OSError as error:
+        return _reason(error)
+    if said.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
+        return ""
+    line = said.partition(b"\r")[0].decode("utf-8", "replace")
+    return f"it answers {line!r}, not as an engine does"
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _reason(error: BaseException) -> str:

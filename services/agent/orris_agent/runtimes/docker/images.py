@@ -9,6 +9,7 @@ from collections.abc import Callable
 from orris.errors import FailedPrecondition
 from orris.images.v1 import images_pb2 as images
 from orris_agent.runtimes.docker.engine import Engine
+from orris_agent.runtimes.docker.pulled import PulledImages
 from orris_agent.runtimes.docker.pulling import NotInRegistryError, Registry, is_present, pull
 from orris_agent.runtimes.docker.restoring import Restoring
 from orris_kit.blocking import run_blocking
@@ -22,14 +23,15 @@ NO_CONTAINER_IMAGES = (
 class EngineImages:
     """The images of the engine."""
 
-    def __init__(self, engine: Engine, registry: Registry, restoring: Restoring) -> None:
-        self._engine, self._registry, self._restoring = engine, registry, restoring
+    def __init__(self, engine: Engine, registry: Registry, restoring: Restoring, pulled: PulledImages) -> None:
+        self._engine, self._registry, self._restoring, self._pulled = engine, registry, restoring, pulled
         self._pulling: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def is_present(self, image: images.Image) -> bool:
         """Tell whether the engine has the image. Raises FailedPrecondition for one that is no container image."""
         if not image.reference:
             raise FailedPrecondition(NO_CONTAINER_IMAGES, reason="NO_CONTAINER_IMAGE")
+        self._pulled.use(image.reference)
         return await run_blocking(is_present, self._engine, image.reference)
 
     async def bring(self, image: images.Image, log: Callable[[str], None]) -> None:
@@ -42,7 +44,7 @@ class EngineImages:
             if await self.is_present(image):
                 return
             try:
-                await run_blocking(pull, self._engine, image.reference, self._registry, said)
+                await self._pull(image, said)
             except NotInRegistryError as error:
                 log(f"The registry does not have the image any more ({error}): it is made again.")
                 await self._bring_again(image, log, said)
@@ -52,13 +54,21 @@ class EngineImages:
         if await self.is_present(image):
             return
         try:
-            await run_blocking(pull, self._engine, image.reference, self._registry, said)
+            await self._pull(image, said)
         except NotInRegistryError as error:
             message = (
                 f"The image {image.reference} was made again, and this machine cannot find it: {error}. Give the "
                 "images service a registry that its agents reach (ORRIS_IMAGES_REGISTRY)."
             )
             raise FailedPrecondition(message, reason="IMAGE_OUT_OF_REACH") from error
+
+    async def _pull(self, image: images.Image, said: Callable[[str], None]) -> None:
+        await run_blocking(self._pulled.note, image)  # before: what is pulled half is somebody's as well
+        await run_blocking(pull, self._engine, image.reference, self._registry, said)
+
+    async def sweep(self) -> None:
+        """Remove images that were pulled here and that nobody needs any more."""
+        await self._pulled.sweep()
 
 
 def _from_thread(log: Callable[[str], None]) -> Callable[[str], None]:

@@ -146,6 +146,9 @@ class DockerRuntime:
         if self._code.exists():  # else no container was ever started from this folder
             self._sweeping = asyncio.create_task(self._sweep(held))
 
+    async def tidy(self) -> None:
+        await self._images.sweep()
+
     async def _sweep(self, held: Collection[str]) -> None:
         with suppress(NotNowError):
             for name in await self._engine.call(lambda api: leftovers(api, self._agent, self._runs, held)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orris.errors import FailedPrecondition
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.docker.container import INSIDE_CONTROL, Container
-from orris_agent.runtimes.port import StartError
+from orris_agent.runtimes.port import ImageGoneError, StartError
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -68,6 +68,5 @@ def explained(error: APIError, container: Container) -> Exception:
         message = f"The image has no Python at {container.python}: {said}"
         return FailedPrecondition(message, reason="INTERPRETER_NOT_FOUND")
     if "no such image" in lower:
-        message = f"The image {container.lease.image.reference} was removed just now; submit the run again."
-        return FailedPrecondition(message, reason="IMAGE_REMOVED")
+        return ImageGoneError(f"the image {container.lease.image.reference} was removed from the agent's machine")
     return StartError(f"The container engine cannot start the run: {said}")

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 from orris_agent.exits import Exit
+from orris_agent.runtimes.port import Ending
 from orris_agent.runtimes.process import supervisors
 from orris_kit.blocking import run_blocking
 
+_LOST = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
 _POLL = 0.2  # seconds, where the system has no file descriptors for processes
 
 
@@ -24,6 +26,16 @@ async def wait_for_exit(folder: Path) -> Exit | None:
     if ended is None:
         await run_blocking(supervisors.kill_leftovers, folder)
     return ended
+
+
+def ending_of(recorded: Exit | None) -> Ending:
+    """Return what an agent makes of a record, or of there being none."""
+    if recorded is None:
+        return Ending(None, lost=_LOST)
+    if recorded.reason != "out_of_memory":
+        return Ending(recorded)
+    remedy = "its processes were ended. Give it more (resources.memory_bytes), or less to do."
+    return Ending(recorded, out_of_memory=f"The run {recorded.message}; {remedy}")
 
 
 async def end(folder: Path) -> None:

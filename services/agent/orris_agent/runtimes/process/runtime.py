@@ -11,12 +11,10 @@ from orris_agent import command, control
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.port import Ending
 from orris_agent.runtimes.process import supervisors
-from orris_agent.runtimes.process.ended import end, wait_for_exit
+from orris_agent.runtimes.process.ended import end, ending_of, wait_for_exit
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.warm.launchers import Launchers
 from orris_kit.blocking import run_blocking
-
-_LOST = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
 
 
 class ProcessRuntime:
@@ -65,6 +63,7 @@ class ProcessRuntime:
             env=variables,
             cwd=folder.work,
             time_limit_seconds=command.time_limit(lease.run),
+            limits=command.limits(lease.run),
         )
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
@@ -74,7 +73,7 @@ class ProcessRuntime:
         exit_ = await wait_for_exit(folder.root)
         if self._launchers is not None:
             self._launchers.ended(folder, exit_)
-        return Ending(exit_, lost="" if exit_ else _LOST)
+        return ending_of(exit_)
 
     def cancel(self, folder: RunFolder) -> None:
         if self.has_started(folder):
@@ -88,3 +87,6 @@ class ProcessRuntime:
 
     async def end_others(self, held: Collection[str]) -> None:
         """Do nothing: without its folder a run is ended by its lease, and its folder names it until then."""
+
+    async def tidy(self) -> None:
+        """Do nothing: the environments are the images service's as well, which collects them."""

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from orris_agent import supervisor
 from orris_agent.beneath import Beneath
@@ -20,7 +21,7 @@ from orris_agent.control import write_command
 from orris_agent.exits import Exit
 from orris_agent.exits import read_exit as read_record
 from orris_agent.runtimes.port import StartError
-from orris_agent.supervisor import conduct, exit_record, takeover  # noqa: F401  see SUPERVISOR
+from orris_agent.supervisor import conduct, exit_record, measuring, processors, takeover, usage  # noqa: F401  see SUPERVISOR
 from orris_agent.supervisor.system import LINUX
 from orris_agent.supervisor.tree import processes, stat_fields
 
@@ -32,17 +33,21 @@ START_TIMEOUT_SECONDS = 60.0
 
 
 def start(
-    run_folder: Path, argv: Sequence[str], env: Mapping[str, str], cwd: Path, time_limit_seconds: float | None = None
+    run_folder: Path,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    time_limit_seconds: float | None = None,
+    limits: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Start the run in `run_folder` under a supervisor that survives this process; do nothing if that was done before.
 
-    ORRIS_RUN_FOLDER is added to `env`. A command that cannot be started is not an error here: it stands in exit.json.
-    Raises StartError.
+    ORRIS_RUN_FOLDER is added to `env`; `limits`: see `write_command`. A command that cannot be started is not an error
+    here: it stands in exit.json. Raises StartError.
     """
     if not has_started(run_folder):
-        write_command(
-            run_folder, argv, {**env, "ORRIS_RUN_FOLDER": str(run_folder.absolute())}, cwd, time_limit_seconds
-        )
+        env = {**env, "ORRIS_RUN_FOLDER": str(run_folder.absolute())}
+        write_command(run_folder, argv, env, cwd, time_limit_seconds, limits=limits)
         start_written(run_folder)
 
 

@@ -1,0 +1,85 @@
+"""Send what a run uses, as its supervisor has looked at it. In a container the run may have written anything there."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.beneath import Beneath
+from orris_agent.exits import Exit
+from orris_agent.folder import USAGE
+from orris_agent.reports import Reports
+
+LOOK_SECONDS = 10.0  # between looks for new samples: they are for people, not for programs that wait
+_CHUNK = 64 * 1024
+_MOST_SAMPLES = 1000
+_MOST_BYTES = 4 * 1024 * 1024  # of a file: decades
+_INT64 = 2**63
+_SLACK = 60.0  # seconds that a clock may have been set back meanwhile
+
+
+class UsageFile:
+    """The samples of one run. The server passes over what it has, so a restarted agent begins at the beginning."""
+
+    def __init__(self, reports: Reports, folder: Beneath) -> None:
+        self._reports, self._folder = reports, folder
+        self._offset = 0
+        self._next_look = time.monotonic() + LOOK_SECONDS
+
+    async def step(self) -> None:
+        """Send what is new, if it is time to look."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            await self.send()
+
+    async def send(self) -> None:
+        """Send what is new."""
+        while lines := self._lines():
+            samples = [sample for line in lines if (sample := _sample(line)) is not None]
+            if samples:
+                await self._reports.usage(samples)
+
+    def _lines(self) -> list[bytes]:
+        if self._offset >= _MOST_BYTES:
+            return []
+        try:
+            data = self._folder.read(USAGE, self._offset, _CHUNK)
+        except OSError:  # not there yet, or no file of the run
+            return []
+        end = data.rfind(b"\n") + 1
+        if not end and len(data) == _CHUNK:
+            end = _CHUNK  # no line of ours is that long
+        lines = data[:end].splitlines(keepends=True)[:_MOST_SAMPLES]
+        self._offset += sum(map(len, lines))
+        return lines
+
+
+def used(ended: Exit) -> runs.RunUsage:
+    """Return what a run used, as the record of its end says."""
+    return runs.RunUsage(
+        cpu_seconds=ended.cpu_seconds, max_memory_bytes=max(ended.max_memory_bytes, ended.max_rss_bytes)
+    )
+
+
+def _sample(line: bytes) -> runs.UsageSample | None:
+    """Return the sample of a line, None where there is none in it."""
+    try:
+        fields = json.loads(line)
+        moment, seconds, memory = (_number(fields[name]) for name in ("time", "cpu_seconds", "memory_bytes"))
+        sample = runs.UsageSample(cpu_seconds=seconds, memory_bytes=int(memory))
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None
+    if moment > time.time() + _SLACK or memory >= _INT64:
+        return None
+    sample.time.FromMicroseconds(round(moment * 1e6))
+    return sample
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if math.isfinite(number) and number >= 0:
+        return number
+    raise ValueError("no time, nor an amount of anything")
