@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -67,7 +67,8 @@ class Exchange(BaseHTTPRequestHandler):
         """Return what the server says to this request with that body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=30)
         try:
-            connection.request(self.command, self.path, body or None, dict(self.headers))
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent: it says why
+                connection.request(self.command, self.path, body or None, dict(self.headers))
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read())
         finally:
