@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from orris import Workspace
@@ -28,6 +29,7 @@ from tests.servers.object_storage import ObjectStorage
 MIB = 1024 * 1024
 # A large file is there three times at once, and a storage wants some of its disk left.
 ROOM = 4
+PRESIGN = "ORRIS_ARTIFACTS_S3_PRESIGN"
 GOAL = ">= 0.9"
 PEAK = """
 import sys
@@ -54,9 +56,12 @@ def rows() -> Iterator[Row]:
                 yield from bench.huge(4096 * MIB)
                 yield bench.small()
                 yield from bench.resubmission()
+            os.environ[PRESIGN] = "false"
+            with home_folder() as home, instance(home):
+                yield Bench(storage, Path(name), home).memory_of_the_way_through(1024 * MIB)
         finally:
-            for variable in storage.environment(""):
-                os.environ.pop(variable)
+            for variable in (*storage.environment(""), PRESIGN):
+                os.environ.pop(variable, None)
 
 
 class Bench:
@@ -106,6 +111,18 @@ class Bench:
         yield measured(f"artifacts: client's memory, {title} down", "MB", [down], goal=goal)
         served = self._service_peak()
         yield measured(f"artifacts: services' memory, {title} up and down", "MB", [served], goal=goal)
+
+    def memory_of_the_way_through(self, size: int) -> Row:
+        """Measure the most memory that the services need for a file all of whose bytes pass through them."""
+        path, into = self.folder / "large", self.folder / "through"
+        large_file(path, size)
+        self.tree = self.transfer.upload({"f": path}).name
+        path.unlink()
+        self.transfer.download(self.tree, into)
+        (into / "f").unlink()
+        title = f"artifacts: services' memory, {_title(size)} up and down through the service"
+        row = measured(title, "MB", [self._service_peak()], goal="<= 150 MB")
+        return replace(row, note="a blob of 16 MiB for each stream at work, whatever the file's size")
 
     def small(self) -> Row:
         """Measure many small files, all of them new."""

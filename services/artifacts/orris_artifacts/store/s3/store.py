@@ -124,4 +124,6 @@ class BufferedWriter:
 
     def commit(self) -> None:
         """Store the object. Raises as `S3Store.put`."""
-        self._put(b"".join(self._pieces))
+        whole = b"".join(self._pieces)
+        self._pieces.clear()  # not in memory twice while it is sent
+        self._put(whole)
