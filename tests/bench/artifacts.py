@@ -124,7 +124,7 @@ class Bench:
         (into / "f").unlink()
         title = f"artifacts: services' memory, {_title(size)} up and down through the service"
         row = measured(title, "MB", [self._service_peak()], goal="<= 150 MB")
-        return replace(row, note="a blob of 16 MiB for each stream at work, whatever the file's size")
+        return replace(row, note="a few blobs of 16 MiB for each stream at work")
 
     def small(self) -> Row:
         """Measure many small files, all of them new."""
