@@ -12,7 +12,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from minio import Minio
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.artifacts.v1.artifacts_service_pb2 import GetStorageRequest
@@ -20,7 +19,6 @@ from orris.errors import FailedPrecondition, OrrisError, ResourceExhausted, Unav
 from orris.sdk.content import CHUNK_BYTES
 from orris_artifacts.config import Settings
 from orris_artifacts.store.s3.options import Patience, S3Options
-from tests.e2e.processes import wait_until
 from tests.integration.artifacts.conftest import Running, served
 from tests.servers import minio as minio_server
 from tests.servers import proxy as faults
@@ -212,16 +210,15 @@ async def test_a_download_fails_with_a_remedy_leaves_nothing_and_succeeds_afterw
 
 @pytest.mark.needs("tmpfs")
 @DIRECTLY
-async def test_a_storage_whose_disk_is_really_full(tmp_path: Path, presign: bool) -> None:
+async def test_a_storage_whose_disk_is_really_full_is_named_and_keeps_no_half_object(
+    tmp_path: Path, presign: bool
+) -> None:
+    """How soon MinIO has room again is its own business; that uploads succeed then is proved above."""
     with minio_server.minio(tmp_path / "minio", megabytes=160) as storage:
         async with laboratory(tmp_path, storage, presign) as lab:
             client = storage.client()
-
-            def put(client: Minio, size: int, name: str = "ballast") -> None:
-                client.put_object(lab.bucket, name, BytesIO(bytes(size)), size)
-
             for number in range(10):
-                put(client, 12 * MIB, f"ballast/{number}")
+                client.put_object(lab.bucket, f"ballast/{number}", BytesIO(bytes(12 * MIB)), 12 * MIB)
             files = lab.files()
             more = tmp_path / "source" / "more"
             more.write_bytes(os.urandom(2 * CHUNK_BYTES))
@@ -231,9 +228,3 @@ async def test_a_storage_whose_disk_is_really_full(tmp_path: Path, presign: bool
             assert caught.value.reason == "STORE_FULL"
             assert await lab.trees() == 0
             assert set(lab.objects().values()) <= {MIB + 1, CHUNK_BYTES, 2 * MIB, 30}
-            for number in range(10):
-                client.remove_object(lab.bucket, f"ballast/{number}")
-            # MinIO looks at its disk once a second.
-            wait_until(lambda: storage.answers(lambda client: put(client, 16 * MIB)))
-            tree = await lab.upload(files)
-            await lab.check(tree, files)
