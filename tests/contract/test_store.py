@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,19 @@ def store(opened: Callable[[], Store]) -> Iterator[Store]:
     made = opened()
     yield made
     made.close()
+
+
+def leave_half_finished(store: Store, age: timedelta) -> Callable[[], bool]:
+    """Leave what a process leaves that was killed so long ago; return what tells whether it is still there."""
+    made = datetime.now(UTC) - age
+    if isinstance(store, FolderStore):
+        path = Path(store.place.removeprefix("the folder ")) / ".incoming" / new_id(made)
+        path.write_bytes(DATA)
+        os.utime(path, (made.timestamp(), made.timestamp()))
+        return path.exists
+    key = f".probe/{new_id(made)}"
+    store.put(key, DATA)
+    return lambda: store.size(key) is not None
 
 
 @pytest.mark.parametrize("data", [DATA, b"", bytearray(DATA), memoryview(DATA)[2:5]], ids=str)
@@ -224,6 +237,28 @@ def test_long_lists_are_complete_also_while_their_objects_are_deleted(store: Sto
             store.delete(seen[-500:])
     assert sorted(seen) == sorted(keys)
     assert keys_in(store) == []
+
+
+def test_what_was_left_half_finished_is_tidied_an_hour_later(store: Store) -> None:
+    """Objects stay, however old, and so does what somebody is just writing."""
+    old = blob_key("lab", DIGEST, new_id(datetime.now(UTC) - timedelta(days=9)))
+    store.put(old, DATA)
+    killed, writing = (leave_half_finished(store, timedelta(minutes=minutes)) for minutes in (61, 59))
+    assert killed()
+    for _ in range(2):
+        store.tidy()
+        assert not killed()
+        assert writing()
+    assert store.read(old) == DATA
+
+
+def test_tidying_lets_a_writer_go_on(store: Store) -> None:
+    key = new_key()
+    with store.writer(key) as writer:
+        writer.write(DATA)
+        store.tidy()
+        writer.commit()
+    assert store.read(key) == DATA
 
 
 def test_a_place_is_named(store: Store) -> None:

@@ -1,115 +1,230 @@
-"""The suite of deploy/: every image built, everything started by Compose, and the main job run against it."""
+"""Five services and an agent as processes of their own: the story, while each of them is killed and started again."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.processes import wait_until
-from tests.e2e.test_story import FLOWERS
-from tests.servers.docker import Engine, base_archive
-from tests.servers.programs import free_ports
+from orris import Environment, Experiment, Model, Run, ScriptRunConfig, Workspace
+from orris.errors import OrrisError
+from tests.e2e.processes import processes_of, wait_until
+from tests.e2e.suite import SERVICES, Suite
+from tests.servers.databases import Databases
 
-pytestmark = [pytest.mark.needs("docker", "compose", "minio")]
+FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
+TRAIN = """
+import os, joblib
+from azureml.core.run import Run
+from sklearn import datasets
+from sklearn.linear_model import LogisticRegression
+x, y = datasets.load_iris(return_X_y=True)
+model = LogisticRegression(max_iter=1000).fit(x, y)
+print("gr\u00fc\u00dfe \\x00 and no newline", end="")
+Run.get_context().log("Accuracy", model.score(x, y))
+os.makedirs("outputs")
+joblib.dump(model, "outputs/model.joblib")
+"""
+COUNT = "import time\nfor number in range(200):\n    print('line', number, flush=True)\n    time.sleep(0.02)\n"
+COUNTED = b"".join(b"line %d\n" % number for number in range(200))
+LAST_WORDS = "import os\nos.makedirs('outputs')\nopen('outputs/kept', 'w').write('x')\nprint('done')\n"
 
-ROOT = Path(__file__).parents[2]
-JOB = ROOT / "demo" / "train_iris"
 
-
-class Suite:
-    """The suite on an engine; `orris` is the command line against it."""
-
-    def __init__(self, engine: Engine, folder: Path) -> None:
-        self._engine = engine
-        self.folder = folder
-        self.port, self.http_port, registry_port = free_ports(3)
-        self._settings = {
-            "ORRIS_PORT": str(self.port),
-            "ORRIS_HTTP_PORT": str(self.http_port),
-            "ORRIS_REGISTRY_PORT": str(registry_port),
-            "ORRIS_PUBLIC_URL": f"http://127.0.0.1:{self.http_port}",
-            "ORRIS_AGENT_FOLDER": str(folder / "agent"),
-            "ORRIS_DOCKER_SOCKET": str(engine.socket),
-            "ORRIS_CERTIFICATES": os.environ.get("SSL_CERT_FILE", ""),
-        }
-
-    def build(self) -> None:
-        """Build all images, from Debian's packages."""
-        settings = self._run(str(ROOT / "deploy/debian/build"), ORRIS_BASE_ARCHIVE=str(base_archive()))
-        self._settings |= dict(line.split("=", 1) for line in settings.splitlines())
-
-    def compose(self, *arguments: str) -> str:
-        options = ("--project-name", "orris-test", "--project-directory", str(ROOT / "deploy"))
-        return self._run("docker-compose", *options, "-f", str(ROOT / "deploy/compose.yaml"), *arguments)
-
-    def up(self) -> None:
-        """Start it, and wait until its agent is there."""
-        self.compose("up", "--detach", "--quiet-pull")
-        token = self.compose("exec", "-T", "runs", "cat", "/tokens/user.token")
-        (self.folder / "user.token").write_text(token)
-        wait_until(lambda: "connected" in self.orris("agents", "list").stdout)
-
-    def orris(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ORRIS_")}
-        env |= {
-            "ORRIS_ADDRESS": f"127.0.0.1:{self.port}",
-            "ORRIS_TOKEN_FILE": str(self.folder / "user.token"),
-            "ORRIS_HOME": str(self.folder / "home"),
-        }
-        argv = [str(ROOT / ".venv/bin/orris"), *arguments]
-        done = subprocess.run(argv, cwd=JOB, env=env, capture_output=True, text=True, timeout=600, check=False)
-        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
-        return done
-
-    def _run(self, *argv: str, **settings: str) -> str:
-        env = {**os.environ, "DOCKER_HOST": self._engine.host, "DOCKER_BUILDKIT": "0", **self._settings, **settings}
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=900, check=False)
-        assert done.returncode == 0, (argv, done.stdout[-4000:], done.stderr[-4000:])
-        return done.stdout
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of one database for all services; empty: each has a file of its own."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    with databases.new() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def suite(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    made = Suite(engine, tmp_path_factory.mktemp("suite"))
-    made.build()
+def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("suite"), database)
+    # Nobody finds whom it needs at first: `runs`, which makes the keys, comes last.
+    suite.start("agent", "inference", "models", "images", "artifacts", "runs")
     try:
-        made.up()
-        yield made
+        yield suite
     finally:
-        made.compose("down", "--volumes", "--timeout", "5")
+        suite.close()
 
 
-def test_the_main_job_runs_in_containers_and_its_model_answers(suite: Suite) -> None:
-    orris = suite.orris
-    orris("submit", "--conda", "conda_dependencies.yml", "train_iris.py", "--kernel", "linear", "--penalty", "1.0")
-    (run,) = json.loads(orris("runs", "list", "--json").stdout)
-    metrics = json.loads(orris("runs", "metrics", run["runId"], "--json").stdout)
-    assert metrics["Accuracy"] == pytest.approx(0.9736842105263158)
-    orris("models", "register", "sklearn-iris", "outputs/model.joblib", "--run", run["runId"])
-    orris("deploy", "sklearn-iris", "--name", "iris")
-    found = json.loads(orris("endpoints", "show", "iris", "--json").stdout)
-    assert found["state"] == "Healthy"
-    assert json.loads(orris("predict", "iris", "--data", FLOWERS, "--method", "predict").stdout) == [0, 2]
+@pytest.fixture(scope="module")
+def workspace(suite: Suite) -> Iterator[Workspace]:
+    suite.until_up()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ORRIS_ADDRESS", "ORRIS_TOKEN"):
+            patch.delenv(name, raising=False)
+        patch.setenv("ORRIS_HOME", str(suite.root / "client"))
+        patch.setenv("ORRIS_TOKEN_FILE", str(suite.keys / "user.token"))
+        for name, value in suite.addresses.items():
+            patch.setenv(name, value)
+        yield Workspace.get("default")
 
 
-def test_passwords_are_made_and_kept(suite: Suite) -> None:
-    before = suite.compose("exec", "-T", "runs", "cat", "/secrets/pgpass")
-    suite.compose("up", "--detach", "--force-recreate", "credentials")
-    assert suite.compose("exec", "-T", "runs", "cat", "/secrets/pgpass") == before
+@pytest.fixture(scope="module")
+def environment(workspace: Workspace) -> Environment:
+    environment = Environment("suite", pip_packages=["scikit-learn", "joblib"])
+    environment.build(workspace).wait_for_completion()
+    return environment
 
 
-def test_curated_environments_are_made_at_the_start(suite: Suite) -> None:
-    def state() -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(suite.compose("ps", "--all", "--format", "json", "curated"))
-        return found
+def submit(workspace: Workspace, environment: Environment, folder: Path, script: str) -> Run:
+    folder.mkdir(exist_ok=True)
+    (folder / "script.py").write_text(script, encoding="utf-8")
+    source = ScriptRunConfig(source_directory=folder, script="script.py", environment=environment)
+    return Experiment(workspace, "suite").submit(source)
 
-    wait_until(lambda: state()["State"] == "exited", 300)
-    assert state()["ExitCode"] == 0
-    found = json.loads(suite.orris("environments", "list", "--json").stdout)
-    assert all(each["image"] for each in found if each["name"] in ("orris-sklearn", "orris-inference"))
+
+def log_of(run: Run) -> bytes:
+    return b"".join(run.follow_log(follow=False))
+
+
+def test_the_story_is_told_while_every_service_is_killed_once(
+    suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
+) -> None:
+    suite.restart("images", "artifacts")
+    run = submit(workspace, environment, tmp_path / "train", TRAIN)
+    run.wait_for_completion()
+    suite.restart("runs")
+    assert run.refresh().status == "Completed"
+    assert run.get_metrics()["Accuracy"] > 0.9
+    written = "gr\u00fc\u00dfe \x00 and no newline".encode()
+    assert log_of(run) == written
+
+    model = run.register_model(
+        model_name="suite", model_path="outputs/model.joblib", model_framework=Model.Framework.SCIKITLEARN
+    )
+    suite.restart("models")
+    conversion = model.wait_for_conversion()
+    assert conversion.verified, conversion.message
+
+    endpoint = Model.deploy(workspace, "suite", [model])
+    suite.restart("inference")
+    endpoint.wait_for_deployment()
+    key = endpoint.get_keys()[0]
+    assert score(endpoint.scoring_uri, key) == [0, 2]
+    assert infer(endpoint.scoring_uri, key) == [0, 2]
+
+    suite.kill("agent", *SERVICES)
+    suite.start("models", "inference", "agent", "artifacts", "images", "runs")
+    wait_until(lambda: _answers(endpoint.scoring_uri, key))
+    assert infer(endpoint.scoring_uri, key) == [0, 2]
+    suite.until_up()
+    assert log_of(run) == written
+    assert run.refresh().get_metrics()["Accuracy"] > 0.9
+    endpoint.delete()
+
+
+def test_a_run_is_adopted_by_the_next_agent_and_every_line_is_there_once(
+    suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
+) -> None:
+    run = submit(workspace, environment, tmp_path / "count", COUNT)
+    wait_until(lambda: b"line 20\n" in log_of(run) if run.refresh().status == "Running" else False)
+    suite.kill("agent")
+    wait_until(lambda: any("script.py" in each for each in processes_of(suite.root / "agent").values()), 1)
+    suite.start("agent")
+    run.wait_for_completion()
+    assert run.refresh().status == "Completed"
+    assert log_of(run) == COUNTED
+
+
+def test_a_service_that_stands_by_takes_over_when_the_first_is_killed(
+    suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
+) -> None:
+    suite.start("runs")
+    wait_until(lambda: "another runs service uses this database" in suite.log("runs"))
+    run = submit(workspace, environment, tmp_path / "short", LAST_WORDS)
+    suite.kill("runs")
+    suite.until_up()
+    run.wait_for_completion()
+    assert log_of(run) == b"done\n"
+
+
+def test_nothing_is_lost_while_the_database_is_away(
+    suite: Suite,
+    workspace: Workspace,
+    environment: Environment,
+    tmp_path: Path,
+    database: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    if not database:
+        pytest.skip("a file is always there")
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    if databases.server.program is None:
+        pytest.skip("somebody else's server: ORRIS_TEST_POSTGRES")
+    run = submit(workspace, environment, tmp_path / "count", COUNT)
+    wait_until(lambda: b"line 20\n" in log_of(run) if run.refresh().status == "Running" else False)
+    databases.server.program.stop()
+    wait_until(lambda: "the database cannot be reached" in suite.log("runs"))
+    databases.server.program.start()
+    wait_until(lambda: _listed(workspace))
+    run.wait_for_completion()
+    assert log_of(run) == COUNTED
+
+
+def test_runs_wait_for_the_artifacts_service(
+    suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
+) -> None:
+    """A restart must not cost the outputs of a day: neither of what ends meanwhile, nor of what begins."""
+    ending = submit(workspace, environment, tmp_path / "ending", "import time\ntime.sleep(2)\n" + LAST_WORDS)
+    wait_until(lambda: ending.refresh().status == "Running")
+    suite.kill("agent")
+    beginning = submit(workspace, environment, tmp_path / "beginning", LAST_WORDS)
+    suite.kill("artifacts")
+    suite.start("agent")
+    for run, status in ((ending, "Finalizing"), (beginning, "Queued")):
+        wait_until(lambda run=run: "artifacts" in run.refresh().status_reason, 60)  # type: ignore[misc]  # bound now
+        assert run.status == status
+    suite.start("artifacts")
+    for run in (ending, beginning):
+        run.wait_for_completion()
+        assert log_of(run) == b"done\n"
+        assert "outputs/kept" in run.get_file_names()
+
+
+def test_no_service_has_failed_inside(suite: Suite) -> None:
+    """What nobody expected has a traceback in the log; neighbours that come and go are expected."""
+    for noun in (*SERVICES, "agent"):
+        told = [line for line in suite.log(noun).splitlines() if '"level": "error"' in line or "Traceback" in line]
+        assert not told, f"{noun}: {told[0]}"
+
+
+def _listed(workspace: Workspace) -> bool:
+    try:
+        return bool(list(Experiment(workspace, "suite").get_runs()))
+    except OrrisError:
+        return False
+
+
+def score(uri: str, key: str) -> Any:
+    return _post(uri, {"data": FLOWERS, "method": "predict"}, key)
+
+
+def infer(uri: str, key: str) -> Any:
+    server, name = uri.split("/api/")[0], uri.split("/")[-2]
+    tensor = {"name": "X", "datatype": "FP64", "shape": [2, 4], "data": FLOWERS}
+    answer = _post(f"{server}/v2/models/{name}/infer", {"inputs": [tensor], "outputs": [{"name": "predict"}]}, key)
+    return answer["outputs"][0]["data"]
+
+
+def _answers(uri: str, key: str) -> bool:
+    try:
+        return bool(score(uri, key) == [0, 2])
+    except OSError:
+        return False
+
+
+def _post(uri: str, body: Any, key: str) -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    request = urllib.request.Request(uri, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from tests.servers.object_storage import ObjectStorage
 from tests.servers.programs import Program, free_ports
-
-# Only the server sees the disk, which is gone with it.
-_ON_A_DISK = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+from tests.servers.small_disk import on_a_disk
 
 
 @contextmanager
@@ -31,18 +29,7 @@ def minio(folder: Path, megabytes: int | None = None) -> Iterator[ObjectStorage]
     }
     argv = ["minio", "server", str(data), *address, "--quiet"]
     if megabytes is not None:
-        argv = [
-            "unshare",
-            "--map-root-user",
-            "--mount",
-            "sh",
-            "-c",
-            _ON_A_DISK,
-            "sh",
-            f"{megabytes}m",
-            str(data),
-            *argv,
-        ]
+        argv = on_a_disk(megabytes, data, argv)
     storage.program = Program(argv, env, folder / "log", lambda: storage.answers(lambda client: client.list_buckets()))
     storage.program.start()
     try:

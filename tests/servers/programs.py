@@ -55,6 +55,12 @@ class Program:
                 raise RuntimeError(f"{self._argv} does not answer:\n{self._log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it at once, with all that it started."""
         process, self._process = self._process, None

@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -67,14 +67,15 @@ class Exchange(BaseHTTPRequestHandler):
         """Return what the server says to this request with that body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=30)
         try:
-            connection.request(self.command, self.path, body or None, dict(self.headers))
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent: it says why
+                connection.request(self.command, self.path, body or None, dict(self.headers))
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read())
         finally:
             connection.close()
 
-    def reply(self, answer: Answer, share: float = 1.0) -> None:
-        """Answer, or begin to."""
+    def reply(self, answer: Answer, share: float = 1.0, pause: float = 0.0) -> None:
+        """Answer, or begin to; with a pause of so many seconds after each byte."""
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in _ITS_OWN or (self.command == "HEAD" and name.lower() == "content-length"):
@@ -84,8 +85,17 @@ class Exchange(BaseHTTPRequestHandler):
             return
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body[: int(len(answer.body) * share)])
+        if pause:
+            self._drip(answer.body, pause)
+        else:
+            self.wfile.write(answer.body[: int(len(answer.body) * share)])
         self.close_connection = share < 1.0
+
+    def _drip(self, body: bytes, pause: float) -> None:
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            if self.server.released.wait(pause):
+                return
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -121,6 +131,19 @@ def hang(exchange: Exchange) -> None:
 def cut(exchange: Exchange) -> None:
     """Answer, but close the connection in the middle of it."""
     exchange.reply(exchange.asking(exchange.body()), share=0.5)
+
+
+def drip(exchange: Exchange) -> None:
+    """Answer byte by byte, each soon enough for a limit that holds between two of them."""
+    exchange.reply(exchange.asking(exchange.body()), pause=0.02)
+
+
+def drip_from_the_start(exchange: Exchange) -> None:
+    """Send the answer's first line byte by byte, and never come to its end."""
+    exchange.body()
+    while not exchange.server.released.wait(0.02):
+        exchange.wfile.write(b"H")
+    exchange.close_connection = True
 
 
 def forget_answer(exchange: Exchange) -> None:

@@ -57,6 +57,10 @@ class GarbageCollector:
         there = workspaces_with_things(self._engine, self._store)
         return [each for each in there if each not in collected or collected[each] <= now - interval]
 
+    def tidy(self) -> None:
+        """Remove what killed processes left in the store, of all workspaces."""
+        self._store.tidy()
+
     def collect(self, workspace: str, grace: timedelta, *, dry_run: bool = False) -> Steps:
         """Collect a workspace's garbage step by step; give what was found until now. A dry run changes nothing.
 

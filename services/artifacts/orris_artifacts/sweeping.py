@@ -39,6 +39,7 @@ async def sweep(
     await pause(random.uniform(0, min(interval.total_seconds(), FIRST_WITHIN_SECONDS)))
     while True:
         try:
+            await run_blocking(core.garbage.tidy)
             for workspace in await run_blocking(core.garbage.due, interval):
                 await _collect(core, workspace, grace)
         except Exception:

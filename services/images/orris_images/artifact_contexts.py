@@ -25,6 +25,11 @@ class ArtifactContexts:
         request = pb.SetReferenceRequest(parent=TreeName.parse(tree).parent, reference=reference)
         repeat(lambda: self._stub.SetReference(request))
 
+    def release(self, owner: str, tree: str) -> None:
+        """Implement Contexts.release."""
+        request = pb.DeleteReferenceRequest(parent=TreeName.parse(tree).parent, owner=owner)
+        repeat(lambda: self._stub.DeleteReference(request))
+
     def fetch(self, tree: str, folder: Path) -> None:
         """Implement Contexts.fetch."""
         from orris.sdk.transfer import Transfer

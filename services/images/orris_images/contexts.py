@@ -13,6 +13,10 @@ class Contexts(Protocol):
         """Keep a tree (its resource name) for `owner`. Raises NotFound where it is not stored, Unavailable."""
         ...
 
+    def release(self, owner: str, tree: str) -> None:
+        """Keep a tree (its resource name) no longer for `owner`. Raises Unavailable."""
+        ...
+
     def fetch(self, tree: str, folder: Path) -> None:
         """Put the files of a tree (its resource name) into `folder`. Raises NotFound, Unavailable, DataLoss."""
         ...

@@ -59,6 +59,14 @@ class Environments:
                 return _with_images(connection, workspace, [found])[0]
             raise self._unknown(connection, workspace, environment, version)
 
+    def uses_context(self, workspace: str, environment: str, context: str) -> bool:
+        """Tell whether a version of an environment has a Dockerfile that uses a tree (its resource name)."""
+        table = schema.environments.c
+        query = sa.select(table.spec).where(table.workspace == workspace, table.environment == environment)
+        with read(self._engine) as connection:
+            specs = map(spec_text.load, connection.execute(query).scalars())
+            return any(spec.dockerfile is not None and spec.dockerfile.context == context for spec in specs)
+
     def latest(self, workspace: str, after: str, limit: int) -> tuple[list[Environment], bool]:
         """Return the latest versions of up to `limit` environments by name behind `after`; and if there are more."""
         table = schema.environments

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from orris.errors import FailedPrecondition, InvalidArgument, PermissionDenied
@@ -98,17 +99,34 @@ class ImageServicer(ImageHandlers):
         spec = spec_from(request.spec, workspace, lambda image, packages: self._overlay(workspace, image, packages))
         message = request.spec.SerializeToString(deterministic=True)
         check_not_reserved(name)
-        self._keep_context(workspace, name, spec)
-        made = self._environments.create(workspace, name, spec, message, request.request_id, payload)
+        with self._context_kept(workspace, name, spec):
+            made = self._environments.create(workspace, name, spec, message, request.request_id, payload)
         return pb.CreateEnvironmentResponse(environment=environment_message(made))
 
-    def _keep_context(self, workspace: str, environment: str, spec: Spec) -> None:
-        """Have the files of a Dockerfile kept: before the environment that needs them is there, as long as it is."""
-        if spec.dockerfile is None or not spec.dockerfile.context:
+    @contextmanager
+    def _context_kept(self, workspace: str, environment: str, spec: Spec) -> Iterator[None]:
+        """Have the files of a Dockerfile kept: before the environment that needs them is there, as long as it is.
+
+        Where it does not come to be, they are let go. Somebody else who fails may let go what this one needs; so it is
+        said again when all went well: what was kept a moment ago is not collected in between.
+        """
+        tree = spec.dockerfile.context if spec.dockerfile is not None else ""
+        if not tree:
+            yield
             return
-        tree = TreeName.parse(spec.dockerfile.context)
+        owner = f"{EnvironmentName(workspace, environment)}/contexts/{TreeName.parse(tree).sha256}"
+        self._keep_context(owner, tree)
         try:
-            self._contexts.keep(f"{EnvironmentName(workspace, environment)}/contexts/{tree.sha256}", str(tree))
+            yield
+        except Exception:
+            if not self._environments.uses_context(workspace, environment, tree):
+                self._contexts.release(owner, tree)
+            raise
+        self._keep_context(owner, tree)
+
+    def _keep_context(self, owner: str, tree: str) -> None:
+        try:
+            self._contexts.keep(owner, tree)
         except FailedPrecondition as error:
             field = "spec.dockerfile.context"
             raise InvalidArgument(f"{field}: {error.message}", field=field, reason="INVALID_SPEC") from error

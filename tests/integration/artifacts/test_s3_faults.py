@@ -90,6 +90,28 @@ def test_an_answer_that_never_comes_is_waited_for_twice(case: Case, name: str) -
     case.check_untouched()
 
 
+@pytest.mark.parametrize("fault", [faults.drip, faults.drip_from_the_start])
+@pytest.mark.parametrize("name", ["read", "range", "list", "folders"])
+def test_an_answer_that_drips_is_not_waited_for(case: Case, name: str, fault: Fault) -> None:
+    """Each byte comes in time, so only a limit for all of them can end this before the answer does."""
+    case.be(Patience(answer=0.3, attempts=0.2))
+    case.proxy.always = fault
+    with pytest.raises(Unavailable, match="no answer in time") as caught:
+        ASK[name](case.store)
+    assert caught.value.reason == "STORE_UNREACHABLE"
+    assert len(case.proxy.asked) == 2
+    case.check_untouched()
+    case.proxy.always = faults.hand_on
+    case.check(name, ASK[name](case.store))
+
+
+def test_an_answer_that_drips_once_is_asked_for_again(case: Case) -> None:
+    case.be(Patience(answer=0.5))
+    case.proxy.faults.append(faults.drip)
+    case.check("read", ASK["read"](case.store))
+    assert len(case.proxy.asked) == 2
+
+
 def test_an_answer_that_is_always_cut_short_is_no_lost_object(case: Case) -> None:
     case.be(Patience(attempts=0.2))
     case.proxy.always = faults.cut

@@ -12,7 +12,7 @@ import pytest
 
 from orris.artifacts.v1 import artifacts_service_pb2
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
-from orris.errors import InvalidArgument
+from orris.errors import InvalidArgument, OrrisError
 from orris.images.v1 import images_service_pb2 as pb
 from orris.sdk.channel import shared_channel
 from orris.sdk.transfer import Transfer
@@ -82,6 +82,26 @@ async def test_they_are_kept_as_long_as_the_environment(artifacts: Artifacts, tm
         with pytest.raises(InvalidArgument, match="not stored") as caught:
             await service.user.CreateEnvironment(request)
         assert caught.value.violations[0].field == "spec.dockerfile.context"
+
+
+async def test_they_are_let_go_where_no_environment_comes_to_be(artifacts: Artifacts, tmp_path: Path) -> None:
+    """What fails here is a request id that stands for another request: that is found out while it is recorded."""
+    async with Service(tmp_path / "images", artifacts_address=artifacts.address) as service:
+        service.settings.token_path.write_text("service")
+        spec = Message(dockerfile=Message.Dockerfile(text=TEXT, context=artifacts.tree))
+        plain = Message(dockerfile=Message.Dockerfile(text=f"FROM {BASE_IMAGE}\n"))
+        taken = {"parent": PARENT, "request_id": "11111111-1111-4111-8111-111111111111"}
+        await service.user.CreateEnvironment(pb.CreateEnvironmentRequest(environment_id="plain", spec=plain, **taken))
+        failing = pb.CreateEnvironmentRequest(environment_id="mine", spec=spec, **taken)
+        with pytest.raises(OrrisError, match="request_id"):
+            await service.user.CreateEnvironment(failing)
+        assert await asyncio.to_thread(artifacts.owners) == 0
+        await service.user.CreateEnvironment(
+            pb.CreateEnvironmentRequest(parent=PARENT, environment_id="mine", spec=spec)
+        )
+        with pytest.raises(OrrisError, match="request_id"):
+            await service.user.CreateEnvironment(failing)
+        assert await asyncio.to_thread(artifacts.owners) == 1
 
 
 @pytest.mark.needs("docker")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, aclosing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,23 @@ async def test_every_workspace_is_collected_again_and_again(
     assert list(store.list("")) == []
     told = [record for record in caplog.records if record.getMessage() == "garbage collected"]
     assert len(told) == 2 * 6
+
+
+async def test_each_round_begins_with_what_killed_processes_left(core: Artifacts, store: FolderStore) -> None:
+    """A service that runs for months must not keep until its end what others left half written."""
+    left = [Path(store.place.removeprefix("the folder ")) / ".incoming" / name for name in ("first", "second")]
+
+    async def pause(seconds: float) -> None:
+        assert not any(each.exists() for each in left)
+        if not rounds:
+            raise Enough
+        path = rounds.pop()
+        path.write_bytes(b"half")
+        os.utime(path, (1, 1))
+
+    rounds = [*left]
+    with pytest.raises(Enough):
+        await sweep(core, DAY, INTERVAL, pause)
 
 
 async def test_what_another_process_has_collected_lately_is_left_to_it(core: Artifacts, clock: Clock) -> None:

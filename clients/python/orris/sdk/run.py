@@ -211,7 +211,10 @@ class Run:
         return run_files.names(self.refresh())
 
     def download_file(self, name: str, output_file_path: str | Path | None = None) -> str:
-        """Save a kept file or a log, by default in the working directory; return the path. Raises NotFound."""
+        """Save a kept file or a log, by default in the working directory; return the path.
+
+        The file appears when all of it has come; one that broke off is begun again. Raises NotFound.
+        """
         from orris.sdk import run_files
 
         return str(run_files.save(self.refresh(), name, output_file_path))

@@ -82,8 +82,8 @@ def save(run: Run, name: str, output_file_path: str | Path | None) -> Path:
         return _save_log(run, name, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, so that it appears there at once.
-    with TemporaryDirectory(prefix=".orris-", dir=target.parent) as folder:
-        (file,) = run.workspace.transfer.download(run.message.outputs, Path(folder), name)
+    with TemporaryDirectory(prefix=".orris-", dir=target.parent) as folder, bytes_shown("Downloading") as progress:
+        (file,) = run.workspace.transfer.download(run.message.outputs, Path(folder), name, progress=progress)
         file.replace(target)
     return target
 

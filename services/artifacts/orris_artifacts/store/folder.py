@@ -29,10 +29,11 @@ class FolderStore:
         self._root = os.fspath(root)
         self._incoming = os.path.join(self._root, INCOMING)
         self._folders = DurableFolders(self._root)
+        self._clock = clock
         with self._errors_named():
             for folder in (self._root, self._incoming):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
-            _remove_abandoned(self._incoming, clock() - ABANDONED_SECONDS)
+        self.tidy()
 
     @property
     def place(self) -> str:
@@ -97,6 +98,15 @@ class FolderStore:
         """Return what stands before the first `/` of keys."""
         return [each.name for each in self._entries("") if each.name != INCOMING and each.is_dir(follow_symlinks=False)]
 
+    def tidy(self) -> None:
+        """Remove what a killed process left behind; another that shares the folder keeps what it is writing."""
+        before = self._clock() - ABANDONED_SECONDS
+        with self._errors_named(), os.scandir(self._incoming) as files:
+            for file in files:
+                with suppress(FileNotFoundError):
+                    if file.stat(follow_symlinks=False).st_mtime < before:
+                        os.unlink(file.path)
+
     def presign_put(self, key: str, digest: str, size: int) -> SignedRequest | None:
         """Return None: a folder answers no requests."""
         return None
@@ -137,12 +147,3 @@ class FileWriter:
         """Make the object visible and durable. Raises ResourceExhausted (STORE_FULL)."""
         with self._errors_named():
             self._file.publish(self._path)
-
-
-def _remove_abandoned(folder: str, before: float) -> None:
-    """Remove what a killed process left behind; another that shares the folder keeps what it is writing."""
-    with os.scandir(folder) as files:
-        for file in files:
-            with suppress(FileNotFoundError):
-                if file.stat(follow_symlinks=False).st_mtime < before:
-                    os.unlink(file.path)

@@ -77,6 +77,9 @@ class Store(Protocol):
     def folders(self) -> Iterable[str]:
         """Return what stands before the first `/` of keys, each once; perhaps also of keys that are gone."""
 
+    def tidy(self) -> None:
+        """Remove what was begun more than an hour ago and never became an object: its process was killed."""
+
     def presign_put(self, key: str, digest: str, size: int) -> SignedRequest | None:
         """Return how to write an object past this service; None where the store may take other bytes."""
 

@@ -48,7 +48,7 @@ def _meaning(error: sa.exc.SQLAlchemyError) -> OrrisError | None:
     if isinstance(error, sa.exc.TimeoutError) or _is(original, _BUSY, _SQLITE_BUSY):
         return DatabaseUnavailable("the database is busy; try again", reason="DATABASE_BUSY")
     if _is(original, _FULL, (_SQLITE_FULL,)):
-        return ResourceExhausted("the database has no room left", reason="DATABASE_FULL")
+        return ResourceExhausted("the database's disk is full; free space there, then retry", reason="DATABASE_FULL")
     if isinstance(error, sa.exc.DBAPIError) and _is_lost(error, original):
         log.warning("the database cannot be reached", why=" ".join(str(original).split())[:500])
         return DatabaseUnavailable("the database cannot be reached; try again", reason="DATABASE_UNREACHABLE")

@@ -8,24 +8,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 
 from minio import Minio
 from minio.error import ServerError
 
 from orris.errors import FailedPrecondition, Unavailable
-from orris_artifacts.object_keys import made_at, new_id
+from orris_artifacts.object_keys import new_id
 from orris_artifacts.store.port import ObjectLost, SignedRequest
 from orris_artifacts.store.s3.bucket import Bucket
 from orris_artifacts.store.s3.connections import NotFromS3
 from orris_artifacts.store.s3.failures import PASSING_STATUSES
 from orris_artifacts.store.s3.presigning import Presigner
 from orris_artifacts.store.s3.questions import CHECKSUM_HEADER, checksum_of, versioning
-from orris_artifacts.store.s3.store import S3Store
+from orris_artifacts.store.s3.store import PROBES, S3Store
 
-PROBES = ".probe/"
-_ABANDONED = timedelta(hours=1)
 _RIGHT, _WRONG = b"orris asks: right", b"orris asks: wrong"
 
 
@@ -55,7 +53,7 @@ class Probe:
         """Return what the storage can do. Raises FailedPrecondition (STORE_REFUSES) when it does not keep objects."""
         kept = self._check_that_it_keeps()
         found = Capabilities(self._takes_only_what_was_signed(), self._replaces_nothing(kept), self._versioning())
-        self._clean()
+        self._store.delete(self._keys)
         return found
 
     def _check_that_it_keeps(self) -> str:
@@ -88,12 +86,6 @@ class Probe:
             return self._bucket.ask(versioning)
         except (FailedPrecondition, Unavailable):
             return "unknown"
-
-    def _clean(self) -> None:
-        """Remove the objects, and those of a probe that was interrupted."""
-        old = self._now - _ABANDONED
-        listed = [each.key for each in self._store.list(PROBES)]
-        self._store.delete(key for key in listed if key in self._keys or (made_at(key) or self._now) < old)
 
     def _new_key(self) -> str:
         key = PROBES + new_id(self._now)

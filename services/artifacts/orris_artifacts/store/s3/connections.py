@@ -12,6 +12,7 @@ import urllib3
 from urllib3 import BaseHTTPResponse, Timeout
 
 from orris_artifacts.store.s3.options import Patience
+from orris_artifacts.store.s3.pace import PACED_POOLS
 
 # As many as a service has threads that block.
 _COUNT = 16
@@ -39,6 +40,7 @@ class Connections(urllib3.PoolManager):
             cert_reqs="CERT_REQUIRED",
             ca_certs=os.fspath(ca_file) if ca_file else certifi.where(),
         )
+        self.pool_classes_by_scheme = PACED_POOLS
 
     def urlopen(  # type: ignore[override]  # as in the class itself
         self, method: str, url: str, redirect: bool = False, **how: Any

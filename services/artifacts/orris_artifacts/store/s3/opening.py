@@ -35,12 +35,14 @@ def open_s3(options: S3Options, clock: Callable[[], datetime]) -> S3Store:
         _make_where_missing(bucket)
         presigner = _presigner(bucket, options.endpoint, _PROBE_TIME, clock)
         found = Probe(bucket, presigner, clock()).run()
+        S3Store(bucket, None, clock=clock).tidy()
     except BaseException:
         bucket.connections.clear()
         raise
     lifetime = options.presign_time if found.signed_checksums else None
     _say(options, found, direct_transfers=lifetime is not None)
-    return S3Store(bucket, _presigner(bucket, options.public_endpoint, lifetime, clock) if lifetime else None)
+    for_clients = _presigner(bucket, options.public_endpoint, lifetime, clock) if lifetime else None
+    return S3Store(bucket, for_clients, clock=clock)
 
 
 def _say(options: S3Options, found: Capabilities, *, direct_transfers: bool) -> None:

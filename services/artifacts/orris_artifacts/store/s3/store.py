@@ -7,20 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from orris.errors import FailedPrecondition
+from orris_artifacts.object_keys import made_at
 from orris_artifacts.store.port import Bytes, ObjectLost, SignedRequest, StoredObject
 from orris_artifacts.store.s3 import questions
 from orris_artifacts.store.s3.bucket import Bucket
 from orris_artifacts.store.s3.presigning import Presigner
 
+# Where it is tried at the start what the storage can do.
+PROBES = ".probe/"
+_ABANDONED = timedelta(hours=1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
 
 class S3Store:
     """Keeps objects in a bucket; without a presigner, all bytes come this way."""
 
-    def __init__(self, bucket: Bucket, presigner: Presigner | None) -> None:
+    def __init__(self, bucket: Bucket, presigner: Presigner | None, *, clock: Callable[[], datetime] = _now) -> None:
         self._bucket = bucket
+        self._clock = clock
         self._prefix = bucket.options.prefix
         self._presigner = presigner
 
@@ -82,6 +93,11 @@ class S3Store:
         names = self._bucket.ask(questions.folders, self._prefix)
         return [name.removeprefix(self._prefix).rstrip("/") for name in names]
 
+    def tidy(self) -> None:
+        """Remove what an interrupted start left: nothing else is ever half there, as a PUT is all or nothing."""
+        before = self._clock() - _ABANDONED
+        self.delete(each.key for each in self.list(PROBES) if (made := made_at(each.key)) and made < before)
+
     def presign_put(self, key: str, digest: str, size: int) -> SignedRequest | None:
         """Return how to write an object past this service; None where the storage does not refuse other bytes."""
         return self._presigner.put(key, digest, size) if self._presigner else None
@@ -108,4 +124,6 @@ class BufferedWriter:
 
     def commit(self) -> None:
         """Store the object. Raises as `S3Store.put`."""
-        self._put(b"".join(self._pieces))
+        whole = b"".join(self._pieces)
+        self._pieces.clear()  # not in memory twice while it is sent
+        self._put(whole)

@@ -1,0 +1,20 @@
+"""Programs on a disk of their own that is soon full; for tests marked `needs("tmpfs")`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+# Only the program sees the disk, which is gone with it.
+_ON_A_DISK = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+
+
+def on_a_disk(megabytes: int, folder: Path, argv: Sequence[str]) -> list[str]:
+    """Return what runs a program for which `folder` is a disk of that size, in memory; its pid is the program's."""
+    mounting = ("unshare", "--map-root-user", "--mount", "sh", "-c", _ON_A_DISK, "sh")
+    return [*mounting, f"{megabytes}m", str(folder), *argv]
+
+
+def seen_by(pid: int, folder: Path) -> Path:
+    """Return the path by which others reach what is `folder` to a program."""
+    return Path(f"/proc/{pid}/root{folder}")
