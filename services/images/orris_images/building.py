@@ -27,6 +27,7 @@ from orris_images.records import Build, State
 from orris_images.resolve.port import Resolver
 from orris_images.spec import Spec
 from orris_kit.database import DatabaseUnavailable, read, write
+from orris_kit.disk_full import full_disk_named
 from orris_kit.logging import get_logger
 from orris_kit.text import readable
 
@@ -131,7 +132,8 @@ class Building:
     def _attempt(self, job: _Job) -> None:
         key = job.build.key
         try:
-            self._make(job)
+            with full_disk_named():
+                self._make(job)
         except DatabaseUnavailable:
             raise
         except Cancelled:

@@ -18,12 +18,13 @@ from typing import Any
 
 import uv as uv_program
 
-from orris.errors import FailedPrecondition, Unavailable
+from orris.errors import OrrisError
 from orris_images.build.oci.bases import Base
 from orris_images.build.oci.config import ENVIRONMENT
 from orris_images.build.oci.engine import Engine
 from orris_images.lock import Lock
 from orris_kit import uv
+from orris_kit.disk_full import engine_disk_full, says_disk_full
 from orris_kit.process import LINES_KEPT, Finished, Log
 
 _PLACE = "/orris-build"
@@ -40,7 +41,9 @@ class Inside:
         self._engine, self._base, self._environ, self._log, self._stop = engine, base, environ, log, stop
 
     def install(self, lock: Lock, folder: Path) -> None:
-        """Make the environment of a lock and bring it into `folder`. Raises FailedPrecondition, Unavailable."""
+        """Make the environment of a lock and bring it into `folder`. Raises FailedPrecondition, Unavailable,
+        ResourceExhausted (DISK_FULL).
+        """
         command = [self._base.path, "-c", _FOREVER]
         with self._engine.container(self._base.id, command, user="0:0", init=True) as container:
             container.start()
@@ -65,14 +68,19 @@ class Inside:
         code = api.exec_inspect(made)["ExitCode"]
         if code != 0:
             finished = Finished(code, "", tuple(said[-LINES_KEPT:]))
-            kind = Unavailable if uv.unreachable(finished) else FailedPrecondition
-            raise kind(f"its packages cannot be installed: {uv.reason(finished)}")
+            raise _not_installed(finished)
 
     def _surroundings(self) -> dict[str, str]:
         passed = {name: value for name, value in uv.environment(self._environ).items() if not _is_local(name)}
         links = [one for one in passed.pop("UV_FIND_LINKS", "").split(",") if "://" in one]
         own = {"HOME": _PLACE, "PATH": "/usr/local/bin:/usr/bin:/bin", "SSL_CERT_FILE": f"{_PLACE}/certificates.pem"}
         return {**passed, **own, **({"UV_FIND_LINKS": ",".join(links)} if links else {})}
+
+
+def _not_installed(finished: Finished) -> OrrisError:
+    """Return why uv failed in a container, whose disk is the engine's."""
+    full = any(map(says_disk_full, finished.errors))
+    return engine_disk_full(uv.reason(finished)) if full else uv.not_installed(finished)
 
 
 def _is_local(name: str) -> bool:
