@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
-from orris.errors import Cancelled, NotFound, OrrisError
+from orris.errors import Cancelled, FailedPrecondition, NotFound, OrrisError
 from orris_images import build_rows
 from orris_images.build.port import Builder, Made, Progress
 from orris_images.build_log import Key, LogWriter
@@ -22,6 +22,7 @@ from orris_images.images import keep_image, keep_lock, kept_lock, lock_of
 from orris_images.interpreters import Pythons
 from orris_images.lock import Lock
 from orris_images.locking import lock_spec
+from orris_images.prebuilt import CURATED_DIGESTS, lock_elsewhere
 from orris_images.progress import ProgressWriter
 from orris_images.records import Build, State
 from orris_images.resolve.port import Resolver
@@ -177,16 +178,32 @@ class Building:
         if build.restored:
             lost = self._lock_of(build)
             return lost, self._python_of(lost, job)
-        with self.alone("/".join(owner), job.cancel):
+        # What comes with Orris is the same in all workspaces.
+        name = build.spec.digest if build.spec.digest in CURATED_DIGESTS else "/".join(owner)
+        with self.alone(name, job.cancel):
             with read(self._engine) as connection:
                 kept = None if build.refresh else kept_lock(connection, *owner)
+                other = None if build.refresh or kept else lock_elsewhere(connection, build.spec.digest)
             if kept is not None:
                 return kept, self._python_of(kept, job)
+            if other is not None and (chosen := self._chosen_elsewhere(other, job)):
+                return chosen
             lock, found = lock_spec(build.spec, self._pythons, self._resolver, job.log.line, job.cancel)
             if not build.refresh:  # a refresh replaces a lock that works, so it has to work itself first
                 with write(self._engine) as connection:
                     keep_lock(connection, *owner, lock)
             return lock, found.path
+
+    def _chosen_elsewhere(self, lock: Lock, job: _Job) -> tuple[Lock, Path] | None:
+        """Keep the lock of another workspace here too; None where its Python is gone."""
+        try:
+            python = self._python_of(lock, job)
+        except FailedPrecondition as error:
+            job.log.line(f"but not here: {error.message}")
+            return None
+        with write(self._engine) as connection:
+            keep_lock(connection, job.build.workspace, job.build.spec.digest, lock)
+        return lock, python
 
     def _lock_of(self, build: Build) -> Lock:
         """Return the lock of the image that is to be made again."""
