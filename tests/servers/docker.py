@@ -53,7 +53,7 @@ class Engine:
         number = secrets.randbelow(256)
         self.bridge = f"orris-{number}"
         # Of the range for benchmarks (RFC 2544), which no machine's own network has.
-        self._gateway = f"198.18.{number}.1/24"
+        self.gateway = f"198.18.{number}.1"  # what containers reach this machine by
         self._subnets = (f"198.18.{number}.0/24", f"198.19.{number}.0/24")  # of the bridge, and of all other networks
         self._program: Program | None = None
 
@@ -123,7 +123,7 @@ class Engine:
         forwarded = FORWARDING.read_text()
         _run("ip", "link", "add", self.bridge, "type", "bridge")
         try:
-            _run("ip", "address", "add", self._gateway, "dev", self.bridge)
+            _run("ip", "address", "add", f"{self.gateway}/24", "dev", self.bridge)
             _run("ip", "link", "set", self.bridge, "up")
             for way in ways_out:
                 _run("iptables", "-t", "nat", "-A", *way)

@@ -7,8 +7,6 @@ nothing but the environment comes out of it.
 from __future__ import annotations
 
 import io
-import os
-import ssl
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,6 +20,7 @@ from orris.errors import OrrisError
 from orris_images.build.oci.bases import Base
 from orris_images.build.oci.config import ENVIRONMENT
 from orris_images.build.oci.engine import Engine
+from orris_images.build.oci.trust import certificates
 from orris_images.lock import Lock
 from orris_kit import uv
 from orris_kit.disk_full import engine_disk_full, says_disk_full
@@ -92,7 +91,7 @@ def _archive(lock: Lock, environ: Mapping[str, str]) -> bytes:
     files = {
         "uv": Path(uv_program.find_uv_bin()).read_bytes(),
         "requirements.txt": lock.requirements.encode(),
-        "certificates.pem": _certificates(environ),
+        "certificates.pem": certificates(environ),
     }
     netrc = Path(environ.get("NETRC") or Path(environ.get("HOME", "/")) / ".netrc")
     if netrc.is_file():
@@ -104,15 +103,6 @@ def _archive(lock: Lock, environ: Mapping[str, str]) -> bytes:
             entry.size, entry.mode = len(content), 0o755 if name == "uv" else 0o600
             archive.addfile(entry, io.BytesIO(content))
     return made.getvalue()
-
-
-def _certificates(environ: Mapping[str, str]) -> bytes:
-    """Return the certificates that this machine trusts."""
-    place = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-    if place and os.path.isfile(place):
-        return Path(place).read_bytes()
-    trusted = ssl.create_default_context().get_ca_certs(binary_form=True)
-    return "".join(map(ssl.DER_cert_to_PEM_cert, trusted)).encode()
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

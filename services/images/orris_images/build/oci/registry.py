@@ -10,13 +10,15 @@ import json
 import time
 from collections.abc import Mapping
 from io import RawIOBase
+from types import MappingProxyType
 from typing import IO, Any
 from urllib.parse import urljoin
 
 import urllib3
 
 from orris.errors import DataLoss, FailedPrecondition, Unavailable
-from orris_images.build.oci.registry_access import Access, open_pool
+from orris_images.build.oci.registry_access import Access, address_of
+from orris_images.build.oci.registry_pool import Pool
 from orris_images.build.oci.settings import OciSettings
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -31,16 +33,16 @@ Document = dict[str, Any]
 
 
 class Registry:
-    """One repository of a registry.
+    """One repository of a registry; `environ` names the proxy to it, if any.
 
     Every method raises Unavailable (REGISTRY_UNREACHABLE) when it does not answer, FailedPrecondition
     (REGISTRY_REFUSES) when it refuses, for example the credentials.
     """
 
-    def __init__(self, settings: OciSettings) -> None:
+    def __init__(self, settings: OciSettings, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         self.repository = settings.repository
-        self._pool, self._address = open_pool(settings)
-        self._access = Access(self._pool, settings, f"repository:{self.repository}:pull,push,delete")
+        self._address = address_of(settings)
+        self._access = Access(Pool(environ), settings, f"repository:{self.repository}:pull,push,delete")
 
     def digest_of(self, version: str) -> str | None:
         """Return the digest of the manifest by a tag or a digest, None where there is none."""
