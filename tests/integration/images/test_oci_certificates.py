@@ -92,7 +92,7 @@ def test_a_dockerfile_can_use_index_and_certificates_without_leaving_them_in_the
     reference = maker.build(lock)
     assert maker.run(reference, "python", "-c", VERSION) == "1.0"
     assert not holds(maker, reference, index.authority)
-    assert index.url not in str(maker.engine.client.api.history(reference))
+    assert index.url not in str(maker.engine.client.images.get(reference).history())
     maker.builder.delete(lock.image_id, reference)
 
 
