@@ -21,7 +21,7 @@ class FakeImages(_ImageServiceServicer):
         self.environments: dict[str, list[images_pb2.Environment]] = {}
         self.builds: dict[str, images_pb2.Build] = {}
         self.log = b"resolving\ninstalling\n"
-        self.build_error = ""
+        self.build_error = self.overlay_error = ""
         self.may_finish = threading.Event()
         self.may_finish.set()
         self.deleted: set[str] = set()
@@ -142,8 +142,8 @@ class FakeImages(_ImageServiceServicer):
         return self.builds[name]
 
     def _finish(self, build: images_pb2.Build) -> None:
-        if self.build_error:
-            build.state, build.error = images_pb2.Build.STATE_FAILED, self.build_error
+        if error := self.build_error if build.environment else self.overlay_error:
+            build.state, build.error = images_pb2.Build.STATE_FAILED, error
             return
         build.state = images_pb2.Build.STATE_SUCCEEDED
         build.image = build.name.replace("/builds/", "/images/image-of-")
