@@ -90,8 +90,18 @@ def test_a_dockerfile_gets_the_indexes_that_it_declares() -> None:
     assert told == []
 
 
-def test_credentials_of_an_index_get_into_no_dockerfile() -> None:
-    environ = {"PIP_INDEX_URL": "https://ada:s3cret@index.lab/simple"}
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ada:s3cret@index.lab/simple",
+        "https://s3cret@index.lab/simple",
+        "https://index.lab/simple?token=s3cret",
+        "https://index.lab/t/s3cret/simple",
+        "https://index.lab/simple lab=https://ada:s3cret@index.lab/simple",
+    ],
+)
+def test_credentials_of_an_index_get_into_no_dockerfile(url: str) -> None:
+    environ = {"PIP_INDEX_URL": url}
     told: list[str] = []
     assert build_arguments(DECLARED, environ, told.append) == {}
     assert any("PIP_INDEX_URL" in line for line in told)

@@ -30,6 +30,8 @@ _INDEXES = (
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INSECURE_HOST",
 )  # fmt: skip
 _DECLARED = re.compile(r"^\s*ARG\s+([A-Za-z_][A-Za-z0-9_]*)\s*(?:=.*)?$", re.IGNORECASE | re.MULTILINE)
+# Where addresses have secrets, beside `user:password@`.
+_TOKEN = re.compile(r"\?|/t/[^/]+")
 _RUNNING = re.compile(r"---> Running in ([0-9a-f]{12,64})")
 _TEXT = "Dockerfile.orris"
 
@@ -78,7 +80,7 @@ def build_arguments(text: str, environ: Mapping[str, str], log: Log) -> dict[str
     for name in _INDEXES:
         if name not in declared or not known.get(name):
             continue
-        if uv.redact(known[name], environ) == known[name]:
+        if uv.redact(known[name], environ) == known[name] and not _TOKEN.search(known[name]):
             given[name] = known[name]
         else:
             log(f"{name} of this machine holds credentials, which would stay in the image: the Dockerfile lacks it")
