@@ -128,3 +128,4 @@ def test_curated_environments_are_made_at_the_start(suite: Suite) -> None:
     assert state()["ExitCode"] == 0
     found = json.loads(suite.orris("environments", "list", "--json").stdout)
     assert all(each["image"] for each in found if each["name"] in ("orris-sklearn", "orris-inference"))
+    assert "orris-sklearn, conversion of its models: Succeeded" in suite.compose("logs", "curated")
