@@ -22,7 +22,7 @@ from orris_images.images import keep_image, keep_lock, kept_lock, lock_of
 from orris_images.interpreters import Pythons
 from orris_images.lock import Lock
 from orris_images.locking import lock_spec
-from orris_images.prebuilt import CURATED_DIGESTS, lock_elsewhere
+from orris_images.prebuilt import lock_elsewhere
 from orris_images.progress import ProgressWriter
 from orris_images.records import Build, State
 from orris_images.resolve.port import Resolver
@@ -178,9 +178,7 @@ class Building:
         if build.restored:
             lost = self._lock_of(build)
             return lost, self._python_of(lost, job)
-        # What comes with Orris is the same in all workspaces.
-        name = build.spec.digest if build.spec.digest in CURATED_DIGESTS else "/".join(owner)
-        with self.alone(name, job.cancel):
+        with self.alone("/".join(owner), job.cancel):
             with read(self._engine) as connection:
                 kept = None if build.refresh else kept_lock(connection, *owner)
                 other = None if build.refresh or kept else lock_elsewhere(connection, build.spec.digest)

@@ -30,13 +30,13 @@ def prebuilt(connection: sa.Connection, workspace: str, images: Sequence[str]) -
 
 
 def lock_elsewhere(connection: sa.Connection, digest: str) -> Lock | None:
-    """Return the lock that a curated environment has in any workspace, by preference that of its newest image."""
+    """Return the lock that a curated environment has in another workspace, where it became an image: the newest."""
     if digest not in CURATED_DIGESTS:
         return None  # what a workspace's own environments are made of is its own business
     locks, made = schema.locks.c, schema.images.c
     is_made = sa.and_(made.workspace == locks.workspace, made.image == locks.image)
-    query = sa.select(locks.lock).join_from(schema.locks, schema.images, is_made, isouter=True)
-    query = query.where(locks.digest == digest).order_by(made.create_time.desc().nulls_last(), locks.workspace).limit(1)
+    query = sa.select(locks.lock).join_from(schema.locks, schema.images, is_made)
+    query = query.where(locks.digest == digest).order_by(made.create_time.desc(), locks.workspace).limit(1)
     text = connection.execute(query).scalar_one_or_none()
     return None if text is None else Lock.from_json(text)
 

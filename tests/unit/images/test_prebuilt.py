@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from orris.errors import FailedPrecondition
 from orris_images.curated import CURATED, CURATED_VERSION
-from orris_images.records import Build, overlay_target
+from orris_images.records import Build, State, overlay_target
 from orris_images.schema import locks
 from orris_kit.database import write
 from tests.unit.images.conftest import Machine
@@ -61,6 +62,14 @@ def test_a_second_workspace_takes_the_versions_of_the_first(machine: Machine) ->
     assert len(machine.resolver.asked) == 1
     assert curated(machine, "third", refresh=True).image != first.image
     assert curated(machine, "other").image == first.image
+
+
+def test_versions_that_cannot_be_installed_are_not_passed_on(machine: Machine) -> None:
+    machine.builder.error = FailedPrecondition("the index has withdrawn a file")
+    assert curated(machine).state is State.FAILED
+    machine.builder.error = None
+    assert curated(machine, "other").state is State.SUCCEEDED
+    assert len(machine.resolver.asked) == 2
 
 
 def test_what_a_workspace_has_defined_itself_no_other_is_told(machine: Machine) -> None:
