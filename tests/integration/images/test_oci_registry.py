@@ -193,6 +193,32 @@ def test_credentials_do_not_follow_an_upload_to_another_host() -> None:
     assert seen == [None]
 
 
+def test_an_upload_that_broke_off_is_begun_anew() -> None:
+    """A registry refuses the whole at an address where it has a part already."""
+    begun: list[str] = []
+    put: list[str] = []
+
+    def registry(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "POST":
+            begun.append(f"/v2/uploads/{len(begun)}")
+            return answer(handler, 202, Location=begun[-1])
+        if handler.command == "HEAD":
+            return answer(handler, 404)
+        path = handler.path.partition("?")[0]
+        known = path in put
+        put.append(path)
+        if path == begun[0] and not known:  # gone in the middle of it
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        return answer(handler, 404 if known else 201)
+
+    with answering(registry) as address:
+        assert Registry(settings(address)).put_blob(DIGEST, io.BytesIO(CONTENT), len(CONTENT))
+    assert put == begun == ["/v2/uploads/0", "/v2/uploads/1"]
+
+
 def test_a_registry_that_fails_may_work_later() -> None:
     with (
         answering(lambda handler: answer(handler, 503, b"busy")) as address,

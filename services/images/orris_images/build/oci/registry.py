@@ -65,12 +65,22 @@ class Registry:
         """Upload a blob; the registry refuses bytes of another digest. Returns whether it was not there before."""
         if self.has_blob(digest):
             return False
+        for pause in (*_PAUSES, None):
+            location = self._begun_upload(digest)
+            try:
+                self._send("PUT", location, _octets(size), content, pauses=())
+                return True
+            except Unavailable:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError
+
+    def _begun_upload(self, digest: str) -> str:
+        """Return where to put a blob. Once: a registry goes on with what it has of an upload that broke off."""
         begun = self._call("POST", "blobs/uploads/", headers={"Content-Length": "0"})
         location = urljoin(f"{self._address}/v2/{self.repository}/blobs/uploads/", begun.headers["Location"])
-        location += f"{'&' if '?' in location else '?'}digest={digest}"
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        self._send("PUT", location, headers, content)
-        return True
+        return f"{location}{'&' if '?' in location else '?'}digest={digest}"
 
     def put_manifest(self, tag: str, text: bytes, kind: str) -> str:
         """Give an image its name; return the manifest's digest."""
@@ -92,18 +102,21 @@ class Registry:
         return self._send(method, url, headers or {}, body, accepted if method != "HEAD" else (401, 403))
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Any, accepted: tuple[int, ...] = ()
-    ) -> urllib3.BaseHTTPResponse:
-        answer = self._answer(method, url, headers, body)
+        self, method: str, url: str, headers: Mapping[str, str], body: Any, accepted: tuple[int, ...] = (),
+        pauses: tuple[float, ...] = _PAUSES,
+    ) -> urllib3.BaseHTTPResponse:  # fmt: skip
+        answer = self._answer(method, url, headers, body, pauses)
         if answer.status < 300 or (answer.status == 404 and method in ("GET", "HEAD", "DELETE")):
             return answer
         if answer.status in accepted and answer.status not in (401, 403):
             return answer
         raise _refused(self._address, answer)
 
-    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> urllib3.BaseHTTPResponse:
+    def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: Any, pauses: tuple[float, ...]
+    ) -> urllib3.BaseHTTPResponse:
         """Send a request, again where the connection broke: none of them does anything twice."""
-        for pause in (*_PAUSES, None):
+        for pause in (*pauses, None):
             if hasattr(body, "seek"):
                 body.seek(0)
             try:
@@ -113,6 +126,10 @@ class Registry:
                     raise _unreachable(self._address, error) from error
                 time.sleep(pause)
         raise AssertionError
+
+
+def _octets(size: int) -> dict[str, str]:
+    return {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
 
 
 def _document(data: bytes, version: str) -> Document:
