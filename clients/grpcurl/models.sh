@@ -20,3 +20,7 @@ call $service/UpdateModelVersion "{\"name\": \"$name\", \"description\": \"tells
 
 say "All models"
 call $service/ListModelVersions "{\"parent\": \"$workspace\"}" | grep '"name"'
+
+say "Have made beforehand what the conversion of such models needs"
+image=$(call $service/GetModelVersion "{\"name\": \"$name\"}" | field model_version.image)
+call $service/PrepareConversion "{\"image\": \"$image\"}" | field build

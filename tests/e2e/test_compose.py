@@ -35,6 +35,7 @@ class Suite:
             "ORRIS_REGISTRY_PORT": str(registry_port),
             "ORRIS_PUBLIC_URL": f"http://127.0.0.1:{self.http_port}",
             "ORRIS_AGENT_FOLDER": str(folder / "agent"),
+            "ORRIS_NETWORK": "orris-of-a-test",
             "ORRIS_DOCKER_SOCKET": str(engine.socket),
             "ORRIS_CERTIFICATES": os.environ.get("SSL_CERT_FILE", ""),
         }
@@ -98,6 +99,20 @@ def test_the_main_job_runs_in_containers_and_its_model_answers(suite: Suite) -> 
     assert json.loads(orris("predict", "iris", "--data", FLOWERS, "--method", "predict").stdout) == [0, 2]
 
 
+def test_a_replica_in_a_container_answers_under_any_name_of_project_and_network(suite: Suite) -> None:
+    folder = suite.folder / "scoring"
+    folder.mkdir()
+    (folder / "score.py").write_text(
+        "import os\n\n\ndef init():\n    pass\n\n\ndef run(data):\n    return [data, os.getuid()]\n"
+    )
+    (folder / "greeting.txt").write_text("hello")
+    suite.orris("models", "register", "greeting", str(folder / "greeting.txt"), "--framework", "Custom")
+    script = ("--code", "score.py", "--source", str(folder), "--environment", "orris-inference")
+    suite.orris("deploy", "greeting", "--name", "scored", *script)
+    told = json.loads(suite.orris("predict", "scored", "--data", '"hi"').stdout)
+    assert told == ['"hi"', 10001]
+
+
 def test_passwords_are_made_and_kept(suite: Suite) -> None:
     before = suite.compose("exec", "-T", "runs", "cat", "/secrets/pgpass")
     suite.compose("up", "--detach", "--force-recreate", "credentials")
@@ -113,3 +128,4 @@ def test_curated_environments_are_made_at_the_start(suite: Suite) -> None:
     assert state()["ExitCode"] == 0
     found = json.loads(suite.orris("environments", "list", "--json").stdout)
     assert all(each["image"] for each in found if each["name"] in ("orris-sklearn", "orris-inference"))
+    assert "orris-sklearn, conversion of its models: Succeeded" in suite.compose("logs", "curated")

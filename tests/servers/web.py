@@ -22,21 +22,28 @@ class Web:
     scheme: str = "http"
     paths: list[str] = field(default_factory=list)
     refused: int = 0
+    host: str = "127.0.0.1"
 
     @property
     def address(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
 
     def with_credentials(self, credentials: str) -> str:
-        return f"{self.scheme}://{credentials}@127.0.0.1:{self.port}"
+        return f"{self.scheme}://{credentials}@{self.host}:{self.port}"
 
 
 @contextmanager
-def web(folder: Path, credentials: str = "", token: str = "", context: ssl.SSLContext | None = None) -> Iterator[Web]:
-    """Serve `folder` on a free port, to who knows `user:password`, or asks for `/t/TOKEN/...`, where one is given."""
-    told = Web(scheme="http" if context is None else "https")
+def web(
+    folder: Path, credentials: str = "", token: str = "", context: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+) -> Iterator[Web]:  # fmt: skip
+    """Serve `folder` on a free port of this host.
+
+    To who knows `user:password`, or asks for `/t/TOKEN/...`, where one is given.
+    """
+    told = Web(scheme="http" if context is None else "https", host=host)
     handler = partial(_Handler, told, credentials, token, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer((host, 0), handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     told.port = server.server_address[1]

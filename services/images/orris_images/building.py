@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
-from orris.errors import Cancelled, NotFound, OrrisError
+from orris.errors import Cancelled, FailedPrecondition, NotFound, OrrisError
 from orris_images import build_rows
 from orris_images.build.port import Builder, Made, Progress
 from orris_images.build_log import Key, LogWriter
@@ -22,11 +22,13 @@ from orris_images.images import keep_image, keep_lock, kept_lock, lock_of
 from orris_images.interpreters import Pythons
 from orris_images.lock import Lock
 from orris_images.locking import lock_spec
+from orris_images.prebuilt import lock_elsewhere
 from orris_images.progress import ProgressWriter
 from orris_images.records import Build, State
 from orris_images.resolve.port import Resolver
 from orris_images.spec import Spec
 from orris_kit.database import DatabaseUnavailable, read, write
+from orris_kit.disk_full import full_disk_named
 from orris_kit.logging import get_logger
 from orris_kit.text import readable
 
@@ -131,7 +133,8 @@ class Building:
     def _attempt(self, job: _Job) -> None:
         key = job.build.key
         try:
-            self._make(job)
+            with full_disk_named():
+                self._make(job)
         except DatabaseUnavailable:
             raise
         except Cancelled:
@@ -178,13 +181,27 @@ class Building:
         with self.alone("/".join(owner), job.cancel):
             with read(self._engine) as connection:
                 kept = None if build.refresh else kept_lock(connection, *owner)
+                other = None if build.refresh or kept else lock_elsewhere(connection, build.spec.digest)
             if kept is not None:
                 return kept, self._python_of(kept, job)
+            if other is not None and (chosen := self._chosen_elsewhere(other, job)):
+                return chosen
             lock, found = lock_spec(build.spec, self._pythons, self._resolver, job.log.line, job.cancel)
             if not build.refresh:  # a refresh replaces a lock that works, so it has to work itself first
                 with write(self._engine) as connection:
                     keep_lock(connection, *owner, lock)
             return lock, found.path
+
+    def _chosen_elsewhere(self, lock: Lock, job: _Job) -> tuple[Lock, Path] | None:
+        """Keep the lock of another workspace here too; None where its Python is gone."""
+        try:
+            python = self._python_of(lock, job)
+        except FailedPrecondition as error:
+            job.log.line(f"but not here: {error.message}")
+            return None
+        with write(self._engine) as connection:
+            keep_lock(connection, job.build.workspace, job.build.spec.digest, lock)
+        return lock, python
 
     def _lock_of(self, build: Build) -> Lock:
         """Return the lock of the image that is to be made again."""

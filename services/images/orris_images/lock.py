@@ -44,14 +44,19 @@ class Lock:
 
     @property
     def image_id(self) -> str:
-        """First 32 hex digits of the SHA-256 over the lock's content, the Python's version and the platform."""
+        """The first 32 hex digits of the digest."""
+        return self.digest[:32]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, over all that decides what is in an image: packages of every kind, Python, platform."""
         content: list[object] = [FORMAT, self.requirements, self.packages]
         content += [self.python_version, self.platform, self.interpreter]
         rest = {name: value for name in _LATER if (value := getattr(self, name))}
         if rest:
             content.append({name: _plain(value) for name, value in rest.items()})
         text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     @property
     def pins(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class State(IntEnum):
 
 UNFINISHED = (State.QUEUED, State.RESOLVING, State.BUILDING, State.PUSHING)
 _RESTORED = "image"
+OVERLAY = "overlay/"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Image:
 
 def overlay_target(spec: Spec) -> str:
     """Return what a build of an overlay without an environment is a build of."""
-    return f"overlay/{spec.digest}"
+    return f"{OVERLAY}{spec.digest}"
 
 
 def restore_target(image: str) -> str:

@@ -18,6 +18,7 @@ from orris.errors import Cancelled, FailedPrecondition, InvalidArgument
 from orris_images import schema
 from orris_images.build.port import Builder
 from orris_images.images import Images, is_image
+from orris_images.prebuilt import prebuilt
 from orris_images.records import Image
 from orris_kit.database import read, write
 
@@ -48,7 +49,7 @@ class Removing:
             self._remove(found)
 
     def collect(self, workspace: str, unused: timedelta, *, dry_run: bool = False) -> list[Image]:
-        """Collect what nobody refers to and nobody has used for a time; return what that is.
+        """Collect what nobody refers to and nobody has used for a time, but for what is made beforehand; return it.
 
         Raises InvalidArgument (UNUSED_TOO_SHORT), Unavailable when the engine or the registry does not answer.
         """
@@ -67,7 +68,8 @@ class Removing:
         query = sa.select(schema.images.c.image).where(schema.images.c.workspace == workspace, *_unused_since(before))
         with read(self._engine) as connection:
             ids = list(connection.execute(query.order_by(schema.images.c.use_time)).scalars())
-        found = (self._images.get(workspace, image) for image in ids)
+            kept = prebuilt(connection, workspace, ids)
+        found = (self._images.get(workspace, image) for image in ids if image not in kept)
         return [each for each in found if not each.looked_after]
 
     def _collected(self, image: Image, before: datetime) -> bool:

@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orris.errors import FailedPrecondition, Internal, OrrisError, ResourceExhausted, Unavailable
+from orris.errors import FailedPrecondition, Internal, OrrisError, Unavailable
 from orris_kit import process, uv
 from orris_kit.caches import cache_folder
 from orris_kit.conda_channels import CondaChannels
+from orris_kit.disk_full import disk_full, says_disk_full
 from orris_kit.process import Finished, Log
 
 _PASSED = re.compile(r"CONDA_OVERRIDE_[A-Z]+")
@@ -95,8 +96,8 @@ def _error(why: str) -> OrrisError:
     """Return the error that rattler's words stand for."""
     text = "\n".join(dict.fromkeys(line.removeprefix("Caused by: ") for line in why.splitlines()))
     text = text if len(text) <= _REASON_LIMIT else text[:_REASON_LIMIT].rsplit("\n", 1)[0] + "\n..."
-    if "os error 28" in why or "No space left on device" in why:
-        return ResourceExhausted(f"the disk is full: {text}", reason="DISK_FULL")
+    if says_disk_full(why):
+        return disk_full(text)
     if _REFUSED.search(why):
         return FailedPrecondition(f"a conda channel refuses its reader: check the login in the setting. {text}")
     if _UNREACHABLE.search(why):

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import uv
 
+from orris.errors import FailedPrecondition, OrrisError, Unavailable
 from orris_kit import process
 from orris_kit.caches import cache_folder
+from orris_kit.disk_full import disk_full, says_disk_full
 from orris_kit.process import Finished, Log
 
 # What uv may see of a service's environment: how to reach an index, and where to keep its cache. Not what changes an
@@ -124,6 +126,15 @@ def _without_build_output(lines: Sequence[str]) -> Sequence[str]:
     begin = next((n for n, line in enumerate(lines) if line.strip() in ("[stdout]", "[stderr]")), len(lines))
     printed = [line for line in lines[begin:] if line.startswith(" ")]
     return [*lines[:begin], *printed[-1:]]
+
+
+def not_installed(finished: Finished) -> OrrisError:
+    """Return the error of an installation that failed: Unavailable, ResourceExhausted, else FailedPrecondition."""
+    why = reason(finished)
+    if any(map(says_disk_full, finished.errors)):
+        return disk_full(why)
+    kind = Unavailable if unreachable(finished) else FailedPrecondition
+    return kind(f"its packages cannot be installed: {why}")
 
 
 def unreachable(finished: Finished) -> bool:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from orris.errors import FailedPrecondition, Unavailable
 from orris_kit import uv
 from orris_kit.environment_folder import MARKER, is_ready, make_once, python_of, remove
-from orris_kit.process import Finished, Log
+from orris_kit.process import Log
 
 __all__ = ["MARKER", "Calls", "LinkMode", "is_ready", "make", "python_of", "remove"]
 
@@ -40,7 +39,7 @@ def make(
     in seconds.
 
     Raises FailedPrecondition when the lock cannot be installed, Unavailable when an index did not answer,
-    DeadlineExceeded when it took too long, Cancelled when `cancel` was set.
+    ResourceExhausted (DISK_FULL), DeadlineExceeded when it took too long, Cancelled when `cancel` was set.
     """
 
     def fill(work: Path, lock: int) -> None:
@@ -73,13 +72,13 @@ class Calls:
         return max(1.0, self._end - time.monotonic())
 
     def uv(self, *arguments: str) -> None:
-        """Call uv. Raises FailedPrecondition or Unavailable with its reason, DeadlineExceeded, Cancelled."""
+        """Call uv. Raises what `uv.not_installed` says, DeadlineExceeded, Cancelled."""
         finished = uv.run(
             arguments, environ=self.environ, cwd=self.work.parent, timeout=self.left, log=self.log, cancel=self.cancel,
             pass_fds=(self.lock,),
         )  # fmt: skip
         if finished.exit_code != 0:
-            raise _error(finished)
+            raise uv.not_installed(finished)
 
     def install(
         self, requirements: str, link_mode: LinkMode, compile_bytecode: bool, builds: bool, index: Sequence[str]
@@ -93,8 +92,3 @@ class Calls:
         wanted += ["--link-mode", link_mode, *(["--compile-bytecode"] if compile_bytecode else [])]
         wanted += [] if builds else ["--no-build"]
         self.uv("pip", "install", *wanted, *index)
-
-
-def _error(finished: Finished) -> Exception:
-    kind = Unavailable if uv.unreachable(finished) else FailedPrecondition
-    return kind(f"its packages cannot be installed: {uv.reason(finished)}")

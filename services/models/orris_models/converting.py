@@ -56,6 +56,13 @@ class Converter:
                 run = await self._start(version)
                 version = await self._record(version, Conversion(State.PENDING, "waits for its run", run=run.name))
 
+    async def prepare(self, image: str) -> str:
+        """Have the image made that models of `image` are converted in; return the build's name.
+
+        Raises NotFound (IMAGE_NOT_FOUND), FailedPrecondition where nothing can be added to it.
+        """
+        return await self._images.begin_overlay(image, PACKAGES)
+
     async def give_up(self, version: Version, reason: str) -> None:
         """Record that a version could not be examined."""
         await self._record(version, failed(reason, version.conversion.run))

@@ -39,12 +39,13 @@ class ImagesClient:
         answer = await self._service.GetImage(pb.GetImageRequest(name=image))
         return next((each.version for each in answer.image.lock.packages if each.name == package), "")
 
+    async def begin_overlay(self, image: str, packages: Sequence[str]) -> str:
+        """Ask for an image with more packages; return the name of the build that makes it, or has made it."""
+        return (await self._create(image, packages)).name
+
     async def build_overlay(self, image: str, packages: Sequence[str], request_id: str) -> Built:
         """Make an image with more packages, and wait for it."""
-        overlay = pb2.EnvironmentSpec.Overlay(image=image, pip_packages=packages)
-        parent = f"workspaces/{ImageName.parse(image).workspace}"
-        request = pb.CreateBuildRequest(parent=parent, overlay=overlay, request_id=request_id)
-        build = (await self._service.CreateBuild(request)).build
+        build = await self._create(image, packages, request_id)
         while build.state not in FINAL:
             async for message in self._service.ReadBuildLog(pb.ReadBuildLogRequest(name=build.name, follow=True)):
                 if message.end:
@@ -54,3 +55,10 @@ class ImagesClient:
                 await asyncio.sleep(PAUSE_SECONDS)
         canceled = build.state == pb2.Build.STATE_CANCELED
         return Built(build.image, build.error or ("the build was canceled" if canceled else ""))
+
+    async def _create(self, image: str, packages: Sequence[str], request_id: str = "") -> pb2.Build:
+        overlay = pb2.EnvironmentSpec.Overlay(image=image, pip_packages=packages)
+        parent = f"workspaces/{ImageName.parse(image).workspace}"
+        request = pb.CreateBuildRequest(parent=parent, overlay=overlay, request_id=request_id)
+        made: pb2.Build = (await self._service.CreateBuild(request)).build
+        return made

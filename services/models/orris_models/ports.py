@@ -98,6 +98,10 @@ class Images(Protocol):
         """Return the version of a package in an image, empty where it is unknown. Raises NotFound."""
         ...
 
+    async def begin_overlay(self, image: str, packages: Sequence[str]) -> str:
+        """Ask for an image with more packages; return the name of the build that makes it, or has made it."""
+        ...
+
     async def build_overlay(self, image: str, packages: Sequence[str], request_id: str) -> Built:
         """Make an image with more packages, and wait for it."""
         ...

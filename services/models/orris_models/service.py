@@ -45,7 +45,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     stack.push_async_callback(keeping.stop)
     await follower.start()
     stack.push_async_callback(follower.stop)
-    servicer = ModelServicer(core, registration, keeping, follower, changes)
+    servicer = ModelServicer(core, registration, keeping, converter, follower, changes)
     return [(add_ModelServiceServicer_to_server, servicer)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from orris.errors import InvalidArgument
 from orris.models.v1 import models_service_pb2 as pb
 from orris.models.v1.models_service_pb2_grpc import ModelServiceServicer
-from orris.names import ModelName, ModelVersionName, RunName, WorkspaceName, check_id
+from orris.names import ImageName, ModelName, ModelVersionName, RunName, WorkspaceName, check_id
 from orris_kit.access import allow
 from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
@@ -19,6 +19,7 @@ from orris_kit.draining import until_draining
 from orris_kit.paging import after_key, page_size, page_token
 from orris_kit.text import check_text
 from orris_models.checks import MAX_VALUE
+from orris_models.converting import Converter
 from orris_models.core import Claim, Models
 from orris_models.following import Follower
 from orris_models.keeping import Keeping, Key
@@ -38,11 +39,13 @@ class ModelServicer(ModelServiceServicer):
     """Versions of models over gRPC."""
 
     def __init__(
-        self, models: Models, registration: Registration, keeping: Keeping, follower: Follower, changes: Changes
-    ) -> None:
+        self, models: Models, registration: Registration, keeping: Keeping, converter: Converter, follower: Follower,
+        changes: Changes,
+    ) -> None:  # fmt: skip
         self._models = models
         self._registration = registration
         self._keeping = keeping
+        self._converter = converter
         self._follower = follower
         self._changes = changes
 
@@ -109,6 +112,13 @@ class ModelServicer(ModelServiceServicer):
     ) -> pb.DeleteModelVersionResponse:
         await asyncio.shield(self._delete(_key(request.name)))
         return pb.DeleteModelVersionResponse()
+
+    @allow(Role.USER, Role.SERVICE)
+    async def PrepareConversion(
+        self, request: pb.PrepareConversionRequest, context: Any
+    ) -> pb.PrepareConversionResponse:
+        image = str(ImageName.parse(request.image, field="image"))
+        return pb.PrepareConversionResponse(build=await self._converter.prepare(image))
 
     @allow(Role.SERVICE)
     async def SetModelUse(self, request: pb.SetModelUseRequest, context: Any) -> pb.SetModelUseResponse:

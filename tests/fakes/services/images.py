@@ -21,7 +21,7 @@ class FakeImages(_ImageServiceServicer):
         self.environments: dict[str, list[images_pb2.Environment]] = {}
         self.builds: dict[str, images_pb2.Build] = {}
         self.log = b"resolving\ninstalling\n"
-        self.build_error = ""
+        self.build_error = self.overlay_error = ""
         self.may_finish = threading.Event()
         self.may_finish.set()
         self.deleted: set[str] = set()
@@ -47,13 +47,7 @@ class FakeImages(_ImageServiceServicer):
         environment = self.find(request.environment)
         if environment.spec.strict:
             raise FailedPrecondition("Python 3.8 is not on this machine", reason="INTERPRETER_NOT_FOUND")
-        build = images_pb2.Build(
-            name=f"{request.parent}/builds/b{len(self.builds) + 1}",
-            environment=environment.name,
-            state=images_pb2.Build.STATE_QUEUED,
-        )
-        self.builds[build.name] = build
-        return images_service_pb2.CreateBuildResponse(build=build)
+        return images_service_pb2.CreateBuildResponse(build=self._add(request.parent, environment.name))
 
     def GetBuild(self, request: Any, context: Any) -> Any:
         build = self._build(request.name)
@@ -100,6 +94,17 @@ class FakeImages(_ImageServiceServicer):
             self.deleted |= {each.name for each in found}
         return images_service_pb2.CollectImagesResponse(images=found)
 
+    def add_overlay(self, image: str) -> images_pb2.Build:
+        """Add the build of an image with more packages."""
+        self._image(image)
+        return self._add(image.partition("/images/")[0], "")
+
+    def _add(self, parent: str, environment: str) -> images_pb2.Build:
+        name = f"{parent}/builds/b{len(self.builds) + 1}"
+        build = images_pb2.Build(name=name, environment=environment, state=images_pb2.Build.STATE_QUEUED)
+        self.builds[name] = build
+        return build
+
     def find(self, name: str) -> images_pb2.Environment:
         base, _, version = name.partition("/versions/")
         versions = self._versions(base)
@@ -137,9 +142,10 @@ class FakeImages(_ImageServiceServicer):
         return self.builds[name]
 
     def _finish(self, build: images_pb2.Build) -> None:
-        if self.build_error:
-            build.state, build.error = images_pb2.Build.STATE_FAILED, self.build_error
+        if error := self.build_error if build.environment else self.overlay_error:
+            build.state, build.error = images_pb2.Build.STATE_FAILED, error
             return
         build.state = images_pb2.Build.STATE_SUCCEEDED
         build.image = build.name.replace("/builds/", "/images/image-of-")
-        self.find(build.environment).image = build.image
+        if build.environment:
+            self.find(build.environment).image = build.image

@@ -58,6 +58,9 @@ class FakeModels(_ModelServiceServicer):
         self.versions[request.name.partition("/versions/")[0]].remove(self._find(request.name))
         return models_service_pb2.DeleteModelVersionResponse()
 
+    def PrepareConversion(self, request: Any, context: Any) -> Any:
+        return models_service_pb2.PrepareConversionResponse(build=self.runs.images.add_overlay(request.image).name)
+
     def _take_from_run(self, model: models_pb2.ModelVersion, path: str) -> None:
         run = self.runs.runs[model.run]
         if not run.outputs:

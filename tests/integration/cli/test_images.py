@@ -87,9 +87,21 @@ def test_all_that_come_with_orris_are_built_as_far_as_possible(orris: Invoke, se
     assert result.exit_code == 0
     assert "AzureML-Tutorial: not possible here: Python 3.8 is not on this machine" in result.stderr
     found = {name: each["status"] for name, each in json.loads(result.stdout).items()}
-    assert found == {"orris-sklearn": "Succeeded", "AzureML-Tutorial": "NotPossible"}
+    conversion = "orris-sklearn, conversion of its models"
+    assert found == {"orris-sklearn": "Succeeded", conversion: "Succeeded", "AzureML-Tutorial": "NotPossible"}
     assert orris("environments", "build", "own", "--curated").exit_code == 2
     assert orris("environments", "build").exit_code == 2
+
+
+def test_a_conversion_that_cannot_be_prepared_is_told_and_fails_nothing(orris: Invoke, server: FakeOrris) -> None:
+    """Models of that environment are served as they are."""
+    server.images.find("workspaces/lab/environments/orris-sklearn")
+    server.images.overlay_error = "no versions of skl2onnx satisfy this"
+    result = orris("environments", "build", "--curated")
+    assert result.exit_code == 0
+    assert "orris-sklearn, conversion of its models: Failed: no versions of skl2onnx satisfy this" in result.stderr
+    server.images.build_error = "no index answers"
+    assert orris("environments", "build", "--curated").exit_code == 1
 
 
 def test_builds_are_listed_shown_and_canceled(orris: Invoke, server: FakeOrris, image: str) -> None:

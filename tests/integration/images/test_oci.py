@@ -65,9 +65,18 @@ def test_the_registry_has_the_whole_image(maker: Maker, lock: Lock, registry: Re
     assert len(config["rootfs"]["diff_ids"]) == len(manifest["layers"])
     assert config["config"]["User"] == "10001:10001"
     labels = config["config"]["Labels"]
-    assert labels["io.orris.image"] == lock.image_id
-    assert labels["io.orris.python"] == lock.python_version
-    assert labels["org.opencontainers.image.base.name"] == BASE_IMAGE
+    base = maker.builder.engine.inspect(BASE_IMAGE)
+    assert labels == {
+        "org.opencontainers.image.title": f"Orris environment {lock.image_id}",
+        "org.opencontainers.image.version": lock.image_id,
+        "org.opencontainers.image.revision": lock.digest,
+        "org.opencontainers.image.base.name": BASE_IMAGE,
+        "org.opencontainers.image.base.digest": base["Id"],
+        "io.orris.image": lock.image_id,
+        "io.orris.lock": lock.digest,
+        "io.orris.python": lock.python_version,
+    }
+    assert config["created"] == "1980-01-01T00:00:00Z"
     assert config["config"]["Env"][-1].startswith(f"PATH={ENVIRONMENT}/bin:")
 
 

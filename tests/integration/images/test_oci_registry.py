@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from orris.errors import DataLoss, FailedPrecondition, Unavailable
 from orris_images.build.oci.registry import Registry
 from orris_images.build.oci.settings import OciSettings
-from tests.servers.certificates import certificate_for
+from tests.servers.certificates import certificate_for, certified
 from tests.servers.programs import Program, free_ports
 
 CONTENT = b'{"schemaVersion": 2}'
@@ -193,6 +193,32 @@ def test_credentials_do_not_follow_an_upload_to_another_host() -> None:
     assert seen == [None]
 
 
+def test_an_upload_that_broke_off_is_begun_anew() -> None:
+    """A registry refuses the whole at an address where it has a part already."""
+    begun: list[str] = []
+    put: list[str] = []
+
+    def registry(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "POST":
+            begun.append(f"/v2/uploads/{len(begun)}")
+            return answer(handler, 202, Location=begun[-1])
+        if handler.command == "HEAD":
+            return answer(handler, 404)
+        path = handler.path.partition("?")[0]
+        known = path in put
+        put.append(path)
+        if path == begun[0] and not known:  # gone in the middle of it
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        return answer(handler, 404 if known else 201)
+
+    with answering(registry) as address:
+        assert Registry(settings(address)).put_blob(DIGEST, io.BytesIO(CONTENT), len(CONTENT))
+    assert put == begun == ["/v2/uploads/0", "/v2/uploads/1"]
+
+
 def test_a_registry_that_fails_may_work_later() -> None:
     with (
         answering(lambda handler: answer(handler, 503, b"busy")) as address,
@@ -247,3 +273,81 @@ def tls(context: ssl.SSLContext) -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_a_registry_is_reached_through_the_machines_proxy() -> None:
+    """Nobody resolves `registry.invalid` but the proxy, which wants to know who asks."""
+    seen: list[tuple[str, str | None]] = []
+
+    def proxy(handler: BaseHTTPRequestHandler) -> None:
+        seen.append((handler.path, handler.headers.get("Proxy-Authorization")))
+        answer(handler, 404)
+
+    with answering(proxy) as address:
+        environ = {"http_proxy": f"http://ada:s3cret@{address}"}
+        assert not Registry(settings("registry.invalid:5000", insecure=True), environ).has_blob(DIGEST)
+        with pytest.raises(Unavailable) as caught:
+            Registry(settings("registry.invalid:5000", insecure=True), {**environ, "no_proxy": ".invalid"}).has_blob(
+                "x"
+            )
+    login = base64.b64encode(b"ada:s3cret").decode()
+    assert seen == [(f"http://registry.invalid:5000/v2/orris/environments/blobs/{DIGEST}", f"Basic {login}")]
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_proxy_that_is_down_is_worth_another_try() -> None:
+    environ = {"https_proxy": "http://ada:s3cret@127.0.0.1:9"}
+    with pytest.raises(Unavailable) as caught:
+        Registry(settings("registry.invalid:5000"), environ).has_blob(DIGEST)
+    assert caught.value.reason == "REGISTRY_UNREACHABLE"
+    assert "s3cret" not in str(caught.value)
+
+
+def test_tls_goes_through_the_proxy_to_the_registry_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy sees no more than the name; the certificate that is checked is the registry's."""
+    host = "198.18.0.9"  # where nobody is
+    authority, certificate, key = certified(host, tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    with tls(served) as address, tunnelling(address) as (proxy, asked):
+        environ = {"HTTPS_PROXY": f"http://{proxy}"}
+        with pytest.raises(FailedPrecondition, match="not trusted"):
+            Registry(settings(f"{host}:5000"), environ).has_blob(DIGEST)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        assert not Registry(settings(f"{host}:5000"), environ).has_blob(DIGEST)
+    assert set(asked) == {f"{host}:5000"}
+
+
+@contextmanager
+def tunnelling(target: str) -> Iterator[tuple[str, list[str]]]:
+    """Be a proxy whose tunnels all lead to `target`; gives its address, and where they were asked to lead."""
+    asked: list[str] = []
+    host, port = target.split(":")
+
+    class Tunnel(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            with socket.create_connection((host, int(port))) as other:
+                back = Thread(target=pass_on, args=(other, self.connection), daemon=True)
+                back.start()
+                pass_on(self.connection, other)
+                back.join()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Tunnel) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Hand on what comes until nothing does any more."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

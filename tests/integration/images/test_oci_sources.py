@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orris.errors import Cancelled, FailedPrecondition
+from orris.sdk.dockerfile import with_packages
 from orris_images.conda import parse_conda
 from orris_images.container import Dockerfile
 from orris_images.lock import Lock
@@ -21,7 +22,9 @@ from orris_images.spec import Spec
 from orris_kit.conda_channels import CondaChannels
 from tests.integration.images.containers import Maker, blob_of, environ_of, manifest_of
 from tests.servers.docker import BASE_IMAGE, Engine
+from tests.servers.package_index import add_package
 from tests.servers.registry import Registry
+from tests.servers.web import web
 
 pytestmark = [pytest.mark.needs("docker"), pytest.mark.needs("registry"), pytest.mark.needs("pypi")]
 VERSION = "import six; print(six.__version__)"
@@ -86,6 +89,43 @@ def test_a_dockerfile_becomes_an_image(maker: Maker) -> None:
     assert maker.run(reference, "id", "-u") == "10001"
     assert maker.build(lock) == reference
     assert any("is there" in line for line in maker.log)
+
+
+@pytest.mark.parametrize("interpreter", ["/opt/theirs/bin/python", "python3"])
+def test_packages_that_are_asked_for_beside_a_dockerfile_are_installed_by_its_last_step(
+    maker: Maker, engine: Engine, tmp_path: Path, interpreter: str
+) -> None:
+    """Into a virtual environment, and into the Python that Debian keeps for itself; from an index of the lines' own."""
+    for version in ("1.0", "2.0"):
+        add_package(tmp_path / "packages", "house_package", version)
+    text = f"FROM {BASE_IMAGE}\nRUN python3 -m venv /opt/theirs\n"
+    if interpreter == "python3":  # which has no pip
+        text += "RUN ln -s /opt/theirs/lib/python3*/site-packages /opt/pip\nENV PYTHONPATH=/opt/pip\n"
+    with web(tmp_path / "packages", host=engine.gateway) as index:
+        lines = [
+            "# ours",
+            f"--index-url {index.address}/simple",
+            f"--trusted-host {engine.gateway}",
+            "house-package<2; python_version > '3'",
+            "none-such; python_version < '3'",
+        ]
+        lock = of_dockerfile(maker, with_packages(text, lines, interpreter), interpreter)
+        reference = maker.build(lock)
+    assert maker.run(reference, "python", "-c", "import house_package; print(house_package.__version__)") == "1.0"
+    assert maker.run(reference, "ls", "/tmp") == ""
+
+
+def test_packages_that_a_dockerfiles_index_does_not_have_are_named(
+    maker: Maker, engine: Engine, tmp_path: Path
+) -> None:
+    add_package(tmp_path / "packages", "house_package")
+    text = f"FROM {BASE_IMAGE}\nRUN python3 -m venv /opt/theirs\n"
+    with web(tmp_path / "packages", host=engine.gateway) as index:
+        lines = [f"--index-url {index.address}/simple", f"--trusted-host {engine.gateway}", "house-package==9"]
+        lock = of_dockerfile(maker, with_packages(text, lines, "/opt/theirs/bin/python"))
+        with pytest.raises(FailedPrecondition, match="house-package==9"):
+            maker.build(lock)
+    assert any("No matching distribution found" in line for line in maker.log)
 
 
 def test_a_dockerfile_that_fails_names_its_step(maker: Maker) -> None:

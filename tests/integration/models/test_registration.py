@@ -9,6 +9,7 @@ import pytest
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from orris.models.v1 import models_pb2, models_service_pb2
 from orris.runs.v1 import runs_pb2
+from orris_models.program import PACKAGES
 from tests.fakes.models_neighbours import IMAGE
 from tests.integration.models.conftest import LAB, RUN, SKLEARN, Neighbourhood
 
@@ -162,3 +163,20 @@ async def test_lists_go_on_where_the_page_ended(around: Neighbourhood) -> None:
 async def test_a_version_is_a_number(around: Neighbourhood, version: str) -> None:
     with pytest.raises(InvalidArgument):
         await around.get(f"{LAB}/models/m/versions/{version}")
+
+
+async def test_what_a_conversion_needs_can_be_made_before_there_is_a_model(around: Neighbourhood) -> None:
+    answer = await around.stub().PrepareConversion(models_service_pb2.PrepareConversionRequest(image=IMAGE))
+    assert answer.build == f"{LAB}/builds/b1"
+    (request,) = around.images.overlays
+    assert (request.overlay.image, tuple(request.overlay.pip_packages)) == (IMAGE, PACKAGES)
+
+
+async def test_what_nothing_can_be_added_to_is_refused_beforehand(around: Neighbourhood) -> None:
+    around.images.refusal = "nothing can be added to /opt/python"
+    with pytest.raises(FailedPrecondition, match="/opt/python"):
+        await around.stub().PrepareConversion(models_service_pb2.PrepareConversionRequest(image=IMAGE))
+    with pytest.raises(InvalidArgument, match="image"):
+        await around.stub().PrepareConversion(models_service_pb2.PrepareConversionRequest(image="no name"))
+    with pytest.raises(PermissionDenied):
+        await around.stub("user@other").PrepareConversion(models_service_pb2.PrepareConversionRequest(image=IMAGE))

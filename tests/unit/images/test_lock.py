@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from orris.errors import InvalidArgument
 from orris_images.lock import Lock
+from orris_kit.conda_package import CondaPackage
 
 LOCK = Lock(
     "3.11.7", "3.6.2", "linux-x86_64", "numpy==1.2 \\\n    --hash=sha256:00\n", (("numpy", "1.2"),), ("a warning",)
 )
+TWIG = CondaPackage("twig", "1.5", "0", "lab", "noarch", "twig-1.5-0.conda", "0" * 64)
 
 
 def test_json_and_back() -> None:
@@ -32,10 +34,15 @@ def test_what_makes_another_image() -> None:
         replace(LOCK, platform="linux-aarch64"),
         replace(LOCK, interpreter="/usr/bin/python3"),
         replace(LOCK, packages=()),
+        replace(LOCK, conda_packages=(TWIG,)),
+        replace(LOCK, conda_packages=(replace(TWIG, sha256="1" * 64),)),
+        replace(LOCK, base_image=f"base@sha256:{'0' * 64}"),
     ]
     assert {lock.image_id for lock in same} == {LOCK.image_id}
-    assert len({LOCK.image_id, *(lock.image_id for lock in others)}) == 6
+    assert len({LOCK.image_id, *(lock.image_id for lock in others)}) == 9
     assert len(LOCK.image_id) == 32
+    assert {lock.digest for lock in same} == {LOCK.digest}
+    assert LOCK.digest.startswith(LOCK.image_id)
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()

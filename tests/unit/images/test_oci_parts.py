@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orris_images.build.oci.bases import Base
+from orris_images.build.oci.config import labels
 from orris_images.build.oci.layer_cache import LayerCache
 from orris_images.build.oci.layers import Layer, write_layer
 from orris_images.build.oci.names import registry_of, split_reference
 from orris_images.build.oci.settings import OciSettings
 from orris_images.build.oci.split import Part, split
+from orris_images.lock import Lock
 
 SITE = "lib/python3.11/site-packages"
 
@@ -154,3 +158,23 @@ def test_credentials_are_for_their_own_registry_and_never_shown() -> None:
     assert settings.credentials_for("host:5000") == {"username": "ada", "password": "s3cret"}
     assert settings.credentials_for("docker.io") is None
     assert "s3cret" not in repr(settings)
+
+
+BASE = Base(
+    name="registry.lab/base:1", pinned="", id=f"sha256:{'1' * 64}", path="/usr/bin/python3",
+    executable="/usr/bin/python3", version="3.11.2", platform="linux-x86_64", libc="glibc-2.36", diff_ids=(),
+    architecture="amd64", environment=(), size=1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pinned", "digest"), [(f"registry.lab/base@sha256:{'2' * 64}", "2"), (f"sha256:{'1' * 64}", "1")]
+)
+def test_an_image_names_its_base_by_what_others_can_pull(pinned: str, digest: str) -> None:
+    """As the image specification has it: the manifest's digest, where there is one."""
+    lock = Lock("3.11.2", None, "linux-x86_64", "scikit-learn==1.5.2", (("scikit-learn", "1.5.2"),), ("a warning",))
+    told = labels(lock, replace(BASE, pinned=pinned))
+    assert told["org.opencontainers.image.base.digest"] == f"sha256:{digest * 64}"
+    assert (told["io.orris.lock"], told["io.orris.scikit-learn"]) == (lock.digest, "1.5.2")
+    assert "org.opencontainers.image.created" not in told
+    assert labels(replace(lock, warnings=()), replace(BASE, pinned=pinned)) == told

@@ -71,6 +71,9 @@ class FakeImages:
     async def package_version(self, image: str, package: str) -> str:
         raise NotImplementedError
 
+    async def begin_overlay(self, image: str, packages: Sequence[str]) -> str:
+        raise NotImplementedError
+
     async def build_overlay(self, image: str, packages: Sequence[str], request_id: str) -> Built:
         raise NotImplementedError
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orris.sdk.environment import Environment
     from orris.sdk.workspace import Workspace
 
+CONVERSION = ", conversion of its models"
 CONDA_SUFFIXES = (".yml", ".yaml")
 
 
@@ -36,7 +37,10 @@ def build(
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the log to its end.")] = True,
     refresh: Annotated[bool, typer.Option(help="Choose versions anew.")] = False,
     curated: Annotated[
-        bool, typer.Option("--curated", help="All that come with Orris, as far as possible here.")
+        bool,
+        typer.Option(
+            "--curated", help="All that come with Orris, as far as possible here, and what converts their models."
+        ),
     ] = False,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -85,11 +89,30 @@ def _build_curated(place: Workspace, *, follow: bool, refresh: bool, json: bool)
                 impossible[each.name] = error.message
                 say(f"{each.name}: not possible here: {error.message}")
     failed = follow_all(builds) if follow else ()
+    conversions = _prepare_conversions(place, builds, impossible)
+    if follow:
+        follow_all(conversions)  # one that fails means that models are served as they are
+    builds |= conversions
     if json:
         found: dict[str, Any] = {key: summary(each) for key, each in builds.items()}
         print_json({**found, **{key: {"status": "NotPossible", "error": why} for key, why in impossible.items()}})
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _prepare_conversions(place: Workspace, builds: dict[str, Build], impossible: dict[str, str]) -> dict[str, Build]:
+    """Have made what the conversion of models of these images needs, of those that are there."""
+    from orris.errors import FailedPrecondition
+    from orris.sdk.images import Image
+
+    begun: dict[str, Build] = {}
+    for name, build in builds.items():
+        if build.status == "Succeeded":
+            try:
+                begun[f"{name}{CONVERSION}"] = Image.get(place, build.image).prepare_conversion()
+            except FailedPrecondition as error:
+                impossible[f"{name}{CONVERSION}"] = error.message
+    return begun
 
 
 def find_environment(place: Workspace, text: str) -> Environment:

@@ -94,7 +94,7 @@ def gc(
 ) -> None:
     """Free what images take that no model refers to and nobody has used for long.
 
-    It is done by itself now and then, too. Whoever needs one has it made again.
+    It is done by itself now and then, too. Whoever needs one has it made again. Those of curated environments stay.
     """
     from orris.sdk.images import collect_images
 

@@ -20,13 +20,16 @@ def dockerfile_text(dockerfile: str | os.PathLike[str]) -> str:
 
 
 def with_packages(text: str, packages: Iterable[str], interpreter: str = DEFAULT_INTERPRETER) -> str:
-    """Return a Dockerfile with a last step that installs pip packages (lines of a requirements file)."""
+    """Return a Dockerfile with a last step that installs pip packages (lines of a requirements file).
+
+    Where a distribution keeps its Python for itself (PEP 668), they are installed all the same: the image is for them.
+    """
     lines = [line.strip() for line in packages if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         return text
     words = " ".join(shlex.quote(line) for line in lines)
     python, file = shlex.quote(interpreter or DEFAULT_INTERPRETER), "/tmp/orris-requirements.txt"  # noqa: S108
-    install = f"{python} -m pip install --no-cache-dir --requirement {file} && rm {file}"
+    install = f"PIP_BREAK_SYSTEM_PACKAGES=1 {python} -m pip install --no-cache-dir --requirement {file} && rm {file}"
     return f"{text.rstrip()}\nRUN printf '%s\\n' {words} > {file} && {install}\n"
 
 

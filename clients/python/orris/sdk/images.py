@@ -10,12 +10,14 @@ from google.protobuf.duration_pb2 import Duration
 
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 from orris.images.v1 import images_pb2, images_service_pb2
-from orris.names import ImageName
+from orris.models.v1 import models_service_pb2
+from orris.names import BuildName, ImageName
 from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.paging import pages
 from orris.sdk.spelling import moment
 
 if TYPE_CHECKING:
+    from orris.sdk.build import Build
     from orris.sdk.workspace import Workspace
 
 LEAST_PREFIX = 4
@@ -94,6 +96,18 @@ class Image:
         )
         found = pages(self.workspace.connection.runs.ListRuns, request, lambda page: page.runs)
         return [run.name.rpartition("/")[2] for run in found if run.image == self.message.name]
+
+    def prepare_conversion(self) -> Build:
+        """Have the image made in which models of this one are examined; what is registered later waits for no build.
+
+        Returns its build. One that fails means that such models are served as they are. Raises FailedPrecondition
+        (USER_MANAGED_IMAGE) where nothing can be added.
+        """
+        from orris.sdk.build import Build
+
+        request = models_service_pb2.PrepareConversionRequest(image=self.message.name)
+        build = self.workspace.connection.models.PrepareConversion(request).build
+        return Build.get(self.workspace, BuildName.parse(build).build)
 
     def delete(self) -> None:
         """Delete what it is made of. Its lock is left: the next build, or whoever needs it, gets the same image again.

@@ -45,7 +45,8 @@ class Builder(Protocol):
         """Make the image of `lock` unless it is there. What is done goes to `log`.
 
         Raises FailedPrecondition when the lock cannot be installed, Unavailable when an index, the engine or the
-        registry did not answer, DeadlineExceeded when it took too long, Cancelled when `cancel` was set.
+        registry did not answer, ResourceExhausted (DISK_FULL) or the system's own error when a disk is full,
+        DeadlineExceeded when it took too long, Cancelled when `cancel` was set.
         """
         ...
 

@@ -15,6 +15,7 @@ from orris_images.resolve.compiling import Attempt, Compiling, attempts
 from orris_images.resolve.eras import era
 from orris_images.spec import Spec
 from orris_kit import uv
+from orris_kit.disk_full import disk_full, says_disk_full
 from orris_kit.process import Finished, Log
 
 
@@ -92,6 +93,8 @@ class UvResolver:
                 finished = compiling.compile(wanted, attempt)
                 if finished.exit_code == 0:
                     return attempt, finished.output
+                if any(map(says_disk_full, finished.errors)):
+                    raise disk_full(uv.reason(finished))
                 if uv.unreachable(finished):
                     raise Unavailable(f"no lock: the package index did not answer: {uv.reason(finished)}")
                 failures.append(finished)

@@ -272,7 +272,8 @@ class ImageServiceServicer:
 
     def CollectImages(self, request, context):
         """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
-        from their locks, when somebody needs them. The service does the same by itself now and then.
+        from their locks, when somebody needs them. The service does the same by itself now and then. Images of curated
+        environments, and what services have added to them for conversions, stay: they are there to be waited for by nobody.
 
         Errors:
         - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.

@@ -133,7 +133,8 @@ class ImageServiceStub:
     """
     CollectImages: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.CollectImagesRequest, _images_service_pb2.CollectImagesResponse]
     """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
-    from their locks, when somebody needs them. The service does the same by itself now and then.
+    from their locks, when somebody needs them. The service does the same by itself now and then. Images of curated
+    environments, and what services have added to them for conversions, stay: they are there to be waited for by nobody.
 
     Errors:
     - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.
@@ -244,7 +245,8 @@ class ImageServiceAsyncStub(ImageServiceStub):
     """
     CollectImages: _aio.UnaryUnaryMultiCallable[_images_service_pb2.CollectImagesRequest, _images_service_pb2.CollectImagesResponse]  # type: ignore[assignment]
     """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
-    from their locks, when somebody needs them. The service does the same by itself now and then.
+    from their locks, when somebody needs them. The service does the same by itself now and then. Images of curated
+    environments, and what services have added to them for conversions, stay: they are there to be waited for by nobody.
 
     Errors:
     - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.
@@ -442,7 +444,8 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_images_service_pb2.CollectImagesResponse, _abc.Awaitable[_images_service_pb2.CollectImagesResponse]]:
         """Collects the images that nobody refers to and nobody has used for a time: they take no room any more, and are made again,
-        from their locks, when somebody needs them. The service does the same by itself now and then.
+        from their locks, when somebody needs them. The service does the same by itself now and then. Images of curated
+        environments, and what services have added to them for conversions, stay: they are there to be waited for by nobody.
 
         Errors:
         - INVALID_ARGUMENT (UNUSED_TOO_SHORT): under 2 hours, images that runs use now would be collected.

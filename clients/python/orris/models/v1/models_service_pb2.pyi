@@ -415,6 +415,50 @@ class DeleteModelVersionResponse(_message.Message):
 Global___DeleteModelVersionResponse: _TypeAlias = DeleteModelVersionResponse  # noqa: Y015
 
 @_typing.final
+class PrepareConversionRequest(_message.Message):
+    """Request of PrepareConversion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    image: _builtins.str
+    """Resource name of the image that models are trained in: `workspaces/{workspace}/images/{image}`."""
+    def __init__(
+        self,
+        *,
+        image: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareConversionRequest: _TypeAlias = PrepareConversionRequest  # noqa: Y015
+
+@_typing.final
+class PrepareConversionResponse(_message.Message):
+    """Response of PrepareConversion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_FIELD_NUMBER: _builtins.int
+    build: _builtins.str
+    """Resource name of the build: `workspaces/{workspace}/builds/{build}`; it is finished where the image is there."""
+    def __init__(
+        self,
+        *,
+        build: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareConversionResponse: _TypeAlias = PrepareConversionResponse  # noqa: Y015
+
+@_typing.final
 class SetModelUseRequest(_message.Message):
     """Request of SetModelUse."""
 

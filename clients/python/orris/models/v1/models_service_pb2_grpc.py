@@ -65,6 +65,11 @@ class ModelServiceStub:
                 request_serializer=orris_dot_models_dot_v1_dot_models__service__pb2.DeleteModelVersionRequest.SerializeToString,
                 response_deserializer=orris_dot_models_dot_v1_dot_models__service__pb2.DeleteModelVersionResponse.FromString,
                 _registered_method=True)
+        self.PrepareConversion = channel.unary_unary(
+                '/orris.models.v1.ModelService/PrepareConversion',
+                request_serializer=orris_dot_models_dot_v1_dot_models__service__pb2.PrepareConversionRequest.SerializeToString,
+                response_deserializer=orris_dot_models_dot_v1_dot_models__service__pb2.PrepareConversionResponse.FromString,
+                _registered_method=True)
         self.SetModelUse = channel.unary_unary(
                 '/orris.models.v1.ModelService/SetModelUse',
                 request_serializer=orris_dot_models_dot_v1_dot_models__service__pb2.SetModelUseRequest.SerializeToString,
@@ -142,6 +147,19 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PrepareConversion(self, request, context):
+        """Asks for the image in which models of an image are examined: the same with what a conversion to ONNX needs. Where it is
+        made beforehand, no model that is registered later waits for a build. Returns at once: follow the build with
+        ImageService.ReadBuildLog. One that fails means that these models are served as they are.
+
+        Errors:
+        - NOT_FOUND (IMAGE_NOT_FOUND): no such image; build its environment first.
+        - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to it; its models are served as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetModelUse(self, request, context):
         """Says that somebody serves a version, so that it is not deleted. Only services call it.
 
@@ -184,6 +202,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.DeleteModelVersion,
                     request_deserializer=orris_dot_models_dot_v1_dot_models__service__pb2.DeleteModelVersionRequest.FromString,
                     response_serializer=orris_dot_models_dot_v1_dot_models__service__pb2.DeleteModelVersionResponse.SerializeToString,
+            ),
+            'PrepareConversion': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareConversion,
+                    request_deserializer=orris_dot_models_dot_v1_dot_models__service__pb2.PrepareConversionRequest.FromString,
+                    response_serializer=orris_dot_models_dot_v1_dot_models__service__pb2.PrepareConversionResponse.SerializeToString,
             ),
             'SetModelUse': grpc.unary_unary_rpc_method_handler(
                     servicer.SetModelUse,
@@ -354,6 +377,33 @@ class ModelService:
             '/orris.models.v1.ModelService/DeleteModelVersion',
             orris_dot_models_dot_v1_dot_models__service__pb2.DeleteModelVersionRequest.SerializeToString,
             orris_dot_models_dot_v1_dot_models__service__pb2.DeleteModelVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareConversion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.models.v1.ModelService/PrepareConversion',
+            orris_dot_models_dot_v1_dot_models__service__pb2.PrepareConversionRequest.SerializeToString,
+            orris_dot_models_dot_v1_dot_models__service__pb2.PrepareConversionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -75,6 +75,15 @@ class ModelServiceStub:
     - NOT_FOUND (MODEL_NOT_FOUND): no such model or version.
     - FAILED_PRECONDITION (MODEL_IN_USE): an endpoint serves it; the message names it. Delete or redeploy that first.
     """
+    PrepareConversion: _grpc.UnaryUnaryMultiCallable[_models_service_pb2.PrepareConversionRequest, _models_service_pb2.PrepareConversionResponse]
+    """Asks for the image in which models of an image are examined: the same with what a conversion to ONNX needs. Where it is
+    made beforehand, no model that is registered later waits for a build. Returns at once: follow the build with
+    ImageService.ReadBuildLog. One that fails means that these models are served as they are.
+
+    Errors:
+    - NOT_FOUND (IMAGE_NOT_FOUND): no such image; build its environment first.
+    - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to it; its models are served as they are.
+    """
     SetModelUse: _grpc.UnaryUnaryMultiCallable[_models_service_pb2.SetModelUseRequest, _models_service_pb2.SetModelUseResponse]
     """Says that somebody serves a version, so that it is not deleted. Only services call it.
 
@@ -128,6 +137,15 @@ class ModelServiceAsyncStub(ModelServiceStub):
     Errors:
     - NOT_FOUND (MODEL_NOT_FOUND): no such model or version.
     - FAILED_PRECONDITION (MODEL_IN_USE): an endpoint serves it; the message names it. Delete or redeploy that first.
+    """
+    PrepareConversion: _aio.UnaryUnaryMultiCallable[_models_service_pb2.PrepareConversionRequest, _models_service_pb2.PrepareConversionResponse]  # type: ignore[assignment]
+    """Asks for the image in which models of an image are examined: the same with what a conversion to ONNX needs. Where it is
+    made beforehand, no model that is registered later waits for a build. Returns at once: follow the build with
+    ImageService.ReadBuildLog. One that fails means that these models are served as they are.
+
+    Errors:
+    - NOT_FOUND (IMAGE_NOT_FOUND): no such image; build its environment first.
+    - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to it; its models are served as they are.
     """
     SetModelUse: _aio.UnaryUnaryMultiCallable[_models_service_pb2.SetModelUseRequest, _models_service_pb2.SetModelUseResponse]  # type: ignore[assignment]
     """Says that somebody serves a version, so that it is not deleted. Only services call it.
@@ -215,6 +233,21 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND (MODEL_NOT_FOUND): no such model or version.
         - FAILED_PRECONDITION (MODEL_IN_USE): an endpoint serves it; the message names it. Delete or redeploy that first.
+        """
+
+    @_abc_1.abstractmethod
+    def PrepareConversion(
+        self,
+        request: _models_service_pb2.PrepareConversionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_service_pb2.PrepareConversionResponse, _abc.Awaitable[_models_service_pb2.PrepareConversionResponse]]:
+        """Asks for the image in which models of an image are examined: the same with what a conversion to ONNX needs. Where it is
+        made beforehand, no model that is registered later waits for a build. Returns at once: follow the build with
+        ImageService.ReadBuildLog. One that fails means that these models are served as they are.
+
+        Errors:
+        - NOT_FOUND (IMAGE_NOT_FOUND): no such image; build its environment first.
+        - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to it; its models are served as they are.
         """
 
     @_abc_1.abstractmethod

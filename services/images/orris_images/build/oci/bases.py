@@ -60,6 +60,11 @@ class Base:
         return ".".join(self.version.split(".")[:2])
 
     @property
+    def digest(self) -> str:
+        """The digest that its registry knows it by, else its id in the engine."""
+        return self.pinned.rpartition("@")[2]
+
+    @property
     def uv_platform(self) -> str:
         """What uv calls the platform: wheels for it run on the base."""
         machine = self.platform.partition("-")[2].removesuffix("-musl")

@@ -48,7 +48,7 @@ class OciBuilder:
         self.engine = Engine(environ)
         self.bases = Bases(self.engine, settings, folder / "bases")
         self._cache = LayerCache(folder / "layers", settings.layer_cache_size)
-        self._publishing = Publishing(settings, self.engine) if settings.registry else None
+        self._publishing = Publishing(settings, self.engine, environ) if settings.registry else None
         self._sweep()
 
     def is_ready(self, image_id: str, reference: str) -> bool:

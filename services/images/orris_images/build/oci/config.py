@@ -29,14 +29,19 @@ def digest_of(content: bytes) -> str:
 
 
 def labels(lock: Lock, base: Base) -> dict[str, str]:
-    """Return what an image says about itself."""
+    """Return what an image says about itself: the same for the same image, so neither when nor where it was made.
+
+    https://github.com/opencontainers/image-spec/blob/main/annotations.md
+    """
     versions = dict(lock.packages)
     told = {
         "org.opencontainers.image.title": f"Orris environment {lock.image_id}",
+        "org.opencontainers.image.version": lock.image_id,
+        "org.opencontainers.image.revision": lock.digest,
         "org.opencontainers.image.base.name": base.name,
-        "org.opencontainers.image.base.digest": base.id,
+        "org.opencontainers.image.base.digest": base.digest,
         "io.orris.image": lock.image_id,
-        "io.orris.lock": hashlib.sha256(lock.requirements.encode()).hexdigest(),
+        "io.orris.lock": lock.digest,
         "io.orris.python": lock.python_version or base.version,
         "io.orris.scikit-learn": versions.get("scikit-learn", ""),
     }

@@ -13,13 +13,25 @@ from typing import IO, Any
 
 from orris.errors import Cancelled, FailedPrecondition, NotFound
 from orris_images.build.oci.engine import Engine
+from orris_images.build.oci.trust import certificates
 from orris_images.contexts import Contexts
 from orris_images.lock import Lock
+from orris_kit import uv
 from orris_kit.process import Log
 
 NAME = "orris/dockerfiles"
+# Where the machine's certificate authorities are in the context of a Dockerfile that names this file.
+CERTIFICATES = "certificates.orris.pem"
 # Arguments that every Dockerfile may use without declaring them; they are no part of the image.
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
+# Arguments that it has to declare, and whose values are in the history of the image: where packages come from.
+_INDEXES = (
+    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",
+    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INSECURE_HOST",
+)  # fmt: skip
+_DECLARED = re.compile(r"^\s*ARG\s+([A-Za-z_][A-Za-z0-9_]*)\s*(?:=.*)?$", re.IGNORECASE | re.MULTILINE)
+# Where addresses have secrets, beside `user:password@`.
+_TOKEN = re.compile(r"\?|/t/[^/]+")
 _RUNNING = re.compile(r"---> Running in ([0-9a-f]{12,64})")
 _TEXT = "Dockerfile.orris"
 
@@ -37,11 +49,11 @@ def build_dockerfile(
     Raises FailedPrecondition with the step that failed, Unavailable, Cancelled.
     """
     name = f"{NAME}:{lock.image_id}"
-    arguments = {one: environ[one] for one in _PROXIES if environ.get(one)}
+    arguments = build_arguments(lock.dockerfile or "", environ, log)
     options = {"dockerfile": _TEXT, "tag": name, "buildargs": arguments, "labels": {"io.orris.image": lock.image_id}}
     step = container = ""
     try:
-        for told in _building(engine, lock, contexts, options, cancel):
+        for told in _building(engine, lock, environ, contexts, options, cancel):
             for line in str(told.get("stream", "")).splitlines():
                 if line.strip():
                     log(line.rstrip())
@@ -57,26 +69,54 @@ def build_dockerfile(
     return name
 
 
+def build_arguments(text: str, environ: Mapping[str, str], log: Log) -> dict[str, str]:
+    """Return what the machine's settings are to a Dockerfile: its proxies, and the indexes that the text declares.
+
+    What holds credentials is left out, which `log` is told: an argument's value can be read in the image.
+    """
+    known = {**environ, **uv.environment(environ)}
+    given = {name: environ[name] for name in _PROXIES if environ.get(name)}
+    declared = set(_DECLARED.findall(text))
+    for name in _INDEXES:
+        if name not in declared or not known.get(name):
+            continue
+        if uv.redact(known[name], environ) == known[name] and not _TOKEN.search(known[name]):
+            given[name] = known[name]
+        else:
+            log(f"{name} of this machine holds credentials, which would stay in the image: the Dockerfile lacks it")
+    return given
+
+
 def _building(
-    engine: Engine, lock: Lock, contexts: Contexts | None, options: Mapping[str, Any], cancel: threading.Event | None
-) -> Iterator[dict[str, Any]]:
+    engine: Engine, lock: Lock, environ: Mapping[str, str], contexts: Contexts | None, options: Mapping[str, Any],
+    cancel: threading.Event | None,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     with tempfile.TemporaryFile() as file:
-        _write_context(file, lock, contexts)
+        _write_context(file, lock, environ, contexts)
         file.seek(0)
         yield from engine.build(file, cancel, **options)
 
 
-def _write_context(file: IO[bytes], lock: Lock, contexts: Contexts | None) -> None:
-    """Write what the engine gets: the Dockerfile, and the files that it may use."""
+def _write_context(file: IO[bytes], lock: Lock, environ: Mapping[str, str], contexts: Contexts | None) -> None:
+    """Write what the engine gets: the Dockerfile, and the files that it may use.
+
+    Only who names the certificates gets them: with all others a `COPY . .` would leave them in the image.
+    """
     content = (lock.dockerfile or "").encode()
     with tarfile.open(fileobj=file, mode="w") as archive:
         if lock.context and contexts is not None:
             with tempfile.TemporaryDirectory(prefix="orris-context-") as folder:
                 contexts.fetch(lock.context, Path(folder))
                 archive.add(folder, arcname=".", filter=_of_nobody)
-        entry = tarfile.TarInfo(_TEXT)
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
+        _add(archive, _TEXT, content)
+        if CERTIFICATES.encode() in content:
+            _add(archive, CERTIFICATES, certificates(environ))
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
 
 
 def _of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from orris.errors import FailedPrecondition, NotFound, Unavailable
+from orris.errors import FailedPrecondition, NotFound, OrrisError, Unavailable
 from orris_images.build.oci.following import followed
 from orris_images.build.oci.names import split_reference
+from orris_kit.disk_full import engine_disk_full, full_disk_named, says_disk_full
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -24,7 +25,8 @@ _REMEDY = "see that it runs and that DOCKER_HOST leads to it"
 class Engine:
     """The engine that the variables of the docker command (DOCKER_HOST ...) lead to.
 
-    Every method raises Unavailable (ENGINE_UNREACHABLE) when it does not answer, FailedPrecondition when it refuses.
+    Every method raises Unavailable (ENGINE_UNREACHABLE) when it does not answer, FailedPrecondition when it refuses,
+    ResourceExhausted (DISK_FULL) when its disk is full.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -73,7 +75,7 @@ class Engine:
         with translated():
             for each in self._client.api.load_image(archive, quiet=True):  # type: ignore[no-untyped-call]
                 if "error" in each:
-                    raise FailedPrecondition(f"the engine refuses the image: {each['error']}")
+                    raise _refused(str(each["error"]))
 
     def tag(self, image: str, name: str, tag: str) -> None:
         """Give an image a name."""
@@ -150,14 +152,15 @@ def _checked(told: Any, cancel: threading.Event | None) -> Iterator[dict[str, An
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors for those of the SDK and of what is below it."""
+    """Raise our errors for those of the SDK and of what is below it; a full disk of ours is no silent engine."""
     from docker.errors import APIError, DockerException
     from docker.errors import NotFound as Missing
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
 
     try:
-        yield
+        with full_disk_named():  # what comes out of a container is written here
+            yield
     except Missing as error:
         raise NotFound(f"the container engine: {error.explanation or error}", reason="IMAGE_NOT_FOUND") from error
     except APIError as error:
@@ -167,9 +170,9 @@ def translated() -> Iterator[None]:
         raise Unavailable(message, reason="ENGINE_UNREACHABLE") from error
 
 
-def _refused(text: str) -> Exception:
-    if "no space left" in text:
-        return FailedPrecondition(f"the container engine's disk is full; make room (`docker system df`): {text}")
+def _refused(text: str) -> OrrisError:
+    if says_disk_full(text):
+        return engine_disk_full(text)
     if any(part in text for part in ("not found", "manifest unknown", "does not exist")):
         return NotFound(f"the container engine: {text}", reason="IMAGE_NOT_FOUND")
     if any(part in text for part in ("connection refused", "timeout", "no such host", "EOF")):

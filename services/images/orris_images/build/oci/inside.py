@@ -7,8 +7,6 @@ nothing but the environment comes out of it.
 from __future__ import annotations
 
 import io
-import os
-import ssl
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,12 +16,14 @@ from typing import Any
 
 import uv as uv_program
 
-from orris.errors import FailedPrecondition, Unavailable
+from orris.errors import OrrisError
 from orris_images.build.oci.bases import Base
 from orris_images.build.oci.config import ENVIRONMENT
 from orris_images.build.oci.engine import Engine
+from orris_images.build.oci.trust import certificates
 from orris_images.lock import Lock
 from orris_kit import uv
+from orris_kit.disk_full import engine_disk_full, says_disk_full
 from orris_kit.process import LINES_KEPT, Finished, Log
 
 _PLACE = "/orris-build"
@@ -40,7 +40,9 @@ class Inside:
         self._engine, self._base, self._environ, self._log, self._stop = engine, base, environ, log, stop
 
     def install(self, lock: Lock, folder: Path) -> None:
-        """Make the environment of a lock and bring it into `folder`. Raises FailedPrecondition, Unavailable."""
+        """Make the environment of a lock and bring it into `folder`. Raises FailedPrecondition, Unavailable,
+        ResourceExhausted (DISK_FULL).
+        """
         command = [self._base.path, "-c", _FOREVER]
         with self._engine.container(self._base.id, command, user="0:0", init=True) as container:
             container.start()
@@ -65,14 +67,19 @@ class Inside:
         code = api.exec_inspect(made)["ExitCode"]
         if code != 0:
             finished = Finished(code, "", tuple(said[-LINES_KEPT:]))
-            kind = Unavailable if uv.unreachable(finished) else FailedPrecondition
-            raise kind(f"its packages cannot be installed: {uv.reason(finished)}")
+            raise _not_installed(finished)
 
     def _surroundings(self) -> dict[str, str]:
         passed = {name: value for name, value in uv.environment(self._environ).items() if not _is_local(name)}
         links = [one for one in passed.pop("UV_FIND_LINKS", "").split(",") if "://" in one]
         own = {"HOME": _PLACE, "PATH": "/usr/local/bin:/usr/bin:/bin", "SSL_CERT_FILE": f"{_PLACE}/certificates.pem"}
         return {**passed, **own, **({"UV_FIND_LINKS": ",".join(links)} if links else {})}
+
+
+def _not_installed(finished: Finished) -> OrrisError:
+    """Return why uv failed in a container, whose disk is the engine's."""
+    full = any(map(says_disk_full, finished.errors))
+    return engine_disk_full(uv.reason(finished)) if full else uv.not_installed(finished)
 
 
 def _is_local(name: str) -> bool:
@@ -84,7 +91,7 @@ def _archive(lock: Lock, environ: Mapping[str, str]) -> bytes:
     files = {
         "uv": Path(uv_program.find_uv_bin()).read_bytes(),
         "requirements.txt": lock.requirements.encode(),
-        "certificates.pem": _certificates(environ),
+        "certificates.pem": certificates(environ),
     }
     netrc = Path(environ.get("NETRC") or Path(environ.get("HOME", "/")) / ".netrc")
     if netrc.is_file():
@@ -96,15 +103,6 @@ def _archive(lock: Lock, environ: Mapping[str, str]) -> bytes:
             entry.size, entry.mode = len(content), 0o755 if name == "uv" else 0o600
             archive.addfile(entry, io.BytesIO(content))
     return made.getvalue()
-
-
-def _certificates(environ: Mapping[str, str]) -> bytes:
-    """Return the certificates that this machine trusts."""
-    place = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-    if place and os.path.isfile(place):
-        return Path(place).read_bytes()
-    trusted = ssl.create_default_context().get_ca_certs(binary_form=True)
-    return "".join(map(ssl.DER_cert_to_PEM_cert, trusted)).encode()
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from orris.errors import FailedPrecondition, Unavailable
+from orris.errors import FailedPrecondition, NotFound, Unavailable
 from orris_images.build.oci.bases import Base
 from orris_images.build.oci.config import Step, archive, image_config
 from orris_images.build.oci.engine import Engine
@@ -50,8 +50,8 @@ class Loading:
     def _load(self, step: Step, top: Layer, tags: Sequence[str] = ()) -> None:
         try:
             self._engine.load(self._checked(archive(step, self._parent, top, tags)))
-        except FailedPrecondition as error:
-            if "no such file" not in error.message:
+        except (FailedPrecondition, NotFound) as error:
+            if not any(each in error.message for each in ("no such file", "does not exist")):
                 raise
             raise LayersGone("the engine has lost layers of the image", reason="ENGINE_UNREACHABLE") from error
 

@@ -25,7 +25,7 @@ from orris_images.lock import Lock
 from orris_kit.process import Log
 
 # Part of what tells layers and images apart: raised where the same lock becomes other bytes.
-FORMAT = "1"
+FORMAT = "2"
 # Images have this name in the engine where there is no registry.
 NAME = "orris/environments"
 MAKERS = 2

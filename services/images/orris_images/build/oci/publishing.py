@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from orris.errors import FailedPrecondition, Unavailable
 from orris_images.build.oci import config as documents
@@ -24,8 +24,8 @@ _COMPRESSED = {
 class Publishing:
     """The registry, and the layers of bases that it has."""
 
-    def __init__(self, settings: OciSettings, engine: Engine) -> None:
-        self.registry = Registry(settings)
+    def __init__(self, settings: OciSettings, engine: Engine, environ: Mapping[str, str]) -> None:
+        self.registry = Registry(settings, environ)
         self._settings, self._engine = settings, engine
         self._bases: dict[str, Sequence[Document]] = {}
         self._changing = threading.Lock()

@@ -10,13 +10,15 @@ import json
 import time
 from collections.abc import Mapping
 from io import RawIOBase
+from types import MappingProxyType
 from typing import IO, Any
 from urllib.parse import urljoin
 
 import urllib3
 
 from orris.errors import DataLoss, FailedPrecondition, Unavailable
-from orris_images.build.oci.registry_access import Access, open_pool
+from orris_images.build.oci.registry_access import Access, address_of
+from orris_images.build.oci.registry_pool import Pool
 from orris_images.build.oci.settings import OciSettings
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -31,16 +33,16 @@ Document = dict[str, Any]
 
 
 class Registry:
-    """One repository of a registry.
+    """One repository of a registry; `environ` names the proxy to it, if any.
 
     Every method raises Unavailable (REGISTRY_UNREACHABLE) when it does not answer, FailedPrecondition
     (REGISTRY_REFUSES) when it refuses, for example the credentials.
     """
 
-    def __init__(self, settings: OciSettings) -> None:
+    def __init__(self, settings: OciSettings, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         self.repository = settings.repository
-        self._pool, self._address = open_pool(settings)
-        self._access = Access(self._pool, settings, f"repository:{self.repository}:pull,push,delete")
+        self._address = address_of(settings)
+        self._access = Access(Pool(environ), settings, f"repository:{self.repository}:pull,push,delete")
 
     def digest_of(self, version: str) -> str | None:
         """Return the digest of the manifest by a tag or a digest, None where there is none."""
@@ -63,12 +65,22 @@ class Registry:
         """Upload a blob; the registry refuses bytes of another digest. Returns whether it was not there before."""
         if self.has_blob(digest):
             return False
+        for pause in (*_PAUSES, None):
+            location = self._begun_upload(digest)
+            try:
+                self._send("PUT", location, _octets(size), content, pauses=())
+                return True
+            except Unavailable:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError
+
+    def _begun_upload(self, digest: str) -> str:
+        """Return where to put a blob. Once: a registry goes on with what it has of an upload that broke off."""
         begun = self._call("POST", "blobs/uploads/", headers={"Content-Length": "0"})
         location = urljoin(f"{self._address}/v2/{self.repository}/blobs/uploads/", begun.headers["Location"])
-        location += f"{'&' if '?' in location else '?'}digest={digest}"
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        self._send("PUT", location, headers, content)
-        return True
+        return f"{location}{'&' if '?' in location else '?'}digest={digest}"
 
     def put_manifest(self, tag: str, text: bytes, kind: str) -> str:
         """Give an image its name; return the manifest's digest."""
@@ -90,18 +102,21 @@ class Registry:
         return self._send(method, url, headers or {}, body, accepted if method != "HEAD" else (401, 403))
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Any, accepted: tuple[int, ...] = ()
-    ) -> urllib3.BaseHTTPResponse:
-        answer = self._answer(method, url, headers, body)
+        self, method: str, url: str, headers: Mapping[str, str], body: Any, accepted: tuple[int, ...] = (),
+        pauses: tuple[float, ...] = _PAUSES,
+    ) -> urllib3.BaseHTTPResponse:  # fmt: skip
+        answer = self._answer(method, url, headers, body, pauses)
         if answer.status < 300 or (answer.status == 404 and method in ("GET", "HEAD", "DELETE")):
             return answer
         if answer.status in accepted and answer.status not in (401, 403):
             return answer
         raise _refused(self._address, answer)
 
-    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> urllib3.BaseHTTPResponse:
+    def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: Any, pauses: tuple[float, ...]
+    ) -> urllib3.BaseHTTPResponse:
         """Send a request, again where the connection broke: none of them does anything twice."""
-        for pause in (*_PAUSES, None):
+        for pause in (*pauses, None):
             if hasattr(body, "seek"):
                 body.seek(0)
             try:
@@ -111,6 +126,10 @@ class Registry:
                     raise _unreachable(self._address, error) from error
                 time.sleep(pause)
         raise AssertionError
+
+
+def _octets(size: int) -> dict[str, str]:
+    return {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
 
 
 def _document(data: bytes, version: str) -> Document:

@@ -1,4 +1,4 @@
-"""How a registry is reached and asked: TLS by the machine's certificates, Basic and Bearer authentication.
+"""How a registry is asked: Basic and Bearer authentication.
 
 https://distribution.github.io/distribution/spec/auth/token/
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-import ssl
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -17,20 +16,14 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 
 from orris.errors import FailedPrecondition
+from orris_images.build.oci.registry_pool import Pool
 from orris_images.build.oci.settings import OciSettings
 
-_BLOCK = 1024 * 1024
 _PARAMETER = re.compile(r'([A-Za-z]+)="([^"]*)"')
 
 
-def open_pool(settings: OciSettings) -> tuple[urllib3.PoolManager, str]:
-    """Return connections to a registry and its address: plain http on loopback, and elsewhere where that is allowed."""
-    context = ssl.create_default_context()
-    pool = urllib3.PoolManager(maxsize=8, retries=False, ssl_context=context, blocksize=_BLOCK)
-    return pool, _address(settings)
-
-
-def _address(settings: OciSettings) -> str:
+def address_of(settings: OciSettings) -> str:
+    """Return a registry's address: plain http on loopback, and elsewhere where that is allowed."""
     plain = settings.insecure or _is_loopback(settings.host)
     return settings.endpoint or f"{'http' if plain else 'https'}://{settings.host}"
 
@@ -38,9 +31,9 @@ def _address(settings: OciSettings) -> str:
 class Access:
     """Sends requests with what a registry's challenge asks for, which it remembers."""
 
-    def __init__(self, pool: urllib3.PoolManager, settings: OciSettings, scope: str) -> None:
+    def __init__(self, pool: Pool, settings: OciSettings, scope: str) -> None:
         self._pool, self._settings, self._scope = pool, settings, scope
-        self._host = urlsplit(_address(settings)).netloc
+        self._host = urlsplit(address_of(settings)).netloc
         self._authorization: str | None = None
         self._asking = threading.Lock()
 

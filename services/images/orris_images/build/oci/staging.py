@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from orris.errors import FailedPrecondition, Unavailable
 from orris_images.build.oci.bases import Base
 from orris_images.build.oci.config import ENVIRONMENT
 from orris_images.build.oci.inside import Inside
@@ -40,7 +39,7 @@ class Staging:
     def fill(self, lock: Lock, python: Path | None, inside: Inside) -> None:
         """Make the environment of a lock: with `python`, which is like the base's, or in a container.
 
-        Raises FailedPrecondition, Unavailable, DeadlineExceeded, Cancelled.
+        Raises FailedPrecondition, Unavailable, ResourceExhausted (DISK_FULL), DeadlineExceeded, Cancelled.
         """
         if lock.interpreter is not None:
             wrap(self.environment, self._base.executable)
@@ -88,8 +87,7 @@ class Staging:
             arguments, environ=self.environ, cwd=self._folder, timeout=self.left, log=self.said, cancel=self._cancel
         )
         if finished.exit_code != 0:
-            kind = Unavailable if uv.unreachable(finished) else FailedPrecondition
-            raise kind(f"its packages cannot be installed: {uv.reason(finished)}")
+            raise uv.not_installed(finished)
 
     def said(self, line: str) -> None:
         if self._folder.name not in line:  # the name of a folder that is gone soon tells nobody anything
