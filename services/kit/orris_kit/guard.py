@@ -1,4 +1,4 @@
-"""What happens around every RPC, in one place: request id, access log, errors, deadline, who may call, which workspace.
+"""What happens around every RPC, in one place: request id, trace, access log, counts, errors, deadline, who may call.
 
 A handler is wrapped once, when its service is added to the server; a call then costs no look-ups.
 """
@@ -16,10 +16,13 @@ import grpc
 from grpc_status import rpc_status
 
 from orris.errors import DeadlineExceeded, Internal, OrrisError, PermissionDenied, Unauthenticated, to_status
+from orris_kit import tracing
 from orris_kit.access import ANYONE
 from orris_kit.auth import Principal, Role
 from orris_kit.context import Call, enter_call, new_request_id
 from orris_kit.logging import get_logger
+from orris_kit.metrics import CALLS
+from orris_kit.receiving import received_bytes
 from orris_kit.scope import Scope
 
 REQUEST_ID = "x-request-id"
@@ -70,7 +73,7 @@ class Guard:
                 response = await self._in_time(handler(request, context), call, begin)
             except BaseException as error:
                 await self._fail(error, call, context, begin)
-            self._report(call, "OK", begin)
+            self._report(call, "OK", context, begin)
             return response
 
         return guarded
@@ -88,7 +91,7 @@ class Guard:
                         yield response
             except BaseException as error:
                 await self._fail(error, call, context, begin)
-            self._report(call, "OK", begin)
+            self._report(call, "OK", context, begin)
 
         return guarded
 
@@ -102,6 +105,9 @@ class Guard:
             draining=self._draining,
         )
         enter_call(call)
+        CALLS.begun(self._method)
+        if not self._busy or tracing.is_reported():
+            call.span = tracing.enter(self._method, tracing.checked(_metadatum(context, tracing.TRACEPARENT) or ""))
         if not self._busy:
             context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         return call
@@ -135,27 +141,37 @@ class Guard:
         """End the call with the error's status. This is the only place that aborts."""
         call.request_id = call.request_id or _request_id(context)
         if not isinstance(error, Exception):
-            self._report(call, "CANCELLED", begin)
+            self._report(call, "CANCELLED", context, begin)
             raise error
         if isinstance(error, grpc.aio.AbortError):
-            self._report(call, "ABORTED_BY_HANDLER", begin)
+            self._report(call, "ABORTED_BY_HANDLER", context, begin)
             raise error
         if not isinstance(error, OrrisError):
             log.exception("handler failed", method=call.method)  # noqa: LOG004  # called while it is handled
             error = Internal(f"internal error (request id {call.request_id})")
-        self._report(call, error.code, begin, error.reason)
+        self._report(call, error.code, context, begin, error.reason)
         status = rpc_status.to_status(to_status(error))
         trailing = (*status.trailing_metadata, (REQUEST_ID, call.request_id))
         await context.abort(status.code, status.details, trailing)
 
-    def _report(self, call: Call, code: str, begin: float, reason: str | None = None) -> None:
+    def _report(self, call: Call, code: str, context: Context, begin: float, reason: str | None = None) -> None:
+        """Count the call, end its span, write its line in the access log. Each call has one."""
+        seconds = time.monotonic() - begin
+        CALLS.ended(self._method, code, seconds)
+        if call.span is not None:
+            call.span.end("" if code == "OK" else code)
         if self._busy and code == "OK":
             return
-        fields: dict[str, object] = {"method": self._method, "code": code, "ms": (time.monotonic() - begin) * 1000}
+        fields: dict[str, object] = {"method": self._method, "code": code, "ms": seconds * 1000}
         if reason:
             fields["reason"] = reason
         if call.principal:
             fields["principal"] = call.principal.subject
+        fields["peer"] = context.peer()
+        if (size := received_bytes()) is not None:
+            fields["bytes"] = size
+        if trace := tracing.current():
+            fields["trace"] = tracing.trace_id(trace)
         log.info("call", **fields, request_id=call.request_id)
 
 
