@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def endpoint_statistics(connection: Connection, name: str) -> dict[str, Any]:
     """Return the statistics of an endpoint by its resource name. Raises NotFound.
 
-    `since`, `requests` and `errors` (by kind) are of the time since the service started; `requestsPerSecond`,
-    `latencyP50`, `latencyP99` (seconds, None without answers) and `recentErrors` of the last `windowSeconds`. `drift` has,
-    for each column of a model with a sample, the population stability `index` (None while there are too few values), the
+    `requests` and `errors` (by kind) are those `since` the service started; `requestsPerSecond`, `latencyP50`,
+    `latencyP99` (seconds, None without answers) and `recentErrors` are of the last `windowSeconds`. `drift` has, for
+    each column of a model with a sample, the population stability `index` (None while there are too few values), the
     number of `values` sent and how many of them were `missing`, of the last `driftWindowSeconds`.
     """
     request = inference_service_pb2.GetEndpointStatisticsRequest(name=name)

@@ -1,4 +1,4 @@
-"""The trace that a call belongs to: of the span that OpenTelemetry has open here, else that of the run it is made in."""
+"""The trace that a call belongs to: OpenTelemetry's current one here, else that of the run it is made in."""
 
 from __future__ import annotations
 
