@@ -26,6 +26,7 @@ class Call:
     principal: Principal | None = None
     draining: asyncio.Event | None = None
     span: Span | None = None
+    peer: str = ""
 
 
 _call: ContextVar[Call | None] = ContextVar("orris_call", default=None)

@@ -73,7 +73,7 @@ class Guard:
                 response = await self._in_time(handler(request, context), call, begin)
             except BaseException as error:
                 await self._fail(error, call, context, begin)
-            self._report(call, "OK", context, begin)
+            self._report(call, "OK", begin)
             return response
 
         return guarded
@@ -91,7 +91,7 @@ class Guard:
                         yield response
             except BaseException as error:
                 await self._fail(error, call, context, begin)
-            self._report(call, "OK", context, begin)
+            self._report(call, "OK", begin)
 
         return guarded
 
@@ -109,6 +109,8 @@ class Guard:
         if not self._busy or tracing.is_reported():
             call.span = tracing.enter(self._method, tracing.checked(_metadatum(context, tracing.TRACEPARENT) or ""))
         if not self._busy:
+            # Now, for asked for the peer of a call that was canceled meanwhile, gRPC crashes the process.
+            call.peer = context.peer()
             context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         return call
 
@@ -141,20 +143,20 @@ class Guard:
         """End the call with the error's status. This is the only place that aborts."""
         call.request_id = call.request_id or _request_id(context)
         if not isinstance(error, Exception):
-            self._report(call, "CANCELLED", context, begin)
+            self._report(call, "CANCELLED", begin)
             raise error
         if isinstance(error, grpc.aio.AbortError):
-            self._report(call, "ABORTED_BY_HANDLER", context, begin)
+            self._report(call, "ABORTED_BY_HANDLER", begin)
             raise error
         if not isinstance(error, OrrisError):
             log.exception("handler failed", method=call.method)  # noqa: LOG004  # called while it is handled
             error = Internal(f"internal error (request id {call.request_id})")
-        self._report(call, error.code, context, begin, error.reason)
+        self._report(call, error.code, begin, error.reason)
         status = rpc_status.to_status(to_status(error))
         trailing = (*status.trailing_metadata, (REQUEST_ID, call.request_id))
         await context.abort(status.code, status.details, trailing)
 
-    def _report(self, call: Call, code: str, context: Context, begin: float, reason: str | None = None) -> None:
+    def _report(self, call: Call, code: str, begin: float, reason: str | None = None) -> None:
         """Count the call, end its span, write its line in the access log. Each call has one."""
         seconds = time.monotonic() - begin
         CALLS.ended(self._method, code, seconds)
@@ -167,7 +169,8 @@ class Guard:
             fields["reason"] = reason
         if call.principal:
             fields["principal"] = call.principal.subject
-        fields["peer"] = context.peer()
+        if call.peer:
+            fields["peer"] = call.peer
         if (size := received_bytes()) is not None:
             fields["bytes"] = size
         if trace := tracing.current():
