@@ -2,7 +2,7 @@
 
 provide(stack, lambda: [Family("orris_agents_connected", "Agents that can be given runs.", ("pool",), {("local",): 1})])
 
-What is counted all the time (calls, predictions) is counted in plain objects, for prometheus-client is imported with the
+What is counted all the time (calls, predictions) is counted in plain objects: prometheus-client is imported with the
 first question. Labels have few values, whatever callers send: methods, states, pools, endpoints; never runs or people.
 """
 
