@@ -109,7 +109,7 @@ class Guard:
         if not self._busy or tracing.is_reported():
             call.span = tracing.enter(self._method, tracing.checked(_metadatum(context, tracing.TRACEPARENT) or ""))
         if not self._busy:
-            # Now, for asked for the peer of a call that was canceled meanwhile, gRPC crashes the process.
+            # Now, not at the end: the call may be gone by then, and gRPC follows its pointer unchecked.
             call.peer = context.peer()
             context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         return call
