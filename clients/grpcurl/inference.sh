@@ -31,6 +31,9 @@ input='{"name": "X", "datatype": "FP64", "shape": [2, 4], "contents": {"fp64_con
 call $protocol/ModelInfer "{\"model_name\": \"grpcurl-story\", \"inputs\": [$input], \"outputs\": [{\"name\": \"predict\"}]}"
 
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh" # the token again
+say "How it was asked, and how its inputs compare with the model's sample"
+call $service/GetEndpointStatistics "{\"name\": \"$name\"}" | grep '"requests"'
+
 say "Its log"
 call $service/ReadEndpointLog "{\"name\": \"$name\"}" | bytes data
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 
 from orris_agent.config import Settings
 from orris_agent.service import open_agent
 from orris_kit import lifecycle, logging
+from orris_kit.telemetry import telemetry
 
 UNTIL_EOF = "--until-eof"
 
@@ -17,6 +19,7 @@ async def main() -> None:
     settings = Settings()
     logging.setup(settings.log_level, settings.log_style)
     async with lifecycle.stop_signals() as stopping, contextlib.AsyncExitStack() as stack:
+        stack.enter_context(telemetry("orris-agent", settings, os.environ))
         if UNTIL_EOF in sys.argv[1:]:
             await _stop_with_stdin(stopping)
         agent = asyncio.ensure_future((await open_agent(settings, stack)).run())

@@ -10,6 +10,7 @@ from orris.names import ExperimentName, RunName
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
+from orris_kit import tracing
 
 INSIDE = Path(__file__).parent / "inside"
 
@@ -25,6 +26,7 @@ _NOT_INHERITED = {
     "__PYVENV_LAUNCHER__",
     "OLDPWD",
     "PS1",
+    "TRACEPARENT",  # of whoever started the agent
 }
 
 
@@ -80,6 +82,8 @@ def _variables(
     result = dict(surrounding)
     programs = result.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     result["PATH"] = f"{os.path.dirname(python)}:{programs}" if "/" in python else programs
+    if trace := tracing.current():
+        result["TRACEPARENT"] = trace
     result["PYTHONUNBUFFERED"] = "1"  # a log is followed while it is written
     result.update(lease.environment_variables)
     result.update(own)

@@ -23,6 +23,7 @@ from orris_agent.shipping import Shipping
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
+from orris_kit.tracing import past, span
 
 log = get_logger(__name__)
 
@@ -67,7 +68,8 @@ class Execution:
     async def run(self) -> None:
         """Execute the run, or go on with it, to its end. Raises nothing."""
         try:
-            await self._finish(await self._outcome())
+            with span("run", self.lease.traceparent, run=self.folder.run_id):
+                await self._finish(await self._outcome())
         except LeaseLostError:
             log.warning("lease lost", run=self.folder.run_id)
         except Exception:
@@ -88,14 +90,23 @@ class Execution:
         self._runtime.extend(self.folder, deadline)
 
     async def _outcome(self) -> agents.FinishRunRequest:
-        if not self._runtime.has_started(self.folder):
+        begun = self._runtime.has_started(self.folder)
+        if not begun:
+            past("wait for an agent", self.lease.run.create_time.ToMicroseconds() / 1e6)
             try:
-                await self._until_canceled(self._prepare())
+                with span("prepare run"):
+                    await self._until_canceled(self._prepare())
             except errors.OrrisError as problem:
                 if not self._cancel:
                     return failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
             if self._cancel:
                 return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
+        with span("execute run"):
+            return await self._execute(begun)
+
+    async def _execute(self, begun: bool) -> agents.FinishRunRequest:
+        """Start the program, unless it has been, and stay with it. What is begun here is the program's own span."""
+        if not begun:
             try:
                 if not await self._start():
                     return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
@@ -185,6 +196,10 @@ class Execution:
         return await self._keep(outcome_of(ending, self.folder))
 
     async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+        with span("keep outputs"):
+            return await self._keep_all(outcome)
+
+    async def _keep_all(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         self._kept, refused = await run_blocking(kept_files, self.folder)
         not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
         await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import add_ArtifactServiceServicer_to_server
 from orris_artifacts.config import Settings
 from orris_artifacts.core import Artifacts
 from orris_artifacts.identity import claim
+from orris_artifacts.numbers import numbers_of
 from orris_artifacts.schema import metadata
 from orris_artifacts.servicer import ArtifactServicer
 from orris_artifacts.store.opening import open_store
 from orris_artifacts.sweeping import sweep_beside
 from orris_kit.blocking import run_blocking
 from orris_kit.database import open_shared
+from orris_kit.metrics import provide
 
 
 async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[Callable[[Any, Any], None], Any]]:
@@ -27,6 +30,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     await run_blocking(claim, store, engine, _now)
     core = Artifacts(engine, store, _now)
     stack.callback(core.close)
+    provide(stack, partial(numbers_of, engine))
     grace = timedelta(seconds=settings.grace)
     if settings.sweep_interval:
         sweep_beside(stack, core, grace, timedelta(seconds=settings.sweep_interval))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack
 
 from orris_images.config import Settings
@@ -10,6 +11,7 @@ from orris_kit import logging
 from orris_kit.auth import TokenVerifier
 from orris_kit.lifecycle import main
 from orris_kit.server import Server, serve
+from orris_kit.telemetry import telemetry
 
 
 async def run() -> None:
@@ -19,6 +21,7 @@ async def run() -> None:
     verifier = TokenVerifier(settings.public_key_path)
     server = Server(settings.listen, authenticator=verifier, allow_insecure=settings.allow_insecure_listen)
     async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry("orris-images", settings, os.environ))
         for add, servicer in await open_service(settings, stack):
             server.add(add, servicer)
         await serve(server)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,7 @@ from orris_images.config import Settings
 from orris_images.contexts import Contexts
 from orris_images.core import Core
 from orris_images.interpreters import Interpreters, Pythons
+from orris_images.numbers import numbers_of
 from orris_images.resolve.conda import CondaResolver
 from orris_images.resolve.either import EitherResolver
 from orris_images.resolve.port import Resolver
@@ -30,6 +32,7 @@ from orris_kit.changes import Changes
 from orris_kit.client import token_from
 from orris_kit.conda_call import check_installed
 from orris_kit.database import open_alone
+from orris_kit.metrics import provide
 
 
 async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[Callable[[Any, Any], None], Any]]:
@@ -50,6 +53,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
         keep_unused=timedelta(seconds=settings.keep_unused),
     )
     stack.push_async_callback(run_blocking, core.building.stop)
+    provide(stack, partial(numbers_of, engine))
     await run_blocking(core.building.resume)
     if settings.sweep_interval:
         sweep_beside(stack, core.removing, core.keep_unused, timedelta(seconds=settings.sweep_interval))

@@ -16,6 +16,7 @@ class Settings(ServiceSettings):
 
     public_url: what scoring URIs begin with where clients reach it by another name, for example behind a proxy.
     allow_open_endpoints: whether endpoints without keys answer callers on other machines.
+    http_metrics: whether the HTTP port has `/metrics`, open to whoever reaches it; metrics_listen is another address.
     onnx_threads: threads of one graph.
     load_time_limit: how long a replica may take to load its model, in seconds.
     """
@@ -26,6 +27,7 @@ class Settings(ServiceSettings):
     http_listen: Listen = "127.0.0.1:0"
     public_url: str = ""
     allow_open_endpoints: bool = False
+    http_metrics: bool = False
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     onnx_threads: Annotated[int, Field(ge=1, le=64)] = 1
     load_time_limit: Annotated[float, Field(gt=0)] = 600

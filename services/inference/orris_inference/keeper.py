@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orris.errors import Conflict, DeadlineExceeded, Internal, NotFound, OrrisError, Retryable
 from orris_inference.deployments import Deployments
@@ -24,7 +24,9 @@ from orris_kit.database import DatabaseUnavailable
 from orris_kit.logging import get_logger
 
 if TYPE_CHECKING:
-    from orris_inference.backends.port import Answering
+    from orris_inference.backends.port import Answering, Backend
+    from orris_inference.drift import Drift
+    from orris_inference.signature import Signature
 
 ORDER_SECONDS = 10.0
 
@@ -68,6 +70,8 @@ class Keeper:
         self._has_answered = has_answered
         self._backend: Answering | None = None
         self._failures = 0
+        self._sample = ""
+        self._drift: Drift | None = None
 
     async def keep(self) -> None:
         """Run until canceled, or until the deployment has failed for good."""
@@ -111,6 +115,7 @@ class Keeper:
     async def _keep_model(self) -> None:
         mine, scripts = self._deployment, self._tools.scripts
         version = await scripts.models.examined(mine.model_version, self._note_later)
+        self._sample = version.sample
         if version.graph is not None and await self._serve_graph(version):
             return
         if mine.attempt == 0 and version.examination:
@@ -207,11 +212,18 @@ class Keeper:
         tools, mine = self._tools, self._deployment
         version = mine.model_version.rpartition("/")[2]
         self._backend = backend
-        tools.routes.serve(mine.endpoint, mine.endpoint_uid, mine.generation, version, backend)
+        drift = await self._compared(backend)
+        tools.routes.serve(mine.endpoint, mine.endpoint_uid, mine.generation, version, backend, drift)
         retired = await run_blocking(tools.deployments.ready, mine.uid, backend.kind.value, backend.methods)
         self._has_answered = True
         if retired:
             tools.retired(retired)
+
+    async def _compared(self, backend: Answering) -> Drift | None:
+        """Return what compares inputs with the model's sample; None without one."""
+        if self._drift is None and self._sample:
+            self._drift = await run_blocking(_drift, self._sample, cast("Backend", backend).signature)
+        return self._drift
 
     async def _withdraw(self) -> None:
         """Stop answering by the present replica."""
@@ -272,6 +284,15 @@ class Keeper:
 
     def _note_later(self, sentence: str) -> None:
         self._noting = asyncio.ensure_future(self._note(sentence))
+
+
+def _drift(sample: str, signature: Signature) -> Drift | None:
+    # Numpy is not imported before there is something to compare.
+    from orris_inference.drift import Drift
+    from orris_inference.reference import Reference
+
+    reference = Reference.of(sample, signature)
+    return None if reference is None else Drift(reference)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from orris.errors import NotFound, OrrisError, PermissionDenied, Unauthenticated, Unavailable
 from orris_inference.model import Endpoint
+from orris_inference.statistics import Statistics
 from orris_kit.auth import Role
 from orris_kit.guard import Authenticator
 
 if TYPE_CHECKING:
     from orris_inference.backends.port import Answering, Backend, ScriptBackend
+    from orris_inference.drift import Drift
 
 RETRY_SECONDS = 1.0
 SCRIPT = "code"  # Kind.CODE; that module is not imported before there is a backend
@@ -30,6 +32,7 @@ class Route:
     backend: Answering | None = None
     generation: int = 0
     version: str = ""
+    statistics: Statistics = field(default_factory=Statistics)
 
     def script(self) -> ScriptBackend | None:
         """Return the scoring script that answers, None where a model does. Raises Unavailable while nothing does."""
@@ -76,15 +79,32 @@ class Routes:
         fresh = Route(endpoint.workspace, endpoint.uid, keys, endpoint.auth_enabled is False)
         if known is not None and known.uid == endpoint.uid:
             fresh.backend, fresh.generation, fresh.version = (known.backend, known.generation, known.version)
+            fresh.statistics = known.statistics
         self._routes[endpoint.id] = fresh
         return fresh
 
-    def serve(self, endpoint_id: str, uid: str, generation: int, version: str, backend: Answering | None) -> None:
-        """Let `backend` answer from now on (None: nothing), unless a newer deployment does already."""
+    def statistics(self) -> dict[str, Statistics]:
+        """Return how each endpoint is asked and answers."""
+        return {endpoint: route.statistics for endpoint, route in list(self._routes.items())}
+
+    def serve(
+        self,
+        endpoint_id: str,
+        uid: str,
+        generation: int,
+        version: str,
+        backend: Answering | None,
+        drift: Drift | None = None,
+    ) -> None:
+        """Let `backend` answer from now on (None: nothing), unless a newer deployment does already.
+
+        `drift` compares what it is asked with the sample of its model.
+        """
         route = self._routes.get(endpoint_id)
         if route is not None and route.uid == uid and generation >= route.generation:
             if backend is not None:
                 route.backend, route.generation, route.version = (backend, generation, version)
+                route.statistics.drift = drift
             elif generation == route.generation:
                 route.backend = None
 

@@ -34,7 +34,7 @@ def parse(body: bytes, signature: Signature) -> Call:
     method = _method(request.get("method"), signature)
     if signature.one_dimensional:
         return Call(method, _documents(request["data"]), None)
-    rows, columns = _rows(request["data"], signature)
+    rows, columns = rows_in(request["data"], signature)
     _check(rows, signature)
     return Call(method, rows, columns)
 
@@ -75,7 +75,7 @@ def _documents(data: Any) -> list[Any]:
     return data
 
 
-def _rows(data: Any, signature: Signature) -> tuple[list[Any], list[str] | None]:
+def rows_in(data: Any, signature: Signature) -> tuple[list[Any], list[str] | None]:
     """Return the rows in the order of the columns, and the columns' names where they have some."""
     names = signature.names
     if isinstance(data, dict):

@@ -17,6 +17,7 @@ from orris_inference.core import Endpoints
 from orris_inference.graphs import Graphs
 from orris_inference.keeper import Patience
 from orris_inference.keepers import Keepers
+from orris_inference.numbers import numbers_of
 from orris_inference.outside import artifacts, images, models, runs
 from orris_inference.replicas import Replicas
 from orris_inference.routes import Routes
@@ -30,6 +31,7 @@ from orris_kit.auth import TokenVerifier
 from orris_kit.changes import Changes
 from orris_kit.client import connect, token_from
 from orris_kit.database import open_alone
+from orris_kit.metrics import provide
 
 
 async def open_service(
@@ -43,6 +45,7 @@ async def open_service(
     changes = Changes()
     core = Endpoints(engine, lambda: datetime.now(UTC), changes.notify)
     routes = Routes(TokenVerifier(settings.public_key_path), allow_open=settings.allow_open_endpoints)
+    provide(stack, functools.partial(numbers_of, engine, routes))
     base_url = await _serve_http(settings, stack, routes)
 
     async def channel(address: str, contract: Any) -> grpc.aio.Channel:
@@ -59,7 +62,7 @@ async def open_service(
     stack.push_async_callback(keepers.stop)
     await keepers.start()
     return [
-        (add_EndpointServiceServicer_to_server, EndpointServicer(core, keepers, scripts, changes, base_url)),
+        (add_EndpointServiceServicer_to_server, EndpointServicer(core, keepers, scripts, changes, routes, base_url)),
         (add_GRPCInferenceServiceServicer_to_server, InferenceServicer(routes)),
     ]
 
@@ -69,11 +72,13 @@ async def _serve_http(settings: Settings, stack: AsyncExitStack, routes: Routes)
     address = Address.parse(settings.http_listen)
     memory = settings.home / "inference" / "http.port"
     bound = listen(address, memory, allow_insecure=settings.allow_insecure_listen)
-    await stack.enter_async_context(serving(bound, functools.partial(_app, routes, settings.max_body_bytes)))
+    await stack.enter_async_context(
+        serving(bound, functools.partial(_app, routes, settings.max_body_bytes, settings.http_metrics))
+    )
     return settings.public_url.rstrip("/") or f"http://{Address(address.host, bound.getsockname()[1])}"
 
 
-def _app(routes: Routes, max_body_bytes: int) -> Any:
+def _app(routes: Routes, max_body_bytes: int, metrics: bool) -> Any:
     from orris_inference.web.app import make_app
 
-    return make_app(routes, max_body_bytes)
+    return make_app(routes, max_body_bytes, metrics=metrics)

@@ -12,7 +12,9 @@ from orris.names import EndpointName, WorkspaceName
 from orris_inference.core import Endpoints
 from orris_inference.keepers import Keepers
 from orris_inference.model import State, Wish
+from orris_inference.routes import Routes
 from orris_inference.served_script import Scripts
+from orris_inference.statistics_message import statistics_message
 from orris_inference.translation import endpoint_message, wish_of
 from orris_kit.access import allow
 from orris_kit.auth import Role
@@ -34,11 +36,14 @@ readers = allow(Role.USER, Role.SERVICE, Role.READER)
 class EndpointServicer(EndpointServiceServicer):
     """Endpoints over gRPC. `base_url`: what their URLs begin with."""
 
-    def __init__(self, core: Endpoints, keepers: Keepers, scripts: Scripts, changes: Changes, base_url: str) -> None:
+    def __init__(
+        self, core: Endpoints, keepers: Keepers, scripts: Scripts, changes: Changes, routes: Routes, base_url: str
+    ) -> None:
         self._core = core
         self._keepers = keepers
         self._scripts = scripts
         self._changes = changes
+        self._routes = routes
         self._base_url = base_url
 
     @deployers
@@ -96,6 +101,14 @@ class EndpointServicer(EndpointServiceServicer):
         endpoint, retired = await run_blocking(self._core.delete, EndpointName.parse(request.name))
         await self._keepers.deleted(endpoint, retired)
         return pb.DeleteEndpointResponse()
+
+    @readers
+    async def GetEndpointStatistics(
+        self, request: pb.GetEndpointStatisticsRequest, context: Any
+    ) -> pb.GetEndpointStatisticsResponse:
+        endpoint = await run_blocking(self._core.get, EndpointName.parse(request.name))
+        statistics = self._routes.find(endpoint.id).statistics
+        return pb.GetEndpointStatisticsResponse(statistics=statistics_message(statistics))
 
     @deployers
     async def GetEndpointKeys(self, request: pb.GetEndpointKeysRequest, context: Any) -> pb.GetEndpointKeysResponse:

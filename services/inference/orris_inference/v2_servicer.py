@@ -56,13 +56,17 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     @allow_anyone
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Any) -> pb.ModelInferResponse:
         wire = self._wire or self._import_wire()
-        route = self._admit(request.model_name, context)
-        backend = route.model()
-        if request.model_version:
-            check_version(route, request.model_version)
-        version = route.version
-        names, arrays = await backend.infer(wire.read_inputs(request), [output.name for output in request.outputs])
-        response: pb.ModelInferResponse = wire.write_answer(request, version, names, arrays)
+        route = self._find(request.model_name)
+        with route.statistics.counting():
+            self._check(route, context)
+            backend = route.model()
+            if request.model_version:
+                check_version(route, request.model_version)
+            version, inputs = route.version, wire.read_inputs(request)
+            names, arrays = await backend.infer(inputs, [output.name for output in request.outputs])
+            response: pb.ModelInferResponse = wire.write_answer(request, version, names, arrays)
+        if (drift := route.statistics.drift) is not None:
+            drift.offer(inputs)
         return response
 
     def _import_wire(self) -> Any:
@@ -73,15 +77,21 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         return protobuf
 
     def _admit(self, endpoint_id: str, context: Any) -> Route:
+        route = self._find(endpoint_id)
+        self._check(route, context)
+        return route
+
+    def _find(self, endpoint_id: str) -> Route:
         if not endpoint_id:
             raise InvalidArgument("model_name must be an endpoint's id", field="model_name")
-        route = self._routes.find(endpoint_id)
+        return self._routes.find(endpoint_id)
+
+    def _check(self, route: Route, context: Any) -> None:
         authorization = None
         for key, value in context.invocation_metadata() or ():
             if key == "authorization":
                 authorization = value
         self._routes.admit(route, authorization, here=route.open and context.peer().startswith(_HERE))
-        return route
 
 
 def check_version(route: Route, version: str) -> None:

@@ -51,6 +51,7 @@ class ServiceSettings(BaseSettings):
     public_key: Path | None = Field(default=None, validation_alias="ORRIS_PUBLIC_KEY")
     listen: Listen = "127.0.0.1:0"
     allow_insecure_listen: bool = False
+    metrics_listen: Listen | Literal[""] = ""
 
     @property
     def public_key_path(self) -> Path:

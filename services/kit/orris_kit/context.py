@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from orris.errors import Unauthenticated
 from orris_kit.auth import Principal
+from orris_kit.tracing import Span
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Call:
     deadline: float | None = None
     principal: Principal | None = None
     draining: asyncio.Event | None = None
+    span: Span | None = None
+    peer: str = ""
 
 
 _call: ContextVar[Call | None] = ContextVar("orris_call", default=None)

@@ -1,4 +1,4 @@
-"""What happens around every RPC, in one place: request id, access log, errors, deadline, who may call, which workspace.
+"""What happens around every RPC, in one place: request id, trace, access log, counts, errors, deadline, who may call.
 
 A handler is wrapped once, when its service is added to the server; a call then costs no look-ups.
 """
@@ -16,10 +16,13 @@ import grpc
 from grpc_status import rpc_status
 
 from orris.errors import DeadlineExceeded, Internal, OrrisError, PermissionDenied, Unauthenticated, to_status
+from orris_kit import tracing
 from orris_kit.access import ANYONE
 from orris_kit.auth import Principal, Role
 from orris_kit.context import Call, enter_call, new_request_id
 from orris_kit.logging import get_logger
+from orris_kit.metrics import CALLS
+from orris_kit.receiving import received_bytes
 from orris_kit.scope import Scope
 
 REQUEST_ID = "x-request-id"
@@ -102,7 +105,12 @@ class Guard:
             draining=self._draining,
         )
         enter_call(call)
+        CALLS.begun(self._method)
+        if not self._busy or tracing.is_reported():
+            call.span = tracing.enter(self._method, tracing.checked(_metadatum(context, tracing.TRACEPARENT) or ""))
         if not self._busy:
+            # Now, not at the end: the call may be gone by then, and gRPC follows its pointer unchecked.
+            call.peer = context.peer()
             context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         return call
 
@@ -149,13 +157,24 @@ class Guard:
         await context.abort(status.code, status.details, trailing)
 
     def _report(self, call: Call, code: str, begin: float, reason: str | None = None) -> None:
+        """Count the call, end its span, write its line in the access log. Each call has one."""
+        seconds = time.monotonic() - begin
+        CALLS.ended(self._method, code, seconds)
+        if call.span is not None:
+            call.span.end("" if code == "OK" else code)
         if self._busy and code == "OK":
             return
-        fields: dict[str, object] = {"method": self._method, "code": code, "ms": (time.monotonic() - begin) * 1000}
+        fields: dict[str, object] = {"method": self._method, "code": code, "ms": seconds * 1000}
         if reason:
             fields["reason"] = reason
         if call.principal:
             fields["principal"] = call.principal.subject
+        if call.peer:
+            fields["peer"] = call.peer
+        if (size := received_bytes()) is not None:
+            fields["bytes"] = size
+        if trace := tracing.current():
+            fields["trace"] = tracing.trace_id(trace)
         log.info("call", **fields, request_id=call.request_id)
 
 

@@ -12,6 +12,7 @@ import grpc
 
 from orris.errors import DeadlineExceeded, from_rpc_error
 from orris_kit.context import current_request_id, new_request_id, remaining_seconds
+from orris_kit.tracing import TRACEPARENT, current
 
 TokenSource = Callable[[], str | None]
 
@@ -20,7 +21,7 @@ SHAVE_SECONDS = 0.05
 
 
 class Outgoing:
-    """The rule: token, request id and deadline."""
+    """The rule: token, request id, trace and deadline."""
 
     def __init__(self, token: TokenSource | None, timeout: float) -> None:
         self._token = token
@@ -31,6 +32,8 @@ class Outgoing:
         metadata: Any = grpc.aio.Metadata(*(details.metadata or ()))
         if "x-request-id" not in metadata:
             metadata.add("x-request-id", current_request_id() or new_request_id())
+        if (trace := current()) and TRACEPARENT not in metadata:
+            metadata.add(TRACEPARENT, trace)
         if self._token and "authorization" not in metadata and (token := self._token()):
             metadata.add("authorization", f"Bearer {token}")
         timeout = self._timeout_of(details.timeout, default)

@@ -18,6 +18,7 @@ from orris_kit.guard import Authenticator, Guard
 from orris_kit.lifecycle import stop_signals
 from orris_kit.logging import get_logger
 from orris_kit.observing import Observers
+from orris_kit.receiving import measured
 from orris_kit.scope import Scope
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -130,7 +131,8 @@ class Server:
         guard = Guard(method, roles, scope, self._authenticator, self.draining, timeout, busy=is_busy(function))
         wrap = guard.stream if streams_out else guard.unary
         make = _MAKERS[streams_in, streams_out]
-        return make(wrap(function, streams_in=streams_in), handler.request_deserializer, handler.response_serializer)
+        read = handler.request_deserializer if streams_in else measured(handler.request_deserializer)
+        return make(wrap(function, streams_in=streams_in), read, handler.response_serializer)
 
 
 async def serve(server: Server, grace: float = GRACE) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from orris.runs.v1 import runs_service_pb2
 from orris_kit.changes import Changes
 from orris_kit.client import connect, token_from
 from orris_kit.database import open_alone
+from orris_kit.metrics import provide
 from orris_models.artifacts_client import ArtifactsClient
 from orris_models.config import Settings
 from orris_models.converting import Converter
@@ -23,6 +25,7 @@ from orris_models.core import Models
 from orris_models.following import Follower
 from orris_models.images_client import ImagesClient
 from orris_models.keeping import Keeping
+from orris_models.numbers import numbers_of
 from orris_models.registration import Registration
 from orris_models.runs_client import RunsClient
 from orris_models.schema import metadata
@@ -41,6 +44,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     registration = Registration(core, keeping, artifacts, images, runs)
     converter = Converter(core, keeping, artifacts, images, runs, settings.conversion_time_limit)
     follower = Follower(core, converter, settings.conversions_at_a_time)
+    provide(stack, partial(numbers_of, engine))
     await keeping.start()
     stack.push_async_callback(keeping.stop)
     await follower.start()

@@ -1,11 +1,13 @@
 """Run the runs service: `python -m orris_runs`."""
 
+import os
 from contextlib import AsyncExitStack
 
 from orris_kit import logging
 from orris_kit.auth import TokenVerifier
 from orris_kit.lifecycle import main
 from orris_kit.server import Server, serve
+from orris_kit.telemetry import telemetry
 from orris_runs.config import Settings
 from orris_runs.service import open_service
 
@@ -17,6 +19,7 @@ async def run() -> None:
     verifier = TokenVerifier(settings.public_key_path)
     server = Server(settings.listen, authenticator=verifier, allow_insecure=settings.allow_insecure_listen)
     async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry("orris-runs", settings, os.environ))
         for add, servicer in await open_service(settings, stack):
             server.add(add, servicer)
         await serve(server)

@@ -15,7 +15,7 @@ from orris.names import RunName
 from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs.agent_rows import agent_of, agent_to_row, check_agent
-from orris_runs.model import Agent
+from orris_runs.model import Agent, Slot
 from orris_runs.schema import agents, leases, runs
 from orris_runs.store import Store, agent_changed, pool_changed
 
@@ -95,6 +95,17 @@ class Agents:
         """Return the pools that have an agent now."""
         with self._lock:
             return {each.agent.pool for each in self._present.values() if self._is_there(each)}
+
+    def capacities(self) -> dict[str, tuple[int, dict[Slot, int]]]:
+        """Return of each pool that had an agent since the start how many are there now, and their places together."""
+        with self._lock:
+            pools = {each.agent.pool for each in self._present.values()}
+            there = [each.agent for each in self._present.values() if self._is_there(each)]
+        mine = {pool: [agent for agent in there if agent.pool == pool] for pool in pools}
+        return {
+            pool: (len(found), {slot: sum(agent.capacity(slot) for agent in found) for slot in Slot})
+            for pool, found in mine.items()
+        }
 
     def list(self, size: int, token: str) -> tuple[list[Agent], str]:
         """Return a page by name, and the token of the next."""

@@ -64,6 +64,7 @@ class HandingOut:
             duration=duration(self._core.deadlines.duration),
             run_token=self._tokens.for_run(lease.run),
             cancel=lease.cancel,
+            traceparent=lease.run.program.trace,
         )
 
 

@@ -155,6 +155,13 @@ class Leases:
         if ended := self._deadlines.take_ended():
             self._lose(ended)
 
+    def give_up_all(self) -> None:
+        """End every lease: the agents that held them are not this installation's any more."""
+        with self._store.look() as connection:
+            held = list(connection.scalars(sa.select(leases.c.id)))
+        if held:
+            self._lose(held)
+
     def _back(self, ids: list[str]) -> None:
         with self._store.change() as change:
             for row in _held(change.connection, ids):

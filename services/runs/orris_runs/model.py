@@ -86,7 +86,8 @@ class UsageSample:
 class Program:
     """What a run executes, fixed when it is submitted. `time_limit` is in seconds; None: no limit.
 
-    `defaults` are the variables that the environment sets; `variables`, the run's own, win.
+    `trace` is the traceparent of whoever submitted it. `defaults` are the variables that the environment sets;
+    `variables`, the run's own, win.
     """
 
     script: str = ""
@@ -96,6 +97,7 @@ class Program:
     variables: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     time_limit: float | None = None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from orris_kit.blocking import run_blocking
 from orris_kit.changes import Changes
 from orris_kit.client import connect, token_from
 from orris_kit.database import open_alone
+from orris_kit.metrics import provide
 from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
 from orris_runs.following import Archivist, BuildFollower, keep_at, look_after_leases
+from orris_runs.numbers import numbers_of
 from orris_runs.references import References
 from orris_runs.releasing import Releaser
 from orris_runs.schema import metadata
@@ -52,6 +54,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     _beside(stack, Releaser(core, references).run)
     _beside(stack, partial(use_images, core, images))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
+    provide(stack, partial(numbers_of, core))
     submitting = Submitting(core, images, artifacts, references)
     return [
         (add_WorkspaceServiceServicer_to_server, WorkspaceServicer(core, tokens)),

@@ -1,6 +1,7 @@
 """Handlers of RunService."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from orris.errors import PermissionDenied
@@ -8,6 +9,7 @@ from orris.names import ExperimentName, LogName, RunName, WorkspaceName
 from orris.runs.v1 import runs_pb2
 from orris.runs.v1 import runs_service_pb2 as pb
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceServicer
+from orris_kit import tracing
 from orris_kit.access import allow
 from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
@@ -58,6 +60,7 @@ class RunServicer(RunServiceServicer):
     @writers
     async def CreateRun(self, request: pb.CreateRunRequest, context: Any) -> pb.CreateRunResponse:
         new = new_run(request.parent, request.run, current_principal().subject)
+        new = replace(new, program=replace(new.program, trace=tracing.current()))
         payload = request.SerializeToString(deterministic=True) if request.request_id else b""
         return pb.CreateRunResponse(run=run_message(await self._submitting.submit(new, request.request_id, payload)))
 

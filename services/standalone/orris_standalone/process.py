@@ -11,6 +11,7 @@ from pathlib import Path
 from orris.errors import FailedPrecondition
 from orris_kit.lifecycle import stop_signals
 from orris_kit.logging import get_logger
+from orris_kit.telemetry import telemetry
 from orris_standalone import instance, ports, stopping
 from orris_standalone.agent_process import kept_running
 from orris_standalone.config import Settings
@@ -43,13 +44,14 @@ async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[in
     _tell_services(home, chosen)
     from orris_standalone.installation import services
 
-    async with services(settings, here.address) as inference, kept_running(home, _agent_settings(home, here)):
-        instance.write(home, here)
-        on_ready(here)
-        await stop.wait()
-        log.info("stopping")
-        await inference.aclose()
-        await stopping.end_all_runs(here)
+    with telemetry("orris", settings, os.environ):
+        async with services(settings, here.address) as inference, kept_running(home, _agent_settings(home, here)):
+            instance.write(home, here)
+            on_ready(here)
+            await stop.wait()
+            log.info("stopping")
+            await inference.aclose()
+            await stopping.end_all_runs(here)
 
 
 def _describe(home: Path, chosen: ports.Ports) -> instance.Instance:
@@ -68,6 +70,7 @@ def _tell_services(home: Path, chosen: ports.Ports) -> None:
     os.environ["ORRIS_HOME"] = str(home)
     os.environ.update({f"ORRIS_{noun.upper()}_ADDRESS": f"{HOST}:{chosen.grpc}" for noun in NOUNS})
     os.environ["ORRIS_INFERENCE_HTTP_LISTEN"] = f"{HOST}:{chosen.http}"
+    os.environ["ORRIS_INFERENCE_HTTP_METRICS"] = "true"
 
 
 def _agent_settings(home: Path, here: instance.Instance) -> dict[str, str]:

@@ -22,6 +22,7 @@ class FakeEndpoints(_EndpointServiceServicer):
         self.keys = ["key-1", "key-2"]
         self.error = ""
         self.log = b"serving\n"
+        self.statistics = inference_pb2.EndpointStatistics(requests=3)
         self._http: ThreadingHTTPServer | None = None
 
     def close(self) -> None:
@@ -41,6 +42,10 @@ class FakeEndpoints(_EndpointServiceServicer):
 
     def GetEndpoint(self, request: Any, context: Any) -> Any:
         return inference_service_pb2.GetEndpointResponse(endpoint=self._find(request.name))
+
+    def GetEndpointStatistics(self, request: Any, context: Any) -> Any:
+        self._find(request.name)
+        return inference_service_pb2.GetEndpointStatisticsResponse(statistics=self.statistics)
 
     def ListEndpoints(self, request: Any, context: Any) -> Any:
         return inference_service_pb2.ListEndpointsResponse(endpoints=self.endpoints.values())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,35 @@ async def test_another_model_is_served_by_a_replica(installation: Installation, 
     refused = await installation.score(endpoint, {"data": [[1, 2]]})
     assert (refused.status_code, refused.json()["message"]) == (400, "data, row 0: has 2 values, the model takes 4")
     assert "Serving sklearn.svm" in await installation.log()
+
+
+async def test_what_an_endpoint_is_asked_is_counted_and_compared_with_the_sample(
+    installation: Installation, model: SVC, graph: bytes
+) -> None:
+    await installation.start()
+    sample = json.dumps(X.tolist())
+    endpoint = await installation.deploy(installation.register(model, graph=graph, sample_input_json=sample))
+    await installation.score(endpoint, {"data": X.tolist()})
+    metadata = (("authorization", f"Bearer {await installation.key()}"),)
+    await installation.v2.ModelInfer(infer_request(np.add(X, (0, 0, 0, 9))), metadata=metadata)
+    await installation.score(endpoint, {"data": [[1]]})
+    await installation.score(endpoint, {"data": ROWS}, key="stranger")
+    async with asyncio.timeout(10):
+        while (found := await statistics(installation)).compared_rows < 2 * len(X):
+            await asyncio.sleep(0.05)
+    assert found.requests == 4
+    assert {each.code: each.count for each in found.errors} == {"INVALID_ARGUMENT": 1, "UNAUTHENTICATED": 1}
+    assert found.window_errors == 2
+    assert found.latency_p99.ToNanoseconds() >= found.latency_p50.ToNanoseconds() > 0
+    assert found.sample_rows == len(X)
+    assert [each.column for each in found.columns] == ["0", "1", "2", "3"]
+    assert [each.stability_index > 0.25 for each in found.columns] == [False, False, False, True]
+
+
+async def statistics(installation: Installation) -> inference_pb2.EndpointStatistics:
+    request = inference_service_pb2.GetEndpointStatisticsRequest(name=NAME)
+    found: inference_pb2.EndpointStatistics = (await installation.endpoints.GetEndpointStatistics(request)).statistics
+    return found
 
 
 async def test_what_was_healthy_answers_again_after_a_restart(

@@ -12,6 +12,7 @@ import pytest
 
 from orris import errors
 from orris_kit.context import current_principal, current_request_id, remaining_seconds
+from orris_kit.metrics import CALLS, Distribution, Histogram
 from tests.fakes.echo import SERVICE, Echo
 from tests.fakes.echo_server import Setup
 
@@ -210,6 +211,44 @@ async def test_each_call_is_one_line_of_the_access_log(setup: Setup, caplog: pyt
     assert (second["code"], second["reason"]) == ("UNAUTHENTICATED", "TOKEN_INVALID")
     assert first["ms"] >= 0
     assert len(first["request_id"]) == 16
+    assert first["peer"].startswith("ipv4:127.0.0.1:")
+    assert first["bytes"] == Echo().ByteSize()
+    assert "trace" not in first
+
+
+async def test_a_trace_goes_on_to_other_services_and_is_in_the_access_log(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    parent = f"00-{trace}-00f067aa0ba902b7-01"
+    seen = []
+
+    async def ask_another(request: Any, context: Any) -> Any:
+        seen.append(dict(context.invocation_metadata()).get("traceparent"))
+        return Echo() if request.text else await setup.stub().Say(Echo(text="inner"))
+
+    setup.servicer.say = ask_another
+    with caplog.at_level(logging.INFO, "orris.access"):
+        await setup.stub().Say(Echo(), metadata=(("traceparent", parent),))
+        await setup.stub().Say(Echo(text="x"), metadata=(("traceparent", "00-hello\\"),))
+    assert seen == [parent, parent, "00-hello\\"]
+    lines = [getattr(each, "fields", {}) for each in caplog.records if each.name == "orris.access"]
+    assert [line.get("trace") for line in lines] == [trace, trace, None]
+
+
+async def test_calls_are_counted_by_method_and_code(setup: Setup) -> None:
+    method = f"/{SERVICE}/Say"
+
+    def count(code: str) -> int:
+        counted = next(iter(CALLS.families()))
+        assert isinstance(counted, Distribution)
+        return counted.values.get((method, code), Histogram()).count
+
+    before = count("OK"), count("UNAUTHENTICATED")
+    await setup.stub().Say(Echo())
+    with pytest.raises(errors.Unauthenticated):
+        await setup.stub("stranger").Say(Echo())
+    assert (count("OK"), count("UNAUTHENTICATED")) == (before[0] + 1, before[1] + 1)
 
 
 async def test_a_cancelled_call_ends_its_handler(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:

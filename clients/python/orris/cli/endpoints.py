@@ -10,6 +10,7 @@ import typer
 from orris.cli.failures import say
 from orris.cli.options import AsJson, InWorkspace, open_workspace
 from orris.cli.output import print_fields, print_json, print_table
+from orris.cli.statistics import statistics_fields
 
 if TYPE_CHECKING:
     from orris.sdk.endpoint import Endpoint
@@ -38,8 +39,9 @@ def show(endpoint: Name, workspace: InWorkspace = None, json: AsJson = False) ->
     from orris.sdk.resources import isolation_name, resources_text
 
     found = _get(workspace, endpoint)
+    statistics = found.get_statistics()
     if json:
-        print_json(found.serialize())
+        print_json({**found.serialize(), "statistics": statistics})
         return
     print_fields(
         {
@@ -60,6 +62,7 @@ def show(endpoint: Name, workspace: InWorkspace = None, json: AsJson = False) ->
             "limits": resources_text(found.message.resources),
             "description": found.description,
             "tags": found.tags,
+            **statistics_fields(statistics),
         }
     )
 

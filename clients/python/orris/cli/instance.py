@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -39,13 +41,13 @@ def up(
     home: Home = None,
 ) -> None:
     """Start Orris on this machine: all services and an agent."""
-    code = _control().up(_home(home), port, http_port, foreground=not detach)
+    code = _control().up(home_of(home), port, http_port, foreground=not detach)
     raise typer.Exit(code)
 
 
 def down(home: Home = None) -> None:
     """End the Orris on this machine. Runs that execute are ended too."""
-    if not _control().down(_home(home), timeout=DOWN_SECONDS):
+    if not _control().down(home_of(home), timeout=DOWN_SECONDS):
         say("orris: no Orris is running here")
         return
     say("Orris has ended")
@@ -57,7 +59,7 @@ def status(home: Home = None, json: AsJson = False) -> None:
     from orris.sdk.connection import NO_INSTANCE
 
     found = _elsewhere() if home is None else None
-    found = found or _found(_home(home))
+    found = found or _found(home_of(home))
     if found is None:
         raise Unavailable(NO_INSTANCE)
     if json:
@@ -125,18 +127,26 @@ def _found(home: Path) -> dict[str, Any] | None:
 
 
 def _control() -> ModuleType:
-    try:
+    with services_installed():
         from orris_standalone import control
+    module: ModuleType = control
+    return module
+
+
+@contextmanager
+def services_installed() -> Iterator[None]:
+    """Import from the standalone distribution in a block of this; say where it is missing."""
+    try:
+        yield
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "orris_standalone":
             raise
         say("orris: the services are not installed here: install the distribution `orris-standalone`")
         raise typer.Exit(FAILED) from None
-    module: ModuleType = control
-    return module
 
 
-def _home(given: Path | None) -> Path:
+def home_of(given: Path | None) -> Path:
+    """Return the home that is meant."""
     from orris.sdk.instance import default_home
 
     return (given or default_home()).expanduser().absolute()

@@ -8,6 +8,7 @@ import typer
 
 from orris.cli import (
     agents,
+    backup,
     builds,
     deploy,
     endpoints,
@@ -21,6 +22,7 @@ from orris.cli import (
     runs,
     storage,
     submit,
+    top,
 )
 from orris.cli.failures import Commands, say
 
@@ -37,7 +39,7 @@ app = typer.Typer(
 environment_build.add_to(environments.app)
 for group in (runs, environments, builds, images, models, endpoints, agents):
     app.add_typer(group.app)
-for commands in (instance, init, submit, deploy, predict, storage):
+for commands in (instance, top, backup, init, submit, deploy, predict, storage):
     commands.add_to(app)
 
 

@@ -16,6 +16,7 @@ from orris.sdk.paging import pages
 from orris.sdk.resources import isolation_name, resources_details
 from orris.sdk.scoring import post
 from orris.sdk.spelling import spell, utc_text
+from orris.sdk.statistics import endpoint_statistics
 from orris.sdk.streams import LogChunk, read_log, watch
 
 if TYPE_CHECKING:
@@ -193,6 +194,10 @@ class Endpoint:
             return stub.ReadEndpointLog(request)
 
         return read_log(open_at, offset=offset, follow=follow)
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Return how it was asked and has answered; see `orris.sdk.statistics`."""
+        return endpoint_statistics(self.workspace.connection, self.resource_name)
 
     def delete(self) -> None:
         """Delete it: it stops answering."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from orris.errors import DeadlineExceeded, OrrisError, Unavailable, from_rpc_error
+from orris.sdk.trace_context import trace_context
 
 # Answers come in milliseconds; 30 s mean that something is wrong. An upload carries at most 16 MiB: 300 s are 56 kB/s.
 CALL_SECONDS = 30.0
@@ -59,7 +60,12 @@ class CallInterceptor(
         raise self._translate(error, details) from None
 
     def _prepare(self, details: Any, default_seconds: float | None) -> _Details:
-        metadata = (*(details.metadata or ()), ("x-request-id", uuid.uuid4().hex), *self._authorization)
+        metadata = (
+            *(details.metadata or ()),
+            ("x-request-id", uuid.uuid4().hex),
+            *self._authorization,
+            *trace_context(),
+        )
         timeout = default_seconds if details.timeout is None else details.timeout
         return _Details(
             details.method, timeout, metadata, details.credentials, details.wait_for_ready, details.compression

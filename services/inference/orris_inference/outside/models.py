@@ -47,6 +47,7 @@ class ModelVersion:
     experiment: str
     signature: Signature | None
     examination: str
+    sample: str = ""
 
 
 class Models:
@@ -128,6 +129,7 @@ def _version(version: models_pb2.ModelVersion) -> ModelVersion:
         experiment=version.experiment,
         signature=None if is_onnx or not version.HasField("signature") else _signature(version.signature),
         examination=version.conversion.message,
+        sample=version.sample_input_json,
     )
 
 

@@ -14,6 +14,7 @@ from starlette.routing import Route as Path
 from orris_inference.routes import Routes
 from orris_inference.scoring import encode, parse
 from orris_inference.v2_servicer import SERVER_NAME, SERVER_VERSION, check_version
+from orris_inference.web.access import Access
 from orris_inference.web.exchange import admitted, failure, read_body, request_ids
 from orris_inference.web.script import forward
 from orris_inference.web.swagger import describe
@@ -23,17 +24,20 @@ SERVICE = "/api/v1/service/{id}"
 # Above this a body is parsed apart from the loop: it takes longer than handing it over.
 LARGE_BODY = 64 * 1024
 JSON = "application/json"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(routes: Routes, max_body_bytes: int) -> Starlette:
-    """Return the application."""
+def make_app(routes: Routes, max_body_bytes: int, *, metrics: bool = False) -> Starlette:
+    """Return the application. `metrics`: whether it has a page of this process's numbers, open to all who reach it."""
     web = _Web(routes, max_body_bytes)
     azure, v2 = functools.partial(_told, "message"), functools.partial(_told, "error")
     models = "/v2/models/{id}"
     paths = [Path("/", web.healthy, methods=["GET"])]
+    if metrics:
+        paths.append(Path("/metrics", web.metrics, methods=["GET"]))
     paths += [
-        Path(f"{SERVICE}/score", azure(web.score), methods=["GET", "POST"]),
+        Path(f"{SERVICE}/score", azure(web.counted(web.score)), methods=["GET", "POST"]),
         Path(f"{SERVICE}/score", azure(web.options), methods=["OPTIONS"]),
         Path(f"{SERVICE}/swagger.json", azure(web.swagger), methods=["GET"]),
         Path("/v2", v2(web.server), methods=["GET"]),
@@ -44,7 +48,7 @@ def make_app(routes: Routes, max_body_bytes: int) -> Starlette:
         paths += [
             Path(base, v2(web.model), methods=["GET"]),
             Path(f"{base}/ready", v2(web.model_ready), methods=["GET"]),
-            Path(f"{base}/infer", v2(web.infer), methods=["POST"]),
+            Path(f"{base}/infer", v2(web.counted(web.infer)), methods=["POST"]),
         ]
     return Starlette(routes=paths)
 
@@ -56,6 +60,20 @@ class _Web:
 
     async def healthy(self, request: Request) -> Response:
         return PlainTextResponse("Healthy")
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(await run_blocking(_metrics), media_type=METRICS)
+
+    def counted(self, handler: Handler) -> Handler:
+        """Count what an endpoint is asked."""
+
+        async def count(request: Request) -> Response:
+            with self._routes.find(request.path_params["id"]).statistics.counting() as counting:
+                response = await handler(request)
+                counting.status = response.status_code
+            return response
+
+        return count
 
     async def score(self, request: Request) -> Response:
         route = admitted(request, self._routes)
@@ -72,6 +90,8 @@ class _Web:
             call = parse(body, backend.signature)
         begin = time.perf_counter()
         result = await backend.call(call)
+        if (drift := route.statistics.drift) is not None:
+            drift.offer(call.data)
         spent = (time.perf_counter() - begin) * 1000
         content = await run_blocking(encode, result) if len(body) > LARGE_BODY else encode(result)
         return Response(content, media_type=JSON, headers={"x-ms-run-fn-exec-ms": f"{spent:.3f}"})
@@ -124,23 +144,34 @@ class _Web:
         large = len(body) > LARGE_BODY
         inputs, wanted, identifier = await run_blocking(read_request, body) if large else read_request(body)
         names, arrays = await backend.infer(inputs, wanted)
+        if (drift := route.statistics.drift) is not None:
+            drift.offer(inputs)
         answer = write_answer(request.path_params["id"], route.version, identifier, names, arrays)
         return Response(answer, media_type=JSON)
 
 
 def _told(key: str, handler: Handler) -> Handler:
-    """Tell errors under `key`, and give every answer its request's ids."""
+    """Tell errors under `key`, give every answer its request's ids, and write down what happened."""
 
     async def told(request: Request) -> Response:
+        access = Access(request)
         try:
             response = await handler(request)
         except Exception as error:
             response = failure(error, key)
-        for name, value in request_ids(request).items():
+        ids = request_ids(request)
+        for name, value in ids.items():
             response.headers[name] = value
+        access.ended(response.status_code, ids["x-request-id"])
         return response
 
     return told
+
+
+def _metrics() -> bytes:
+    from orris_kit.metrics.exposition import page
+
+    return page()
 
 
 def _json(value: object) -> Response:

@@ -18,6 +18,7 @@ from orris_kit.logging import get_logger
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 10
+TICK_SECONDS = 1.0
 
 log = get_logger(__name__)
 
@@ -66,7 +67,7 @@ async def _start(bound: socket.socket, make_app: Callable[[], Any]) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
-        server.should_exit = True
+        server.stop()
         await asyncio.wait((serving,), timeout=STOP_SECONDS)
         raise
 
@@ -76,6 +77,18 @@ def _server(make_app: Callable[[], Any]) -> Any:
 
     class Server(uvicorn.Server):
         """One server among others of a process, which handles the signals itself."""
+
+        def stop(self) -> None:
+            """End `serve`, once what is being answered is."""
+            self.should_exit = True
+            self._stopping.set()
+
+        async def main_loop(self) -> None:
+            """Wait until it is to stop. uvicorn would look ten times a second; the date in answers needs one."""
+            self._stopping = asyncio.Event()
+            while not await self.on_tick(0):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), TICK_SECONDS)
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orris.runs.v1 import runs_pb2 as orris_dot_runs_dot_v1_dot_runs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orris/inference/v1/inference.proto\x12\x12orris.inference.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18orris/runs/v1/runs.proto\"\xe1\x01\n\x0bScoringCode\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x14\n\x0c\x65ntry_script\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12X\n\x15\x65nvironment_variables\x18\x04 \x03(\x0b\x32\x39.orris.inference.v1.ScoringCode.EnvironmentVariablesEntry\x1a;\n\x19\x45nvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb0\x07\n\x08\x45ndpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".orris.inference.v1.Endpoint.State\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x35\n\x07\x62\x61\x63kend\x18\x05 \x01(\x0e\x32$.orris.inference.v1.Endpoint.Backend\x12\x19\n\x0c\x61uth_enabled\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0bscoring_uri\x18\x07 \x01(\t\x12\x13\n\x0bswagger_uri\x18\x08 \x01(\t\x12\x15\n\rv2_model_name\x18\t \x01(\t\x12\x0f\n\x07methods\x18\n \x03(\t\x12\x0f\n\x07replica\x18\x0b \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x0c \x01(\t\x12\x34\n\x04tags\x18\r \x03(\x0b\x32&.orris.inference.v1.Endpoint.TagsEntry\x12\x12\n\ncreated_by\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x04\x63ode\x18\x11 \x01(\x0b\x32\x1f.orris.inference.v1.ScoringCode\x12\x16\n\x0emodel_versions\x18\x12 \x03(\t\x12+\n\tresources\x18\x13 \x01(\x0b\x32\x18.orris.runs.v1.Resources\x12+\n\tisolation\x18\x14 \x01(\x0e\x32\x18.orris.runs.v1.Isolation\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8a\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13STATE_TRANSITIONING\x10\x01\x12\x11\n\rSTATE_HEALTHY\x10\x02\x12\x13\n\x0fSTATE_UNHEALTHY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x17\n\x13STATE_UNSCHEDULABLE\x10\x05\"[\n\x07\x42\x61\x63kend\x12\x17\n\x13\x42\x41\x43KEND_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x42\x41\x43KEND_ONNX\x10\x01\x12\x13\n\x0f\x42\x41\x43KEND_REPLICA\x10\x02\x12\x10\n\x0c\x42\x41\x43KEND_CODE\x10\x03\x42\x0f\n\r_auth_enabledb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orris/inference/v1/inference.proto\x12\x12orris.inference.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18orris/runs/v1/runs.proto\"\xe1\x01\n\x0bScoringCode\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x14\n\x0c\x65ntry_script\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12X\n\x15\x65nvironment_variables\x18\x04 \x03(\x0b\x32\x39.orris.inference.v1.ScoringCode.EnvironmentVariablesEntry\x1a;\n\x19\x45nvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb0\x07\n\x08\x45ndpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".orris.inference.v1.Endpoint.State\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x35\n\x07\x62\x61\x63kend\x18\x05 \x01(\x0e\x32$.orris.inference.v1.Endpoint.Backend\x12\x19\n\x0c\x61uth_enabled\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0bscoring_uri\x18\x07 \x01(\t\x12\x13\n\x0bswagger_uri\x18\x08 \x01(\t\x12\x15\n\rv2_model_name\x18\t \x01(\t\x12\x0f\n\x07methods\x18\n \x03(\t\x12\x0f\n\x07replica\x18\x0b \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x0c \x01(\t\x12\x34\n\x04tags\x18\r \x03(\x0b\x32&.orris.inference.v1.Endpoint.TagsEntry\x12\x12\n\ncreated_by\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x04\x63ode\x18\x11 \x01(\x0b\x32\x1f.orris.inference.v1.ScoringCode\x12\x16\n\x0emodel_versions\x18\x12 \x03(\t\x12+\n\tresources\x18\x13 \x01(\x0b\x32\x18.orris.runs.v1.Resources\x12+\n\tisolation\x18\x14 \x01(\x0e\x32\x18.orris.runs.v1.Isolation\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8a\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13STATE_TRANSITIONING\x10\x01\x12\x11\n\rSTATE_HEALTHY\x10\x02\x12\x13\n\x0fSTATE_UNHEALTHY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x17\n\x13STATE_UNSCHEDULABLE\x10\x05\"[\n\x07\x42\x61\x63kend\x12\x17\n\x13\x42\x41\x43KEND_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x42\x41\x43KEND_ONNX\x10\x01\x12\x13\n\x0f\x42\x41\x43KEND_REPLICA\x10\x02\x12\x10\n\x0c\x42\x41\x43KEND_CODE\x10\x03\x42\x0f\n\r_auth_enabled\"-\n\x0e\x45ndpointErrors\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"p\n\x0b\x43olumnDrift\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x1c\n\x0fstability_index\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06values\x18\x03 \x01(\x03\x12\x0f\n\x07missing\x18\x04 \x01(\x03\x42\x12\n\x10_stability_index\"\xde\x03\n\x12\x45ndpointStatistics\x12\x34\n\x10\x63ount_begin_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x32\n\x06\x65rrors\x18\x03 \x03(\x0b\x32\".orris.inference.v1.EndpointErrors\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13requests_per_second\x18\x05 \x01(\x01\x12.\n\x0blatency_p50\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0blatency_p99\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rwindow_errors\x18\x08 \x01(\x03\x12\x30\n\x07\x63olumns\x18\t \x03(\x0b\x32\x1f.orris.inference.v1.ColumnDrift\x12/\n\x0c\x64rift_window\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bsample_rows\x18\x0b \x01(\x03\x12\x15\n\rcompared_rows\x18\x0c \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +38,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCORINGCODE_ENVIRONMENTVARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_ENDPOINT_TAGSENTRY']._loaded_options = None
   _globals['_ENDPOINT_TAGSENTRY']._serialized_options = b'8\001'
-  _globals['_SCORINGCODE']._serialized_start=118
-  _globals['_SCORINGCODE']._serialized_end=343
-  _globals['_SCORINGCODE_ENVIRONMENTVARIABLESENTRY']._serialized_start=284
-  _globals['_SCORINGCODE_ENVIRONMENTVARIABLESENTRY']._serialized_end=343
-  _globals['_ENDPOINT']._serialized_start=346
-  _globals['_ENDPOINT']._serialized_end=1290
-  _globals['_ENDPOINT_TAGSENTRY']._serialized_start=996
-  _globals['_ENDPOINT_TAGSENTRY']._serialized_end=1039
-  _globals['_ENDPOINT_STATE']._serialized_start=1042
-  _globals['_ENDPOINT_STATE']._serialized_end=1180
-  _globals['_ENDPOINT_BACKEND']._serialized_start=1182
-  _globals['_ENDPOINT_BACKEND']._serialized_end=1273
+  _globals['_SCORINGCODE']._serialized_start=150
+  _globals['_SCORINGCODE']._serialized_end=375
+  _globals['_SCORINGCODE_ENVIRONMENTVARIABLESENTRY']._serialized_start=316
+  _globals['_SCORINGCODE_ENVIRONMENTVARIABLESENTRY']._serialized_end=375
+  _globals['_ENDPOINT']._serialized_start=378
+  _globals['_ENDPOINT']._serialized_end=1322
+  _globals['_ENDPOINT_TAGSENTRY']._serialized_start=1028
+  _globals['_ENDPOINT_TAGSENTRY']._serialized_end=1071
+  _globals['_ENDPOINT_STATE']._serialized_start=1074
+  _globals['_ENDPOINT_STATE']._serialized_end=1212
+  _globals['_ENDPOINT_BACKEND']._serialized_start=1214
+  _globals['_ENDPOINT_BACKEND']._serialized_end=1305
+  _globals['_ENDPOINTERRORS']._serialized_start=1324
+  _globals['_ENDPOINTERRORS']._serialized_end=1369
+  _globals['_COLUMNDRIFT']._serialized_start=1371
+  _globals['_COLUMNDRIFT']._serialized_end=1483
+  _globals['_ENDPOINTSTATISTICS']._serialized_start=1486
+  _globals['_ENDPOINTSTATISTICS']._serialized_end=1964
 # @@protoc_insertion_point(module_scope)

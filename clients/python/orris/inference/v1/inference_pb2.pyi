@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -278,3 +279,148 @@ class Endpoint(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__auth_enabled) -> _WhichOneofReturnType__auth_enabled | None: ...
 
 Global___Endpoint: _TypeAlias = Endpoint  # noqa: Y015
+
+@_typing.final
+class EndpointErrors(_message.Message):
+    """Requests that an endpoint failed to answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """What went wrong, as a status code's name: for example "INVALID_ARGUMENT", "UNAUTHENTICATED", "UNAVAILABLE", "INTERNAL"."""
+    count: _builtins.int
+    """How many, since `count_begin_time`."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndpointErrors: _TypeAlias = EndpointErrors  # noqa: Y015
+
+@_typing.final
+class ColumnDrift(_message.Message):
+    """How the values of a column that were sent compare with those of the sample that the model was registered with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    STABILITY_INDEX_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """Name of the column; its position, from 0, where the model was fitted without names."""
+    stability_index: _builtins.float
+    """Population stability index over ten bins of equal weight in the sample, or over its categories: the sum of
+    (sent - sample) * ln(sent / sample) of the bins' shares. Below 0.1 is usual, above 0.25 is a shift. Absent while one of
+    both has less than 20 rows.
+    """
+    values: _builtins.int
+    """Values sent."""
+    missing: _builtins.int
+    """Those of them that were missing."""
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        stability_index: _builtins.float | None = ...,
+        values: _builtins.int = ...,
+        missing: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_stability_index", b"_stability_index", "stability_index", b"stability_index"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_stability_index", b"_stability_index", "column", b"column", "missing", b"missing", "stability_index", b"stability_index", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__stability_index: _TypeAlias = _typing.Literal["stability_index"]  # noqa: Y015
+    _WhichOneofArgType__stability_index: _TypeAlias = _typing.Literal["_stability_index", b"_stability_index"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability_index) -> _WhichOneofReturnType__stability_index | None: ...
+
+Global___ColumnDrift: _TypeAlias = ColumnDrift  # noqa: Y015
+
+@_typing.final
+class EndpointStatistics(_message.Message):
+    """How an endpoint has been asked and has answered. It is counted in memory, by the service that answers, from its start on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    REQUESTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    LATENCY_P50_FIELD_NUMBER: _builtins.int
+    LATENCY_P99_FIELD_NUMBER: _builtins.int
+    WINDOW_ERRORS_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    DRIFT_WINDOW_FIELD_NUMBER: _builtins.int
+    SAMPLE_ROWS_FIELD_NUMBER: _builtins.int
+    COMPARED_ROWS_FIELD_NUMBER: _builtins.int
+    requests: _builtins.int
+    """Requests since then, those that failed included."""
+    requests_per_second: _builtins.float
+    """Requests per second in the window."""
+    window_errors: _builtins.int
+    """Failed requests in the window."""
+    sample_rows: _builtins.int
+    """Rows of the sample."""
+    compared_rows: _builtins.int
+    """Rows that were compared; of many at a time, some are."""
+    @_builtins.property
+    def count_begin_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when requests and errors are counted."""
+
+    @_builtins.property
+    def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointErrors]:
+        """Failed requests since then, by kind."""
+
+    @_builtins.property
+    def window(self) -> _duration_pb2.Duration:
+        """How far back `requests_per_second`, `latency_p50` and `latency_p99` look."""
+
+    @_builtins.property
+    def latency_p50(self) -> _duration_pb2.Duration:
+        """Half of the answers in the window took no longer; estimated from buckets. Absent without any."""
+
+    @_builtins.property
+    def latency_p99(self) -> _duration_pb2.Duration:
+        """99 of 100 answers in the window took no longer; estimated from buckets. Absent without any."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___ColumnDrift]:
+        """The columns, in the model's order, at most 1,000. Empty without a sample, for documents, and for scoring scripts."""
+
+    @_builtins.property
+    def drift_window(self) -> _duration_pb2.Duration:
+        """How far back the columns' values are from."""
+
+    def __init__(
+        self,
+        *,
+        count_begin_time: _timestamp_pb2.Timestamp | None = ...,
+        requests: _builtins.int = ...,
+        errors: _abc.Iterable[Global___EndpointErrors] | None = ...,
+        window: _duration_pb2.Duration | None = ...,
+        requests_per_second: _builtins.float = ...,
+        latency_p50: _duration_pb2.Duration | None = ...,
+        latency_p99: _duration_pb2.Duration | None = ...,
+        window_errors: _builtins.int = ...,
+        columns: _abc.Iterable[Global___ColumnDrift] | None = ...,
+        drift_window: _duration_pb2.Duration | None = ...,
+        sample_rows: _builtins.int = ...,
+        compared_rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["count_begin_time", b"count_begin_time", "drift_window", b"drift_window", "latency_p50", b"latency_p50", "latency_p99", b"latency_p99", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "compared_rows", b"compared_rows", "count_begin_time", b"count_begin_time", "drift_window", b"drift_window", "errors", b"errors", "latency_p50", b"latency_p50", "latency_p99", b"latency_p99", "requests", b"requests", "requests_per_second", b"requests_per_second", "sample_rows", b"sample_rows", "window", b"window", "window_errors", b"window_errors"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndpointStatistics: _TypeAlias = EndpointStatistics  # noqa: Y015

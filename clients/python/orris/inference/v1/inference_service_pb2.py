@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from orris.inference.v1 import inference_pb2 as orris_dot_inference_dot_v1_dot_inference__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*orris/inference/v1/inference_service.proto\x12\x12orris.inference.v1\x1a\"orris/inference/v1/inference.proto\"\x93\x01\n\x15\x43reateEndpointRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x13\n\x0b\x65ndpoint_id\x18\x02 \x01(\t\x12.\n\x08\x65ndpoint\x18\x03 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\x12\x11\n\toverwrite\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"H\n\x16\x43reateEndpointResponse\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\"\"\n\x12GetEndpointRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x13GetEndpointResponse\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\"M\n\x14ListEndpointsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x15ListEndpointsResponse\x12/\n\tendpoints\x18\x01 \x03(\x0b\x32\x1c.orris.inference.v1.Endpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14WatchEndpointRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x15WatchEndpointResponse\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\"%\n\x15\x44\x65leteEndpointRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteEndpointResponse\"&\n\x16GetEndpointKeysRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x17GetEndpointKeysResponse\x12\x13\n\x0bprimary_key\x18\x01 \x01(\t\x12\x15\n\rsecondary_key\x18\x02 \x01(\t\"V\n\x1cRegenerateEndpointKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x03key\x18\x02 \x01(\x0e\x32\x1b.orris.inference.v1.KeyName\"K\n\x1dRegenerateEndpointKeyResponse\x12\x13\n\x0bprimary_key\x18\x01 \x01(\t\x12\x15\n\rsecondary_key\x18\x02 \x01(\t\"F\n\x16ReadEndpointLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"D\n\x17ReadEndpointLogResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x08*Q\n\x07KeyName\x12\x18\n\x14KEY_NAME_UNSPECIFIED\x10\x00\x12\x14\n\x10KEY_NAME_PRIMARY\x10\x01\x12\x16\n\x12KEY_NAME_SECONDARY\x10\x02\x32\x8c\x07\n\x0f\x45ndpointService\x12l\n\x0e\x43reateEndpoint\x12).orris.inference.v1.CreateEndpointRequest\x1a*.orris.inference.v1.CreateEndpointResponse\"\x03\x90\x02\x02\x12\x63\n\x0bGetEndpoint\x12&.orris.inference.v1.GetEndpointRequest\x1a\'.orris.inference.v1.GetEndpointResponse\"\x03\x90\x02\x01\x12i\n\rListEndpoints\x12(.orris.inference.v1.ListEndpointsRequest\x1a).orris.inference.v1.ListEndpointsResponse\"\x03\x90\x02\x01\x12k\n\rWatchEndpoint\x12(.orris.inference.v1.WatchEndpointRequest\x1a).orris.inference.v1.WatchEndpointResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0e\x44\x65leteEndpoint\x12).orris.inference.v1.DeleteEndpointRequest\x1a*.orris.inference.v1.DeleteEndpointResponse\"\x03\x90\x02\x02\x12o\n\x0fGetEndpointKeys\x12*.orris.inference.v1.GetEndpointKeysRequest\x1a+.orris.inference.v1.GetEndpointKeysResponse\"\x03\x90\x02\x01\x12|\n\x15RegenerateEndpointKey\x12\x30.orris.inference.v1.RegenerateEndpointKeyRequest\x1a\x31.orris.inference.v1.RegenerateEndpointKeyResponse\x12q\n\x0fReadEndpointLog\x12*.orris.inference.v1.ReadEndpointLogRequest\x1a+.orris.inference.v1.ReadEndpointLogResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*orris/inference/v1/inference_service.proto\x12\x12orris.inference.v1\x1a\"orris/inference/v1/inference.proto\"\x93\x01\n\x15\x43reateEndpointRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x13\n\x0b\x65ndpoint_id\x18\x02 \x01(\t\x12.\n\x08\x65ndpoint\x18\x03 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\x12\x11\n\toverwrite\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"H\n\x16\x43reateEndpointResponse\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\"\"\n\x12GetEndpointRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x13GetEndpointResponse\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\"M\n\x14ListEndpointsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x15ListEndpointsResponse\x12/\n\tendpoints\x18\x01 \x03(\x0b\x32\x1c.orris.inference.v1.Endpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14WatchEndpointRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x15WatchEndpointResponse\x12.\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1c.orris.inference.v1.Endpoint\"%\n\x15\x44\x65leteEndpointRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteEndpointResponse\",\n\x1cGetEndpointStatisticsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"[\n\x1dGetEndpointStatisticsResponse\x12:\n\nstatistics\x18\x01 \x01(\x0b\x32&.orris.inference.v1.EndpointStatistics\"&\n\x16GetEndpointKeysRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x17GetEndpointKeysResponse\x12\x13\n\x0bprimary_key\x18\x01 \x01(\t\x12\x15\n\rsecondary_key\x18\x02 \x01(\t\"V\n\x1cRegenerateEndpointKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x03key\x18\x02 \x01(\x0e\x32\x1b.orris.inference.v1.KeyName\"K\n\x1dRegenerateEndpointKeyResponse\x12\x13\n\x0bprimary_key\x18\x01 \x01(\t\x12\x15\n\rsecondary_key\x18\x02 \x01(\t\"F\n\x16ReadEndpointLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"D\n\x17ReadEndpointLogResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x08*Q\n\x07KeyName\x12\x18\n\x14KEY_NAME_UNSPECIFIED\x10\x00\x12\x14\n\x10KEY_NAME_PRIMARY\x10\x01\x12\x16\n\x12KEY_NAME_SECONDARY\x10\x02\x32\x90\x08\n\x0f\x45ndpointService\x12l\n\x0e\x43reateEndpoint\x12).orris.inference.v1.CreateEndpointRequest\x1a*.orris.inference.v1.CreateEndpointResponse\"\x03\x90\x02\x02\x12\x63\n\x0bGetEndpoint\x12&.orris.inference.v1.GetEndpointRequest\x1a\'.orris.inference.v1.GetEndpointResponse\"\x03\x90\x02\x01\x12i\n\rListEndpoints\x12(.orris.inference.v1.ListEndpointsRequest\x1a).orris.inference.v1.ListEndpointsResponse\"\x03\x90\x02\x01\x12k\n\rWatchEndpoint\x12(.orris.inference.v1.WatchEndpointRequest\x1a).orris.inference.v1.WatchEndpointResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0e\x44\x65leteEndpoint\x12).orris.inference.v1.DeleteEndpointRequest\x1a*.orris.inference.v1.DeleteEndpointResponse\"\x03\x90\x02\x02\x12\x81\x01\n\x15GetEndpointStatistics\x12\x30.orris.inference.v1.GetEndpointStatisticsRequest\x1a\x31.orris.inference.v1.GetEndpointStatisticsResponse\"\x03\x90\x02\x01\x12o\n\x0fGetEndpointKeys\x12*.orris.inference.v1.GetEndpointKeysRequest\x1a+.orris.inference.v1.GetEndpointKeysResponse\"\x03\x90\x02\x01\x12|\n\x15RegenerateEndpointKey\x12\x30.orris.inference.v1.RegenerateEndpointKeyRequest\x1a\x31.orris.inference.v1.RegenerateEndpointKeyResponse\x12q\n\x0fReadEndpointLog\x12*.orris.inference.v1.ReadEndpointLogRequest\x1a+.orris.inference.v1.ReadEndpointLogResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,12 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDPOINTSERVICE'].methods_by_name['WatchEndpoint']._serialized_options = b'\220\002\001'
   _globals['_ENDPOINTSERVICE'].methods_by_name['DeleteEndpoint']._loaded_options = None
   _globals['_ENDPOINTSERVICE'].methods_by_name['DeleteEndpoint']._serialized_options = b'\220\002\002'
+  _globals['_ENDPOINTSERVICE'].methods_by_name['GetEndpointStatistics']._loaded_options = None
+  _globals['_ENDPOINTSERVICE'].methods_by_name['GetEndpointStatistics']._serialized_options = b'\220\002\001'
   _globals['_ENDPOINTSERVICE'].methods_by_name['GetEndpointKeys']._loaded_options = None
   _globals['_ENDPOINTSERVICE'].methods_by_name['GetEndpointKeys']._serialized_options = b'\220\002\001'
   _globals['_ENDPOINTSERVICE'].methods_by_name['ReadEndpointLog']._loaded_options = None
   _globals['_ENDPOINTSERVICE'].methods_by_name['ReadEndpointLog']._serialized_options = b'\220\002\001'
-  _globals['_KEYNAME']._serialized_start=1205
-  _globals['_KEYNAME']._serialized_end=1286
+  _globals['_KEYNAME']._serialized_start=1344
+  _globals['_KEYNAME']._serialized_end=1425
   _globals['_CREATEENDPOINTREQUEST']._serialized_start=103
   _globals['_CREATEENDPOINTREQUEST']._serialized_end=250
   _globals['_CREATEENDPOINTRESPONSE']._serialized_start=252
@@ -68,18 +70,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEENDPOINTREQUEST']._serialized_end=759
   _globals['_DELETEENDPOINTRESPONSE']._serialized_start=761
   _globals['_DELETEENDPOINTRESPONSE']._serialized_end=785
-  _globals['_GETENDPOINTKEYSREQUEST']._serialized_start=787
-  _globals['_GETENDPOINTKEYSREQUEST']._serialized_end=825
-  _globals['_GETENDPOINTKEYSRESPONSE']._serialized_start=827
-  _globals['_GETENDPOINTKEYSRESPONSE']._serialized_end=896
-  _globals['_REGENERATEENDPOINTKEYREQUEST']._serialized_start=898
-  _globals['_REGENERATEENDPOINTKEYREQUEST']._serialized_end=984
-  _globals['_REGENERATEENDPOINTKEYRESPONSE']._serialized_start=986
-  _globals['_REGENERATEENDPOINTKEYRESPONSE']._serialized_end=1061
-  _globals['_READENDPOINTLOGREQUEST']._serialized_start=1063
-  _globals['_READENDPOINTLOGREQUEST']._serialized_end=1133
-  _globals['_READENDPOINTLOGRESPONSE']._serialized_start=1135
-  _globals['_READENDPOINTLOGRESPONSE']._serialized_end=1203
-  _globals['_ENDPOINTSERVICE']._serialized_start=1289
-  _globals['_ENDPOINTSERVICE']._serialized_end=2197
+  _globals['_GETENDPOINTSTATISTICSREQUEST']._serialized_start=787
+  _globals['_GETENDPOINTSTATISTICSREQUEST']._serialized_end=831
+  _globals['_GETENDPOINTSTATISTICSRESPONSE']._serialized_start=833
+  _globals['_GETENDPOINTSTATISTICSRESPONSE']._serialized_end=924
+  _globals['_GETENDPOINTKEYSREQUEST']._serialized_start=926
+  _globals['_GETENDPOINTKEYSREQUEST']._serialized_end=964
+  _globals['_GETENDPOINTKEYSRESPONSE']._serialized_start=966
+  _globals['_GETENDPOINTKEYSRESPONSE']._serialized_end=1035
+  _globals['_REGENERATEENDPOINTKEYREQUEST']._serialized_start=1037
+  _globals['_REGENERATEENDPOINTKEYREQUEST']._serialized_end=1123
+  _globals['_REGENERATEENDPOINTKEYRESPONSE']._serialized_start=1125
+  _globals['_REGENERATEENDPOINTKEYRESPONSE']._serialized_end=1200
+  _globals['_READENDPOINTLOGREQUEST']._serialized_start=1202
+  _globals['_READENDPOINTLOGREQUEST']._serialized_end=1272
+  _globals['_READENDPOINTLOGRESPONSE']._serialized_start=1274
+  _globals['_READENDPOINTLOGRESPONSE']._serialized_end=1342
+  _globals['_ENDPOINTSERVICE']._serialized_start=1428
+  _globals['_ENDPOINTSERVICE']._serialized_end=2468
 # @@protoc_insertion_point(module_scope)

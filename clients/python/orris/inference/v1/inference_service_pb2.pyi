@@ -298,6 +298,52 @@ class DeleteEndpointResponse(_message.Message):
 Global___DeleteEndpointResponse: _TypeAlias = DeleteEndpointResponse  # noqa: Y015
 
 @_typing.final
+class GetEndpointStatisticsRequest(_message.Message):
+    """Request of GetEndpointStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name: `workspaces/{workspace}/endpoints/{endpoint}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEndpointStatisticsRequest: _TypeAlias = GetEndpointStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetEndpointStatisticsResponse(_message.Message):
+    """Response of GetEndpointStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statistics(self) -> _inference_pb2.EndpointStatistics:
+        """The statistics."""
+
+    def __init__(
+        self,
+        *,
+        statistics: _inference_pb2.EndpointStatistics | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEndpointStatisticsResponse: _TypeAlias = GetEndpointStatisticsResponse  # noqa: Y015
+
+@_typing.final
 class GetEndpointKeysRequest(_message.Message):
     """Request of GetEndpointKeys."""
 

@@ -60,6 +60,11 @@ class EndpointServiceStub:
                 request_serializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.DeleteEndpointRequest.SerializeToString,
                 response_deserializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.DeleteEndpointResponse.FromString,
                 _registered_method=True)
+        self.GetEndpointStatistics = channel.unary_unary(
+                '/orris.inference.v1.EndpointService/GetEndpointStatistics',
+                request_serializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointStatisticsRequest.SerializeToString,
+                response_deserializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointStatisticsResponse.FromString,
+                _registered_method=True)
         self.GetEndpointKeys = channel.unary_unary(
                 '/orris.inference.v1.EndpointService/GetEndpointKeys',
                 request_serializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointKeysRequest.SerializeToString,
@@ -136,6 +141,16 @@ class EndpointServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEndpointStatistics(self, request, context):
+        """Returns how an endpoint is asked and answers, and how its inputs compare with the sample of its model.
+
+        Errors:
+        - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetEndpointKeys(self, request, context):
         """Returns an endpoint's two keys. Either is accepted, so that they can be replaced one after the other.
 
@@ -195,6 +210,11 @@ def add_EndpointServiceServicer_to_server(servicer, server):
                     servicer.DeleteEndpoint,
                     request_deserializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.DeleteEndpointRequest.FromString,
                     response_serializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.DeleteEndpointResponse.SerializeToString,
+            ),
+            'GetEndpointStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEndpointStatistics,
+                    request_deserializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointStatisticsRequest.FromString,
+                    response_serializer=orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointStatisticsResponse.SerializeToString,
             ),
             'GetEndpointKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEndpointKeys,
@@ -348,6 +368,33 @@ class EndpointService:
             '/orris.inference.v1.EndpointService/DeleteEndpoint',
             orris_dot_inference_dot_v1_dot_inference__service__pb2.DeleteEndpointRequest.SerializeToString,
             orris_dot_inference_dot_v1_dot_inference__service__pb2.DeleteEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEndpointStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.inference.v1.EndpointService/GetEndpointStatistics',
+            orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointStatisticsRequest.SerializeToString,
+            orris_dot_inference_dot_v1_dot_inference__service__pb2.GetEndpointStatisticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,12 @@ class EndpointServiceStub:
     Errors:
     - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.
     """
+    GetEndpointStatistics: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.GetEndpointStatisticsRequest, _inference_service_pb2.GetEndpointStatisticsResponse]
+    """Returns how an endpoint is asked and answers, and how its inputs compare with the sample of its model.
+
+    Errors:
+    - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.
+    """
     GetEndpointKeys: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.GetEndpointKeysRequest, _inference_service_pb2.GetEndpointKeysResponse]
     """Returns an endpoint's two keys. Either is accepted, so that they can be replaced one after the other.
 
@@ -125,6 +131,12 @@ class EndpointServiceAsyncStub(EndpointServiceStub):
     """
     DeleteEndpoint: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.DeleteEndpointRequest, _inference_service_pb2.DeleteEndpointResponse]  # type: ignore[assignment]
     """Deletes an endpoint: it stops answering and its replica is ended.
+
+    Errors:
+    - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.
+    """
+    GetEndpointStatistics: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.GetEndpointStatisticsRequest, _inference_service_pb2.GetEndpointStatisticsResponse]  # type: ignore[assignment]
+    """Returns how an endpoint is asked and answers, and how its inputs compare with the sample of its model.
 
     Errors:
     - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.
@@ -213,6 +225,18 @@ class EndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inference_service_pb2.DeleteEndpointResponse, _abc.Awaitable[_inference_service_pb2.DeleteEndpointResponse]]:
         """Deletes an endpoint: it stops answering and its replica is ended.
+
+        Errors:
+        - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.
+        """
+
+    @_abc_1.abstractmethod
+    def GetEndpointStatistics(
+        self,
+        request: _inference_service_pb2.GetEndpointStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_service_pb2.GetEndpointStatisticsResponse, _abc.Awaitable[_inference_service_pb2.GetEndpointStatisticsResponse]]:
+        """Returns how an endpoint is asked and answers, and how its inputs compare with the sample of its model.
 
         Errors:
         - NOT_FOUND (ENDPOINT_NOT_FOUND): no such endpoint.

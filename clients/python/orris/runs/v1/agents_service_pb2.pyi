@@ -125,12 +125,17 @@ class Lease(_message.Message):
     DURATION_FIELD_NUMBER: _builtins.int
     RUN_TOKEN_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id, unique for ever: a run leased again has another one."""
     run_token: _builtins.str
     """A token for what the run itself may call."""
     cancel: _builtins.bool
     """Whether the run is to be canceled."""
+    traceparent: _builtins.str
+    """The trace that the run was submitted in, as W3C's `traceparent`; empty for none. What the agent does for the run belongs to
+    it, and the program gets it as TRACEPARENT.
+    """
     @_builtins.property
     def run(self) -> _runs_pb2.Run:
         """The run, with its secret variables."""
@@ -157,10 +162,11 @@ class Lease(_message.Message):
         duration: _duration_pb2.Duration | None = ...,
         run_token: _builtins.str = ...,
         cancel: _builtins.bool = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "image", b"image", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "duration", b"duration", "environment_variables", b"environment_variables", "id", b"id", "image", b"image", "run", b"run", "run_token", b"run_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "duration", b"duration", "environment_variables", b"environment_variables", "id", b"id", "image", b"image", "run", b"run", "run_token", b"run_token", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
