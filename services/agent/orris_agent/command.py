@@ -65,7 +65,8 @@ def variables(
     the run. The programs beside `python` come first on PATH, and `inside` first on PYTHONPATH.
     """
     run = lease.run
-    own = {**run.environment_variables, **run.secret_environment_variables, **_names_of(run, lease, folder)}
+    trace = {"TRACEPARENT": traceparent} if (traceparent := tracing.current()) else {}
+    own = {**trace, **run.environment_variables, **run.secret_environment_variables, **_names_of(run, lease, folder)}
     return _variables(lease, python, surrounding, inside, own)
 
 
@@ -82,8 +83,6 @@ def _variables(
     result = dict(surrounding)
     programs = result.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     result["PATH"] = f"{os.path.dirname(python)}:{programs}" if "/" in python else programs
-    if trace := tracing.current():
-        result["TRACEPARENT"] = trace
     result["PYTHONUNBUFFERED"] = "1"  # a log is followed while it is written
     result.update(lease.environment_variables)
     result.update(own)
