@@ -57,6 +57,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         address=row.address,
         left_behind=json.loads(row.left_behind),
         demands=demands_of(row.demands),
+        archived=row.archived,
     )
 
 
