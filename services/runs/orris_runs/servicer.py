@@ -111,6 +111,8 @@ class RunServicer(RunServiceServicer):
     @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
     async def ListRuns(self, request: pb.ListRunsRequest, context: Any) -> pb.ListRunsResponse:
         if current_principal().role is Role.RUN:
+            if not request.parent_run:
+                raise PermissionDenied("a run may list its own children only", reason="OTHER_RUN")
             await self._refuse_other_runs(RunName.parse(request.parent_run, field="parent_run"))
         size = page_size(request.page_size, default=100)
         page = await run_blocking(self._core.reading.page, _query(request), size, request.page_token)
