@@ -20,12 +20,14 @@ class Numbered(sa.types.TypeDecorator[IntEnum]):
     def __init__(self, members: type[IntEnum]) -> None:
         super().__init__()
         self.members = members
+        # Looked up a million times for a run with as many metric points.
+        self._by_number = {int(member): member for member in members}
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> int | None:
         return None if value is None else int(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> IntEnum | None:
-        return None if value is None else self.members(value)
+        return None if value is None else self._by_number[value]
 
 
 metadata = sa.MetaData()

@@ -139,13 +139,13 @@ async def test_a_runs_token_reaches_its_children_and_nobody_else(service: Servic
     agent = await FakeAgent(service).connect(slots=2)
     run, stranger = await service.submit(), await service.submit()
     lease = await agent.lease()
-    own = RunServiceStub(service.channel(Role.RUN, "default", run.name.rpartition("/")[2]))  # type: ignore[no-untyped-call]
+    own: Any = RunServiceStub(service.channel(Role.RUN, "default", run.name.rpartition("/")[2]))
     child = (await begin(own, parent_run=run.name)).run
     assert (await own.GetRun(pb.GetRunRequest(name=child.name))).run.parent_run == run.name
     await own.UpdateRun(pb.UpdateRunRequest(name=child.name, set_tags={"a": "b"}))
     listed = await own.ListRuns(pb.ListRunsRequest(parent=PARENT, parent_run=run.name))
     assert [each.name for each in listed.runs] == [child.name]
-    refused = [
+    refused: list[Any] = [
         begin(own),
         begin(own, parent_run=stranger.name),
         own.ListRuns(pb.ListRunsRequest(parent=PARENT, parent_run=stranger.name)),

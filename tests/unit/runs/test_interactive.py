@@ -1,9 +1,12 @@
 """Interactive runs: RUNNING from the start, held by a session, ended by their programs, or for their silence."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orris.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from orris.names import RunName
@@ -21,6 +24,7 @@ from orris_runs.model import (
     RunError,
     TagChange,
 )
+from orris_runs.points import to_point, to_row
 from orris_runs.states import State
 
 from .conftest import NEW, TREE, World
@@ -232,3 +236,17 @@ def test_a_summary_is_that_of_all_points(world: World) -> None:
     assert (b.count, b.minimum, b.maximum, b.last.value) == (1, None, None, "x")
     (c,) = world.core.summaries.page("default", run.id, 2, first.token_after(2)).items
     assert (c.minimum, c.maximum) == (math.inf, math.inf)
+
+
+@given(
+    value=st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=["Cs"]))
+)
+def test_a_value_comes_back_as_it_was(value: Any) -> None:
+    """Also -0.0, 1e300 and 1.0, which is not 1; of NaN there is one."""
+    sent = MetricPoint("a", MetricType.SCALAR, datetime(2026, 1, 1, tzinfo=UTC), 3, value)
+    back = to_point(tuple(to_row(1, 2, sent).values())).value
+    assert (type(back), repr(back)) == (type(value), repr(value))
