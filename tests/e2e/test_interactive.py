@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orris import Experiment, Run, Workspace
+from orris import Environment, Experiment, Run, ScriptRunConfig, Workspace
 from orris.errors import FailedPrecondition, NotFound, OrrisError
 from tests.e2e.conftest import Orris, environment_of
 
@@ -209,3 +209,34 @@ def test_the_command_line_archives_and_deletes(experiment: Experiment, orris: Or
     assert run.id in orris("runs", "list", "--json").stdout
     assert "deleted" in orris("runs", "delete", run.id, "--yes").stderr
     orris("runs", "show", run.id, code=3)
+
+
+def test_a_submitted_run_has_children_of_its_own(experiment: Experiment) -> None:
+    """Cross-validation in one submission: a child for each fold, seen by who submitted it."""
+    script = (
+        "from azureml.core import Run\n"
+        "run = Run.get_context()\n"
+        "for fold in range(3):\n"
+        "    with run.child_run('fold %d' % fold) as child:\n"
+        "        child.log('score', fold)\n"
+        "        child.upload_file('fold.txt', 'train.py')\n"
+        "open_child = run.create_children(tag_key='left', tag_values=['open'])[0]\n"
+        "open_child.child_run().log('deep', 1)\n"
+        "print(sorted(each.status for each in run.get_children()))\n"
+        "(left,) = run.get_children(tags='left')\n"
+        "print(len(run.get_children(recursive=True)), left.id == open_child.id)\n"
+        "run.log('own', 1)\n"
+    )
+    Path("train.py").write_text(script)
+    environment = Environment.from_existing_interpreter("here", sys.executable)
+    run = experiment.submit(ScriptRunConfig(".", "train.py", environment=environment))
+    run.wait_for_completion()
+    lines = run.get_logs().splitlines()
+    assert lines[1] == "5 True", lines
+    children = list(run.get_children())
+    assert {child.status for child in children} == {"Completed"}
+    folds = [child for child in reversed(children) if child.name.startswith("fold")]
+    assert [fold.get_metrics() for fold in folds] == [{"score": number} for number in range(3)]
+    assert all("fold.txt" in fold.get_file_names() for fold in folds)
+    assert run.get_metrics() == {"own": 1}
+    assert len(list(run.get_children(recursive=True))) == 5

@@ -48,7 +48,7 @@ def list_runs(
         parent=parent,
         tags=_wanted(tags),
         properties=_wanted(properties),
-        states=[_state(status)] if status else [],
+        states=[state_number(status)] if status else [],
         kinds=[_kind(kind)] if kind else [],
         parent_run=parent_run,
         view=VIEWS[archived],
@@ -72,7 +72,8 @@ def _kind(kind: str) -> Any:
     return KINDS[kind]
 
 
-def _state(status: str) -> Any:
+def state_number(status: str) -> Any:
+    """Return the state that Azure spells so. Raises InvalidArgument when there is none."""
     enum = runs_pb2.Run.State.DESCRIPTOR
     known = {spell(enum, value.number).lower(): value.number for value in enum.values if value.number}
     if status.lower() not in known:
