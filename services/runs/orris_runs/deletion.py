@@ -12,6 +12,7 @@ from orris_runs import limits
 from orris_runs.model import Run
 from orris_runs.reading import Reading
 from orris_runs.schema import (
+    IS_CHILD,
     log_blobs,
     log_rows,
     logs,
@@ -79,7 +80,7 @@ def _below(connection: sa.Connection, row: Any) -> Sequence[Any]:
     while parents and len(found) < limits.CHILDREN_DELETED:
         names = [str(RunName(each.workspace, each.id)) for each in parents]
         chosen = sa.select(runs).where(runs.c.workspace == row.workspace, runs.c.parent_run.in_(names))
-        chosen = chosen.where(runs.c.parent_run != "").order_by(runs.c.key).with_for_update()
+        chosen = chosen.where(IS_CHILD).order_by(runs.c.key).with_for_update()
         parents = [each for each in connection.execute(chosen).all() if each.key not in found and each.key != row.key]
         found |= {each.key: each for each in parents}
     return list(found.values())

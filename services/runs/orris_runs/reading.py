@@ -15,7 +15,7 @@ from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, Run
 from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, to_runs
-from orris_runs.schema import properties, runs, tags
+from orris_runs.schema import IS_CHILD, properties, runs, tags
 from orris_runs.states import State
 from orris_runs.store import Store
 from orris_runs.workspaces import Workspaces
@@ -154,7 +154,7 @@ class Reading:
         if query.experiment:
             conditions.append(runs.c.experiment == query.experiment)
         if query.parent_run:
-            conditions += [runs.c.parent_run == query.parent_run, runs.c.parent_run != ""]
+            conditions += [runs.c.parent_run == query.parent_run, IS_CHILD]
         if query.roots_only:
             conditions.append(runs.c.parent_run == "")
         if query.states:

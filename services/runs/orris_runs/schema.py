@@ -97,7 +97,10 @@ runs = sa.Table(
 )
 sa.Index("runs_by_kind", runs.c.workspace, runs.c.kind, runs.c.archived, runs.c.key)
 sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind, runs.c.archived, runs.c.key)
-partial_index("runs_by_parent", runs.c.workspace, runs.c.parent_run, runs.c.key, where=runs.c.parent_run != "")
+# A literal, as below.
+IS_CHILD = runs.c.parent_run != sa.literal_column("''")
+_CHILDREN = (runs.c.workspace, runs.c.parent_run, runs.c.kind, runs.c.archived, runs.c.key)
+partial_index("runs_by_parent", *_CHILDREN, where=IS_CHILD)
 partial_index("runs_by_holder", runs.c.holder, runs.c.state, where=runs.c.holder.is_not(None))
 sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
 sa.Index("runs_by_lease", runs.c.lease)

@@ -43,7 +43,7 @@ def _index_runs() -> None:
     op.create_index("runs_by_kind", "runs", ["workspace", "kind", "archived", "key"])
     op.create_index("runs_by_experiment", "runs", ["workspace", "experiment", "kind", "archived", "key"])
     children, parts = sa.text("parent_run != ''"), sa.text("holder IS NOT NULL")
-    columns = ["workspace", "parent_run", "key"]
+    columns = ["workspace", "parent_run", "kind", "archived", "key"]
     op.create_index("runs_by_parent", "runs", columns, sqlite_where=children, postgresql_where=children)
     op.create_index("runs_by_holder", "runs", ["holder", "state"], sqlite_where=parts, postgresql_where=parts)
 
