@@ -32,8 +32,9 @@ say "Its logs"
 call $service/ListRunLogs "{\"parent\": \"$name\"}"
 call $service/ReadRunLog "{\"name\": \"$name/logs/user_logs/std_log.txt\", \"follow\": true}" | bytes data
 
-say "Its metrics"
+say "Its metrics, and what they come to"
 call $service/ListRunMetrics "{\"parent\": \"$name\"}"
+call $service/SummarizeRunMetrics "{\"parent\": \"$name\"}"
 
 say "What it used: the totals, and its course where it took longer than two seconds"
 call $service/GetRun "{\"name\": \"$name\"}" | field run.usage
@@ -49,3 +50,23 @@ call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$
 second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state
 call $service/WatchRun "{\"name\": \"$second\"}" | field run.state
+
+say "A run that nobody submitted: begin it, tell it what happens, keep files with it, end it"
+run="{\"experiment\": \"$workspace/experiments/grpcurl-by-hand\", \"kind\": \"RUN_KIND_INTERACTIVE\"}"
+call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run}" >"$STORY/interactive.json"
+name=$(field run.name <"$STORY/interactive.json")
+session=$(field session <"$STORY/interactive.json")
+events='[{"metric": {"metric": "loss", "type": "TYPE_SCALAR", "step": 1, "value": {"number": 0.5}}}]'
+call $service/RecordRunEvents "{\"name\": \"$name\", \"session\": \"$session\", \"events\": $events}"
+call $service/RenewRun "{\"name\": \"$name\", \"session\": \"$session\"}" | field run.state
+call $service/KeepRunFiles "{\"name\": \"$name\", \"outputs\": \"$(field tree.name <"$STORY/tree.json")\"}" | field run.outputs
+call $service/EndRun "{\"name\": \"$name\", \"session\": \"$session\", \"state\": \"STATE_COMPLETED\"}" | field run.state
+
+say "Out of sight, back again, and gone"
+call $service/ArchiveRun "{\"name\": \"$name\"}" | field run.archived
+call $service/ListRuns "{\"parent\": \"$workspace\", \"view\": \"ARCHIVE_VIEW_ARCHIVED\"}" | grep '"display_name"'
+call $service/UnarchiveRun "{\"name\": \"$name\"}" >/dev/null
+call $service/DeleteRun "{\"name\": \"$name\"}"
+call $service/ArchiveExperiment "{\"name\": \"$workspace/experiments/grpcurl-by-hand\"}" | field experiment.archived
+call $service/UnarchiveExperiment "{\"name\": \"$workspace/experiments/grpcurl-by-hand\"}" >/dev/null
+call $service/DeleteExperiment "{\"name\": \"$workspace/experiments/grpcurl-by-hand\"}"

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from azureml._errors import translated
+from azureml._interactive import InteractiveRun
 from azureml._placeholder import Refusing, refuse, refuse_given
-from azureml._run import Run
+from azureml._run import Run, adopted
 from azureml._script_run_config import ScriptRunConfig
+from azureml.exceptions import UserErrorException
 from orris.sdk import experiment as sdk
 
 if TYPE_CHECKING:
@@ -20,18 +22,52 @@ if TYPE_CHECKING:
 class Experiment(Refusing, sdk.Experiment):
     """An experiment of a workspace; it comes into being with its first run."""
 
-    _lacking = (
-        "archive archived_time delete get_docs_url id reactivate refresh remove_tags set_tags start_logging tag tags"
-    )
+    _lacking = "archived_time get_docs_url refresh remove_tags set_tags tag tags"
 
     def __init__(self, workspace: Workspace, name: str, **_options: Any) -> None:
         super().__init__(workspace, name)
 
     @classmethod
-    def list(cls, workspace: Workspace, **filters: Any) -> builtins.list[Experiment]:  # type: ignore[override]
-        """Return the workspace's experiments by name."""
+    def list(  # type: ignore[override]  # Azure's parameters
+        cls, workspace: Workspace, experiment_name: str | None = None, view_type: str = "ActiveOnly", **filters: Any
+    ) -> builtins.list[Experiment]:
+        """Return the workspace's experiments by name: those that are not archived, or "ArchivedOnly", or "All"."""
         refuse_given("Experiment.list", **filters)
-        return [cls(workspace, each.name) for each in sdk.Experiment.list(workspace)]
+        shown = {"ActiveOnly": False, "ArchivedOnly": True, "All": None}
+        if view_type not in shown:
+            raise UserErrorException(f"view_type: {view_type!r} is none of {', '.join(shown)}")
+        found = sdk.Experiment.list(workspace, archived=shown[view_type])
+        return [cls(workspace, each.name) for each in found if experiment_name in (None, each.name)]
+
+    @classmethod
+    def delete(cls, workspace: Workspace, experiment_id: str) -> None:  # type: ignore[override]  # Azure's parameters
+        """Delete an experiment without runs, by its id, which is its name."""
+        sdk.Experiment(workspace, experiment_id).delete()
+
+    @property
+    def id(self) -> str:
+        """The experiment's id: its name."""
+        return self.name
+
+    def reactivate(self, new_name: str | None = None) -> None:
+        """Take the experiment out of the archive."""
+        refuse_given("Experiment.reactivate", new_name=new_name)
+        self.unarchive()
+
+    def start_logging(  # type: ignore[override]  # Azure's parameters
+        self,
+        *args: Any,
+        outputs: str | None = None,
+        snapshot_directory: str | None = ".",
+        display_name: str | None = None,
+        **_options: Any,
+    ) -> InteractiveRun:
+        """Begin a run that is this program, to be ended by `complete()` or `fail()`, or as a `with` block.
+
+        `outputs` (default: "outputs") is a folder that is kept when it ends.
+        """
+        begun = super().start_logging(outputs or "outputs", snapshot_directory, display_name)
+        return InteractiveRun.adopt(begun)
 
     def submit(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
         """Submit a ScriptRunConfig and return the run."""
@@ -48,10 +84,9 @@ class Experiment(Refusing, sdk.Experiment):
         include_children: bool = False,
     ) -> Iterator[Run]:
         """Yield the experiment's runs, newest first: those with the tags and properties given."""
-        if type not in (None, Run.type):
-            return
-        for each in super().get_runs(tags, properties):
-            yield Run.adopt(each)
+        for each in super().get_runs(tags, properties, include_children=include_children):
+            if type in (None, adopted(each).type):
+                yield adopted(each)
 
     def get_portal_url(self) -> str:
         """Return the command that lists the experiment's runs: there is no page."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from azureml._errors import translated
-from azureml._placeholder import Refusing, refuse_given
+from azureml._placeholder import Refusing, refuse, refuse_given
 from azureml.exceptions import RunEnvironmentException, ServiceException
+from orris.runs.v1 import runs_pb2
 from orris.sdk import run as sdk
 from orris.sdk import run_files
 from orris.sdk.registration import register_from_run
@@ -16,6 +17,7 @@ from orris.sdk.registration import register_from_run
 if TYPE_CHECKING:
     from azureml._environment import Environment
     from azureml._experiment import Experiment
+    from azureml._interactive import InteractiveRun
     from azureml._model import Model
     from orris.sdk.offline import OfflineRun
     from orris.sdk.workspace import Workspace
@@ -25,12 +27,9 @@ if TYPE_CHECKING:
 class Run(Refusing, sdk.Run):
     """A submitted run by its id. Raises ServiceException when there is no such run in the workspace."""
 
-    type = "azureml.scriptrun"
-    parent = None
-    _lacking = """add_type_provider child_run clean complete create_children delete fail flush get_children
-    get_detailed_status get_secret get_secrets get_submitted_run input_datasets log log_accuracy_table
-    log_confusion_matrix log_image log_list log_predictions log_residuals log_row log_table output_datasets
-    restore_snapshot start submit_child take_snapshot upload_file upload_files upload_folder"""
+    _lacking = """add_type_provider clean complete fail flush get_detailed_status get_secret get_secrets input_datasets
+    log log_accuracy_table log_confusion_matrix log_image log_list log_predictions log_residuals log_row log_table
+    output_datasets start"""
 
     def __init__(self, experiment: Experiment, run_id: str, outputs: Any = None, **_options: Any) -> None:
         super().__init__(experiment.workspace, sdk.Run.get(experiment.workspace, run_id).message)
@@ -67,6 +66,70 @@ class Run(Refusing, sdk.Run):
         return Experiment(self.workspace, super().experiment.name)
 
     @property
+    def type(self) -> str | None:
+        """What kind of run it is: "azureml.scriptrun", or None for an interactive one, as Azure has it."""
+        return None if self.message.kind == runs_pb2.RUN_KIND_INTERACTIVE else "azureml.scriptrun"
+
+    @property
+    def parent(self) -> Run | None:
+        """The run that it is a child of; None when it is none."""
+        found = super().parent
+        return None if found is None else adopted(found)
+
+    def child_run(
+        self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
+    ) -> InteractiveRun:
+        """Begin a run below this one, held by this program."""
+        from azureml._interactive import InteractiveRun
+
+        return InteractiveRun.adopt(super().child_run(name, outputs=outputs))
+
+    def submit_child(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
+        """Submit a ScriptRunConfig as a run below this one."""
+        from azureml._script_run_config import ScriptRunConfig
+
+        refuse_given("Run.submit_child", **options)
+        if not isinstance(config, ScriptRunConfig):
+            refuse(f"Run.submit_child of a {type(config).__name__}", "submit a ScriptRunConfig")
+        return Run.adopt(super().submit_child(config.to_orris(self.workspace), tags))
+
+    def get_children(
+        self,
+        recursive: bool = False,
+        tags: Mapping[str, str] | str | None = None,
+        properties: Mapping[str, str] | str | None = None,
+        type: str | None = None,
+        status: str | None = None,
+        _rehydrate_runs: bool = True,
+    ) -> Iterator[Run]:
+        """Yield the runs below this one, newest first; with `recursive` also those below them."""
+        for each in super().get_children(recursive, tags, properties, None, status):
+            if type in (None, adopted(each).type):
+                yield adopted(each)
+
+    def upload_file(self, name: str, path_or_stream: Any, datastore_name: Any = None) -> None:
+        """Keep a file (a path, or a stream) with the run under `name`."""
+        refuse_given("Run.upload_file", datastore_name=datastore_name)
+        super().upload_file(name, path_or_stream)
+
+    def upload_files(
+        self,
+        names: Any,
+        paths: Any,
+        return_artifacts: bool = False,
+        timeout_seconds: float | None = None,
+        datastore_name: Any = None,
+    ) -> None:
+        """Keep files with the run, each under its name."""
+        refuse_given("Run.upload_files", datastore_name=datastore_name, return_artifacts=return_artifacts or None)
+        super().upload_files(names, paths)
+
+    def upload_folder(self, name: str, path: Any, datastore_name: Any = None) -> None:
+        """Keep all files below a folder with the run, below `name`."""
+        refuse_given("Run.upload_folder", datastore_name=datastore_name)
+        super().upload_folder(name, path)
+
+    @property
     def display_name(self) -> str:
         """The name for people; the id unless one was given."""
         return self.name
@@ -84,7 +147,7 @@ class Run(Refusing, sdk.Run):
         self, name: str | None = None, recursive: bool = False, run_type: Any = None, populate: bool = False
     ) -> dict[str, Any]:
         """Return {name: value, list, {column: list}, or the address of an artifact}."""
-        return super().get_metrics(name)
+        return super().get_metrics(name, recursive)
 
     def get_details_with_logs(self) -> dict[str, Any]:
         """Return `get_details()` with each log's text in the place of its address."""
@@ -163,6 +226,11 @@ class Run(Refusing, sdk.Run):
 
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
+
+
+def adopted(run: sdk.Run) -> Run:
+    """Return a run of Orris's library as one of Azure's kind; one that is so already stays as it is."""
+    return run if isinstance(run, Run) else Run.adopt(run)
 
 
 def get_run(experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True) -> Run:

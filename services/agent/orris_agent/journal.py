@@ -20,6 +20,11 @@ _TYPES = {
     "table": runs.MetricPoint.TYPE_TABLE,
     "artifact": runs.MetricPoint.TYPE_ARTIFACT,
 }
+_ENDS = {
+    "Completed": runs.Run.STATE_COMPLETED,
+    "Failed": runs.Run.STATE_FAILED,
+    "Canceled": runs.Run.STATE_CANCELED,
+}
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_EXCERPT = 200
 
@@ -32,6 +37,8 @@ def parse(line: bytes, published: str | None = None) -> agents.RunEvent:
     try:
         fields = json.loads(line)
         event = _BUILDERS[fields["event"]](fields)
+        if fields.get("child") is not None:
+            event.child = _text(fields["child"])
         if published is not None and event.HasField("address"):
             event.address = published
         elif event.HasField("address"):
@@ -76,13 +83,29 @@ def _address(fields: dict[str, Any]) -> agents.RunEvent:
     return agents.RunEvent(address=str(address))
 
 
+def _end(fields: dict[str, Any]) -> agents.RunEvent:
+    end = agents.RunEvent.End(state=_ENDS[fields["state"]])
+    if end.state == runs.Run.STATE_FAILED:
+        end.error.code = runs.RunError.CODE_USER_PROGRAM
+        end.error.message = _text(fields.get("message") or "the run failed, and gave no reason")
+        end.error.label = _text(fields.get("label") or "")
+    return agents.RunEvent(end=end)
+
+
 def _check_here(address: str) -> None:
     """Accept an address on this machine only: others would be called with the replica's secret on a program's word."""
     if not Address.parse(address).stays_here:
         raise ValueError("a replica answers on this machine")
 
 
-_BUILDERS = {"metric": _metric, "tag": _tag, "untag": _untag, "property": _property, "address": _address}
+_BUILDERS = {
+    "metric": _metric,
+    "tag": _tag,
+    "untag": _untag,
+    "property": _property,
+    "address": _address,
+    "end": _end,
+}
 
 
 def _value(value: object) -> runs.MetricValue:

@@ -27,5 +27,6 @@ class Record:
             "display_name": run.display_name,
             "tags": dict(run.tags),
             "properties": dict(run.properties),
+            "parent": RunName.parse(run.parent_run).run if run.parent_run else None,
             "start_time": run.start_time.ToJsonString() if run.HasField("start_time") else None,
         }

@@ -31,6 +31,8 @@ class Reports:
     def __init__(self, stub: AgentServiceAsyncStub, lease_id: str) -> None:
         self._stub = stub
         self._lease_id = lease_id
+        # Logs that take no more: what is sent of them is counted and dropped.
+        self.full: set[str] = set()
 
     async def state(self, state: runs.Run.State.ValueType, reason: str = "", warnings: Sequence[str] = ()) -> bool:
         """Report where the run stands now; return whether it is to be canceled."""
@@ -45,7 +47,10 @@ class Reports:
         """Append to a log file; return the number of bytes stored, which is where to go on."""
         request = agents.AppendRunLogRequest(lease_id=self._lease_id, file=file, offset=offset, data=data, end=end)
         try:
-            return (await _heard(lambda: self._stub.AppendRunLog(request))).size
+            taken = await _heard(lambda: self._stub.AppendRunLog(request))
+            if taken.full:
+                self.full.add(file)
+            return taken.size
         except errors.OutOfRange as gap:
             return int(gap.metadata["size"])
 

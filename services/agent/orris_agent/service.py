@@ -17,6 +17,7 @@ from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 from orris.sdk.channel import shared_channel
 from orris_agent.agent import Agent
 from orris_agent.blob_cache import BlobCache
+from orris_agent.children import Children
 from orris_agent.config import Settings
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
@@ -60,7 +61,16 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
 
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)
-    requests = RequestServer({"get_run": record.get_run, "register_model": registration.register_model})
+    children = Children(RunServiceStub(channel), storage)
+    requests = RequestServer(
+        {
+            "get_run": record.get_run,
+            "register_model": registration.register_model,
+            "create_children": children.create_children,
+            "get_children": children.get_children,
+            "keep_child_files": children.keep_child_files,
+        }
+    )
 
     def execution(lease: agents.Lease, folder: RunFolder) -> Execution:
         workspace = RunName.parse(lease.run.name).workspace

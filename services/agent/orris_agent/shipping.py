@@ -15,6 +15,7 @@ from orris_agent import journal
 from orris_agent.beneath import Beneath
 from orris_agent.folder import JOURNAL, RunFolder
 from orris_agent.folder import STD_LOG as STD_LOG_FILE
+from orris_agent.giving_back import give_back
 from orris_agent.reports import Reports
 from orris_agent.usage import UsageFile
 from orris_kit.blocking import run_blocking
@@ -22,6 +23,9 @@ from orris_kit.blocking import run_blocking
 STD_LOG = "user_logs/std_log.txt"
 
 _CHUNK = 512 * 1024
+# Of what is stored by the server, the last bytes stay: they explain errors. The disk gets the rest back in pieces.
+_KEPT_BYTES = 1024 * 1024
+_GIVEN_BACK_BYTES = 8 * 1024 * 1024
 _MOST_EVENTS = 1000
 _LONGEST_LINE = 1024 * 1024  # of a journal: a longer one is no event of ours
 _MOST_LOG_FILES = 1000
@@ -31,21 +35,32 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = (0.01, 0.25)  # seconds between looks for new 
 
 
 class LogFile:
-    """One growing file and its log on the server."""
+    """One growing file and its log on the server.
 
-    def __init__(self, reports: Reports, name: str, folder: Beneath, path: str) -> None:
+    With an `owner`, the user that the run has, the disk gets back what is stored by the server, but for the last bytes.
+    """
+
+    def __init__(self, reports: Reports, name: str, folder: Beneath, path: str, owner: int | None = None) -> None:
         self._reports = reports
         self._name = name
         self._folder, self._path = folder, path
+        self._owner = owner
         self._stored: int | None = None
+        self._given_back = 0
 
     async def step(self) -> bool:
         """Send the next bytes; return whether there were any."""
         if self._stored is None:
             self._stored = await self._reports.log(self._name, 0, b"")
+        if self._name in self._reports.full:
+            # Nothing of the rest is kept: the server counts it by where the file ends.
+            self._stored = max(self._stored, _size(self._folder, self._path))
+            await self._give_back(self._stored)
+            return False
         data = _read(self._folder, self._path, self._stored, _CHUNK)
         if data:
             self._stored = await self._reports.log(self._name, self._stored, data)
+            await self._give_back(self._stored)
         return bool(data)
 
     async def close(self) -> None:
@@ -53,6 +68,13 @@ class LogFile:
         while await self.step():
             pass
         await self._reports.log(self._name, self._stored or 0, b"", end=True)
+
+    async def _give_back(self, stored: int) -> None:
+        end = stored - _KEPT_BYTES
+        if self._owner is None or end - self._given_back < _GIVEN_BACK_BYTES:
+            return
+        self._given_back = end
+        await run_blocking(give_back, self._folder, self._path, end, self._owner)
 
 
 class Journal:
@@ -97,7 +119,8 @@ class Shipping:
     def __init__(self, reports: Reports, folder: RunFolder, published: str | None = None) -> None:
         self._reports = reports
         self._folder = folder.written
-        self._files = {STD_LOG: LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE)}
+        # Files in logs/ are kept with the run's outputs as well: they stay whole.
+        self._files = {STD_LOG: LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE, folder.owner[0])}
         self._journal = Journal(reports, self._folder, published)
         self._usage = UsageFile(reports, self._folder)
         self._next_look = 0.0
@@ -151,6 +174,13 @@ def _read(folder: Beneath, path: str, offset: int, size: int) -> bytes:
         return folder.read(path, offset, size)
     except OSError:  # not there yet, removed by the program, or no file of the run
         return b""
+
+
+def _size(folder: Beneath, path: str) -> int:
+    try:
+        return folder.size(path)
+    except OSError:
+        return 0
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

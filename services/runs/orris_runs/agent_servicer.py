@@ -78,10 +78,10 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def AppendRunLog(self, request: pb.AppendRunLogRequest, context: Any) -> pb.AppendRunLogResponse:
-        size = await run_blocking(
+        taken = await run_blocking(
             self._core.logs.append, request.lease_id, request.file, request.offset, request.data, request.end
         )
-        return pb.AppendRunLogResponse(size=size)
+        return pb.AppendRunLogResponse(size=taken.size, full=taken.full)
 
     @agents
     async def AppendRunEvents(self, request: pb.AppendRunEventsRequest, context: Any) -> pb.AppendRunEventsResponse:

@@ -10,6 +10,7 @@ from orris.names import EnvironmentVersionName, ImageName, RunName, TreeName, ch
 from orris_kit.text import is_text
 from orris_runs import limits
 from orris_runs.demand_checks import wrong_demands
+from orris_runs.demands import NO_DEMANDS
 from orris_runs.model import Kind, NewRun, Program
 
 _POOL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -35,7 +36,10 @@ def check_run(run: NewRun) -> None:
     findings.demand(_POOL.fullmatch(run.pool) is not None, "run.pool", "1 to 63 lower-case letters, digits and -")
     findings.demand(is_text(run.display_name, limits.DISPLAY_NAME), "run.display_name", "at most 255 characters")
     _check_references(findings, run)
-    _check_program(findings, run.program)
+    if run.kind is Kind.INTERACTIVE:
+        _check_has_no_program(findings, run)
+    else:
+        _check_program(findings, run.program)
     _check_time_limit(findings, run)
     _check_variables(findings, run)
     findings.found.extend(wrong_demands(run.demands))
@@ -67,7 +71,9 @@ def wrong_label(key: str, value: str) -> str | None:
 
 def _check_references(findings: _Findings, run: NewRun) -> None:
     findings.demand(
-        bool(run.environment or run.image), "run.environment", "name an environment (or an image) to run in"
+        bool(run.environment or run.image) or run.kind is Kind.INTERACTIVE,
+        "run.environment",
+        "name an environment (or an image) to run in",
     )
     references: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         ("run.environment", run.environment, parse_environment),
@@ -83,6 +89,23 @@ def _check_references(findings: _Findings, run: NewRun) -> None:
             continue
         if parsed is not None and parsed.workspace != run.workspace:
             findings.add(where, f"{name[:200]!r} is of another workspace than the run, {run.workspace!r}")
+
+
+def _check_has_no_program(findings: _Findings, run: NewRun) -> None:
+    program, why = run.program, "an interactive run is a program that runs already; leave it out"
+    given = {
+        "run.script": program.script,
+        "run.command": program.command,
+        "run.arguments": program.arguments,
+        "run.environment": run.environment,
+        "run.image": run.image,
+        "run.environment_variables": program.variables,
+        "run.secret_environment_variables": run.secrets,
+        "run.time_limit": program.time_limit,
+        "run.resources": run.demands != NO_DEMANDS,
+    }
+    for where, value in given.items():
+        findings.demand(not value, where, why)
 
 
 def _check_program(findings: _Findings, program: Program) -> None:

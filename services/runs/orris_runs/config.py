@@ -1,18 +1,32 @@
 """What the runs service can be told: ORRIS_RUNS_…, and where the services that it calls listen."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from orris.errors import InvalidArgument
+from orris.sizes import parse_size
 from orris_kit.config import Listen, ServiceSettings, settings_of
+from orris_runs import limits
 
 HERE = "127.0.0.1:6747"
+
+
+def _size(written: object) -> int:
+    try:
+        return parse_size(str(written), "ORRIS_RUNS_LOG_CAP")
+    except InvalidArgument as error:
+        raise ValueError(error.message) from error
 
 
 class Settings(ServiceSettings):
     """Where runs are kept, where the other services are, and how long leases hold (seconds).
 
     lease_margin: how much longer an agent that is not heard of is waited for after its lease has run out.
+    log_cap: how large a log may become, in bytes (or 4GiB); what is written behind that is counted, and not kept.
+    session_patience, session_duration: how long an interactive run may be silent before it is NOT_RESPONDING, and
+    before it has failed.
     """
 
     model_config = settings_of("runs")
@@ -22,6 +36,9 @@ class Settings(ServiceSettings):
     images_address: Listen = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
     lease_duration: float = Field(default=30, gt=0)
     lease_margin: float = Field(default=10, ge=0)
+    log_cap: Annotated[int, BeforeValidator(_size), Field(ge=1024)] = limits.LOG_CAP_BYTES
+    session_patience: float = Field(default=limits.SESSION_PATIENCE_SECONDS, gt=0)
+    session_duration: float = Field(default=limits.SESSION_SECONDS, gt=0)
 
     @property
     def database_url(self) -> str:

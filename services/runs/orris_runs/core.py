@@ -6,11 +6,13 @@ from orris_runs.agents import Agents
 from orris_runs.archive import Archive
 from orris_runs.cancellation import Cancellation
 from orris_runs.deadlines import Deadlines
+from orris_runs.deletion import Deletion
 from orris_runs.events import Events
 from orris_runs.experiments import Experiments
+from orris_runs.interactive import Interactive, SessionTimes
 from orris_runs.labels import Labels
 from orris_runs.leases import Leases
-from orris_runs.logs import Logs
+from orris_runs.logs import Logs, LogSizes
 from orris_runs.loose import Loose
 from orris_runs.moves import Moves
 from orris_runs.preparation import Preparation
@@ -18,6 +20,7 @@ from orris_runs.queue import Queue
 from orris_runs.reading import Reading
 from orris_runs.store import Store
 from orris_runs.submission import Submission
+from orris_runs.summaries import Summaries
 from orris_runs.usage import Usage
 from orris_runs.workspaces import Workspaces
 
@@ -40,6 +43,9 @@ class Core:
     logs: Logs
     events: Events
     usage: Usage
+    summaries: Summaries
+    interactive: Interactive
+    deletion: Deletion
     preparation: Preparation
     archive: Archive
     loose: Loose
@@ -49,13 +55,21 @@ class Core:
         self.workspaces.ensure_default()
         self.loose.give_up_interrupted()
         self.leases.take_up()
+        self.interactive.take_up()
 
     def stop_all(self, reason: str) -> int:
         """Ask for every run to be canceled; return how many are still with agents, which end them now."""
         return self.cancellation.stop_all(reason)
 
 
-def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float = 10) -> Core:
+def make_core(
+    store: Store,
+    *,
+    lease_duration: float = 30,
+    lease_margin: float = 10,
+    log_sizes: LogSizes | None = None,
+    session_times: SessionTimes | None = None,
+) -> Core:
     """Put the rules together.
 
     A lease holds for `lease_duration` seconds unless it is renewed; what its agent ran is taken for ended
@@ -68,22 +82,31 @@ def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float =
     workspaces = Workspaces(store)
     experiments = Experiments(store, workspaces)
     reading = Reading(store, workspaces, experiments, queue)
+    submission, events = Submission(store, experiments, queue), Events(store, reading, moves)
+    leases = Leases(store, agents, deadlines, queue, moves)
+    log_sizes = log_sizes or LogSizes()
+    interactive = Interactive(
+        store, reading, experiments, submission, events, leases, moves, deadlines, session_times or SessionTimes()
+    )
     return Core(
         store=store,
         workspaces=workspaces,
         experiments=experiments,
-        submission=Submission(store, experiments, queue),
+        submission=submission,
         reading=reading,
         cancellation=Cancellation(store, reading, moves),
         labels=Labels(store, reading),
         queue=queue,
         agents=agents,
         deadlines=deadlines,
-        leases=Leases(store, agents, deadlines, queue, moves),
-        logs=Logs(store, reading),
-        events=Events(store, reading, moves),
+        leases=leases,
+        logs=Logs(store, reading, log_sizes),
+        events=events,
         usage=Usage(store, reading),
+        summaries=Summaries(store, reading),
+        interactive=interactive,
+        deletion=Deletion(store, reading),
         preparation=Preparation(store, moves),
-        archive=Archive(store),
+        archive=Archive(store, log_sizes.segment),
         loose=Loose(store),
     )

@@ -11,6 +11,8 @@ from orris_runs.store import Clock
 class _Held:
     agent: str
     renewed: float
+    patience: float
+    lasting: float
     late: bool = False
 
 
@@ -28,10 +30,18 @@ class Deadlines:
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
 
-    def begin(self, lease: str, agent: str, *, late: bool = False) -> None:
-        """Give a lease its whole duration from now on."""
+    def begin(
+        self, lease: str, agent: str, *, late: bool = False, patience: float | None = None, lasting: float | None = None
+    ) -> None:
+        """Give a lease its whole duration from now on.
+
+        It is late after `patience` (default: half the duration), and has ended after `lasting` (default: the duration
+        and the margin).
+        """
+        patience = self.duration / 2 if patience is None else patience
+        lasting = self.duration + self._margin if lasting is None else lasting
         with self._lock:
-            self._held[lease] = _Held(agent, self._clock.monotonic(), late)
+            self._held[lease] = _Held(agent, self._clock.monotonic(), patience, lasting, late)
 
     def end(self, lease: str) -> None:
         """Forget a lease."""
@@ -55,19 +65,19 @@ class Deadlines:
         return lost, back
 
     def take_late(self) -> list[str]:
-        """Return the leases that were not renewed for half their duration, each once until it is renewed."""
-        before = self._clock.monotonic() - self.duration / 2
+        """Return the leases that were not renewed for as long as is patience, each once until it is renewed."""
+        now = self._clock.monotonic()
         with self._lock:
-            late = [lease for lease, held in self._held.items() if not held.late and held.renewed < before]
+            late = [lease for lease, held in self._held.items() if not held.late and held.renewed + held.patience < now]
             for lease in late:
                 self._held[lease].late = True
         return late
 
     def take_ended(self) -> list[str]:
         """Return the leases that have ended, and forget them: from now on they cannot be renewed."""
-        before = self._clock.monotonic() - self.duration - self._margin
+        now = self._clock.monotonic()
         with self._lock:
-            ended = [lease for lease, held in self._held.items() if held.renewed < before]
+            ended = [lease for lease, held in self._held.items() if held.renewed + held.lasting < now]
             for lease in ended:
                 del self._held[lease]
         return ended

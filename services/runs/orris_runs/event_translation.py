@@ -7,19 +7,29 @@ from orris.runs.v1 import agents_service_pb2, runs_pb2
 from orris_runs.model import (
     CELLS,
     Address,
+    ChildEvent,
+    End,
     Event,
     MetricPoint,
+    MetricSummary,
     MetricType,
     PropertyChange,
     Scalar,
     TagChange,
     Unreadable,
 )
-from orris_runs.translation import moment, timestamp
+from orris_runs.translation import moment, run_error, states, timestamp
 
 
 def event(message: agents_service_pb2.RunEvent) -> Event:
     """Return an event as a run reported it. What it cannot be made of is unreadable, with the reason."""
+    own = _own_event(message)
+    return ChildEvent(message.child, own) if message.child else own
+
+
+def _own_event(
+    message: agents_service_pb2.RunEvent,
+) -> MetricPoint | TagChange | PropertyChange | End | Address | Unreadable:
     match message.WhichOneof("event"):
         case "metric":
             return _point(message.metric)
@@ -31,6 +41,8 @@ def event(message: agents_service_pb2.RunEvent) -> Event:
             return Address(message.address)
         case "unreadable":
             return Unreadable(message.unreadable)
+        case "end":
+            return _end(message.end)
         case _:
             return Unreadable("it is of a kind that this server does not know")
 
@@ -49,7 +61,26 @@ def point_message(point: MetricPoint) -> runs_pb2.MetricPoint:
     )
 
 
-def _point(message: runs_pb2.MetricPoint) -> Event:
+def summary_message(summary: MetricSummary) -> runs_pb2.MetricSummary:
+    """Return the message of what a metric's points come to."""
+    return runs_pb2.MetricSummary(
+        metric=summary.metric,
+        count=summary.count,
+        last=point_message(summary.last),
+        minimum=summary.minimum,
+        maximum=summary.maximum,
+    )
+
+
+def _end(message: agents_service_pb2.RunEvent.End) -> End | Unreadable:
+    try:
+        (state,) = states([message.state])
+    except InvalidArgument as error:
+        return Unreadable(error.message)
+    return End(state, run_error(message.error) if message.HasField("error") else None)
+
+
+def _point(message: runs_pb2.MetricPoint) -> MetricPoint | Unreadable:
     try:
         kind = MetricType(message.type)
         time = moment(message, "time") or datetime.now(UTC)

@@ -1,6 +1,5 @@
 """What runs report while they run: metrics, tags, properties, addresses; each event once, in order."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,14 +12,30 @@ from orris_kit.text import check_text, is_text
 from orris_runs import limits
 from orris_runs.checks import wrong_label
 from orris_runs.labels import insert_property, property_value, remove_tags, set_tag
-from orris_runs.leases import held_run
-from orris_runs.model import CELLS, Address, Event, Kind, MetricPoint, PropertyChange, TagChange, Unreadable
+from orris_runs.leases import cut, held_run
+from orris_runs.model import (
+    CELLS,
+    Address,
+    ChildEvent,
+    End,
+    ErrorCode,
+    Event,
+    Kind,
+    MetricPoint,
+    PropertyChange,
+    RunError,
+    TagChange,
+    Unreadable,
+)
 from orris_runs.moves import Moves
+from orris_runs.points import to_point, to_row
 from orris_runs.reading import Page, Reading
-from orris_runs.rows import to_json
 from orris_runs.schema import metrics, runs
+from orris_runs.states import FINAL, State
 from orris_runs.store import Change, Store, run_changed
+from orris_runs.summaries import Keyed, sum_up
 
+UNEXPLAINED = RunError(ErrorCode.USER_PROGRAM, "the run failed, and gave no reason")
 _ADDRESS = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}:[0-9]{1,5}")
 
 
@@ -71,21 +86,29 @@ class Events:
             if after:
                 chosen = chosen.where(metrics.c.sequence > after[0])
             rows = connection.execute(chosen.order_by(metrics.c.sequence).limit(size + 1)).all()
-        points = [_to_point(row) for row in rows[:size]]
+        points = [to_point(row) for row in rows[:size]]
         return Page(points, len(rows) > size, lambda point: page_token((point.sequence,), query))
 
     def _apply(self, change: Change, row: Any, sequence: int, events: Sequence[Event]) -> None:
-        points, warnings = [], []
+        points: list[Keyed] = []
+        warnings = []
+        parts = _Parts(change.connection, row)
         for number, event in enumerate(events, sequence):
-            wrong = _wrong(event)
-            if wrong is None and isinstance(event, MetricPoint):
-                points.append(_to_row(row.key, number, event))
+            target, inner = (parts.find(event.child), event.event) if isinstance(event, ChildEvent) else (row, event)
+            wrong = _wrong(inner) if target is not None else parts.why_not(event)
+            if wrong is None and isinstance(inner, MetricPoint):
+                points.append((target.key, number, inner))
             elif wrong is None:
-                wrong = self._apply_one(change, row, event)
+                wrong = self._apply_one(change, target, inner)
+                if isinstance(inner, End):
+                    parts.forget(target)
             if wrong is not None:
                 warnings.append(wrong)
         if points:
-            change.connection.execute(metrics.insert(), points)
+            change.connection.execute(metrics.insert(), [to_row(*each) for each in points])
+            sum_up(change.connection, points)
+        for key in parts.found:
+            change.wake(run_changed(key))
         if warnings:
             self._moves.warn(change, row, warnings)
 
@@ -104,7 +127,42 @@ class Events:
                 if row.kind is not Kind.REPLICA:
                     return "an address was reported, but only replicas have one"
                 connection.execute(runs.update().where(runs.c.key == row.key).values(address=address))
+            case End(state, error):
+                if row.holder is None:
+                    return "an end was reported, but a run ends otherwise"
+                failed = state is State.FAILED
+                self._moves.end(change, row, state, error=cut(error or UNEXPLAINED) if failed else None)
         return None
+
+
+class _Parts:
+    """The interactive runs that are part of a run, as it names them: locked, each read once."""
+
+    def __init__(self, connection: sa.Connection, row: Any) -> None:
+        self._connection = connection
+        self._row = row
+        self._known: dict[str, Any] = {}
+        self.found: set[int] = set()
+
+    def find(self, run: str) -> Any:
+        """Return the row of one that goes on; None for any other run."""
+        if run not in self._known:
+            mine = (runs.c.workspace == self._row.workspace, runs.c.id == run, runs.c.holder == self._row.key)
+            chosen = sa.select(runs).where(*mine, runs.c.state.not_in(sorted(FINAL))).with_for_update()
+            self._known[run] = self._connection.execute(chosen).one_or_none()
+        found = self._known[run]
+        if found is not None:
+            self.found.add(found.key)
+        return found
+
+    def forget(self, row: Any) -> None:
+        """Look anew for all: one has ended, and took others along."""
+        self._known.clear()
+
+    def why_not(self, event: Event) -> str:
+        """Return what is wrong with an event of a run that was not found."""
+        name = event.child[:100] if isinstance(event, ChildEvent) else ""
+        return f"an event of the run {name!r} was not kept: it has ended, or is not part of this one"
 
 
 def _apply_property(connection: sa.Connection, key: int, name: str, value: str) -> str | None:
@@ -131,6 +189,10 @@ def _wrong(event: Event) -> str | None:
         case PropertyChange(key, value):
             wrong = wrong_label(key, value)
             return f"a property was not set: {wrong}" if wrong else None
+        case End(state, _):
+            return None if state in FINAL else "an end was reported that is none"
+        case ChildEvent():
+            return "an event of an event cannot be read"
         case Address(address):
             return None if _ADDRESS.fullmatch(address) else f"no address of the form host:port: {address[:100]!r}"
 
@@ -148,21 +210,3 @@ def _wrong_point(point: MetricPoint) -> str | None:
     if any(len(text) > limits.METRIC_TEXT for text in texts):
         return f"a value of metric {name!r} was not kept: text of at most {limits.METRIC_TEXT} characters"
     return None
-
-
-def _to_row(key: int, sequence: int, point: MetricPoint) -> dict[str, Any]:
-    return {
-        "run_key": key,
-        "sequence": sequence,
-        "metric": point.metric,
-        "type": point.type,
-        "step": point.step,
-        "time": point.time,
-        "value": to_json(dict(point.cells) if point.type in CELLS else point.value),
-    }
-
-
-def _to_point(row: Any) -> MetricPoint:
-    value = json.loads(row.value)
-    kept: dict[str, Any] = {"cells": value} if row.type in CELLS else {"value": value}
-    return MetricPoint(row.metric, row.type, row.time, row.step, sequence=row.sequence, **kept)

@@ -1,15 +1,17 @@
 """Experiments: groups of runs with one purpose, made when first named."""
 
+import builtins
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from orris.errors import NotFound
+from orris.errors import FailedPrecondition, NotFound
 from orris.names import check_id
 from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
-from orris_runs.schema import experiments
+from orris_runs.schema import experiments, runs
 from orris_runs.store import Change, Store
 from orris_runs.workspaces import Workspaces
 
@@ -21,10 +23,11 @@ class Experiment:
     workspace: str
     id: str
     create_time: datetime
+    archived: bool = False
 
 
 class Experiments:
-    """The experiments of all workspaces. None is ever removed."""
+    """The experiments of all workspaces."""
 
     def __init__(self, store: Store, workspaces: Workspaces) -> None:
         self._store = store
@@ -52,11 +55,37 @@ class Experiments:
         with self._store.look() as connection:
             return self._require(connection, workspace, experiment)
 
-    def list(self, workspace: str, size: int, token: str) -> tuple[list[Experiment], str]:
+    def set_archived(self, workspace: str, experiment: str, archived: bool) -> Experiment:
+        """Put an experiment into the archive, or take it out. Raises NotFound (EXPERIMENT_NOT_FOUND)."""
+        with self._store.change() as change:
+            self._require(change.connection, workspace, experiment)
+            change.connection.execute(experiments.update().where(*_is(workspace, experiment)).values(archived=archived))
+            return self._require(change.connection, workspace, experiment)
+
+    def delete(self, workspace: str, experiment: str) -> None:
+        """Delete an experiment without runs. Raises NotFound, FailedPrecondition (EXPERIMENT_HAS_RUNS)."""
+        # Who submits to it from now on makes it anew, where it is gone.
+        self._known.discard((workspace, experiment))
+        with self._store.change() as change:
+            self._require(change.connection, workspace, experiment)
+            if _has_runs(change.connection, workspace, experiment):
+                message = f"the experiment {experiment} has runs: delete them first, archived ones too, or archive it"
+                raise FailedPrecondition(message, reason="EXPERIMENT_HAS_RUNS")
+            change.connection.execute(experiments.delete().where(*_is(workspace, experiment)))
+        self._known.discard((workspace, experiment))
+        # Who submitted meanwhile took it for there.
+        with self._store.change() as change:
+            if _has_runs(change.connection, workspace, experiment):
+                self.ensure(change, workspace, experiment)
+
+    def list(
+        self, workspace: str, size: int, token: str, archived: Sequence[bool] = (False,)
+    ) -> tuple[builtins.list[Experiment], str]:
         """Return a page by name, and the token of the next."""
-        query = {"list": "experiments", "workspace": workspace}
+        query = {"list": "experiments", "workspace": workspace, "archived": sorted(archived)}
         after = after_key(token, query, str)
         chosen = sa.select(experiments).where(experiments.c.workspace == workspace)
+        chosen = chosen.where(experiments.c.archived.in_(archived))
         if after:
             chosen = chosen.where(experiments.c.id > after[0])
         with self._store.look() as connection:
@@ -78,6 +107,14 @@ class Experiments:
         return found
 
     def _find(self, connection: sa.Connection, workspace: str, experiment: str) -> Experiment | None:
-        chosen = sa.select(experiments).where(experiments.c.workspace == workspace, experiments.c.id == experiment)
-        row = connection.execute(chosen).one_or_none()
+        row = connection.execute(sa.select(experiments).where(*_is(workspace, experiment))).one_or_none()
         return Experiment(*row) if row else None
+
+
+def _is(workspace: str, experiment: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return experiments.c.workspace == workspace, experiments.c.id == experiment
+
+
+def _has_runs(connection: sa.Connection, workspace: str, experiment: str) -> bool:
+    chosen = sa.select(runs.c.key).where(runs.c.workspace == workspace, runs.c.experiment == experiment).limit(1)
+    return connection.execute(chosen).first() is not None

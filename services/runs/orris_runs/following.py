@@ -1,4 +1,4 @@
-"""What goes on beside the calls: builds are followed, finished logs archived, silent agents noticed."""
+"""What goes on beside the calls: builds are followed, logs archived, deleted runs removed, silent agents noticed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,12 +7,12 @@ from orris.errors import NotFound, OrrisError
 from orris_kit.blocking import run_blocking
 from orris_kit.database import DatabaseUnavailable
 from orris_kit.logging import get_logger
-from orris_runs.archive import FinishedLog, StoredPart
-from orris_runs.artifacts_client import BLOB_BYTES, Artifacts
+from orris_runs.archive import Segment
+from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
 from orris_runs.references import References
-from orris_runs.store import ARCHIVE_CHANGED, PREPARING_CHANGED
+from orris_runs.store import ARCHIVE_CHANGED, PREPARING_CHANGED, REMOVALS_CHANGED
 
 log = get_logger(__name__)
 RETRY_SECONDS = 1.0
@@ -67,7 +67,7 @@ class BuildFollower:
 
 
 class Archivist:
-    """Moves finished logs to the artifacts."""
+    """Moves logs to the artifacts, segment by segment: it holds one in memory."""
 
     def __init__(
         self, core: Core, artifacts: Artifacts, references: References, retry_seconds: float = RETRY_SECONDS
@@ -85,28 +85,43 @@ class Archivist:
                 await waiter.wait(timeout=None if all_moved else self._retry_seconds)
 
     async def _move_all(self) -> bool:
-        """Move what can be moved; return whether that was all. One log that cannot does not hold up the others."""
-        last, all_moved = 0, True
-        while (finished := await run_blocking(self._core.archive.next, last)) is not None:
-            last = finished.key
-            try:
-                await self._move(finished)
-            except OrrisError as error:
-                all_moved = False
-                log.warning("a log cannot be archived now", run=str(finished.run), code=error.code)
-        return all_moved
+        """Move what can be moved, a segment of each log in turn; return whether that was all."""
+        while True:
+            last, moved, refused = 0, False, False
+            while (segment := await run_blocking(self._core.archive.next, last)) is not None:
+                last = segment.log
+                try:
+                    await self._move(segment)
+                    moved = True
+                except OrrisError as error:
+                    refused = True
+                    log.warning("a log cannot be archived now", run=str(segment.run), code=error.code)
+            if refused or not moved:
+                return not refused
 
-    async def _move(self, finished: FinishedLog) -> None:
-        parts = [await self._store(finished, offset) for offset in range(0, finished.size, BLOB_BYTES)]
-        digests = tuple(f"workspaces/{finished.run.workspace}/blobs/{part.digest}" for part in parts)
-        async with self._references.turn(finished.run):
-            await self._references.add(finished.run, blobs=digests)
-            await run_blocking(self._core.archive.moved, finished, parts)
+    async def _move(self, segment: Segment) -> None:
+        workspace = segment.run.workspace
+        data = await run_blocking(self._core.archive.read, segment)
+        digest = await self._artifacts.store(workspace, data) if data else ""
+        async with self._references.turn(segment.run):
+            if digest:
+                await self._references.add(segment.run, blobs=(f"workspaces/{workspace}/blobs/{digest}",))
+            await run_blocking(self._core.archive.moved, segment, digest)
 
-    async def _store(self, finished: FinishedLog, offset: int) -> StoredPart:
-        size = min(BLOB_BYTES, finished.size - offset)
-        data = await run_blocking(self._core.archive.read, finished, offset, size)
-        return StoredPart(offset, size, await self._artifacts.store(finished.run.workspace, data))
+
+class Remover:
+    """Removes what is left of deleted runs, a little at a time."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def run(self) -> None:
+        """Go on until canceled."""
+        async with self._core.store.changes.watch(REMOVALS_CHANGED) as waiter:
+            while True:
+                while await run_blocking(self._core.deletion.remove_some):
+                    pass
+                await waiter.wait()
 
 
 async def look_after_leases(core: Core, every: float) -> None:

@@ -18,7 +18,7 @@ from orris_runs import limits, loose
 from orris_runs.agents import Agents
 from orris_runs.deadlines import Deadlines
 from orris_runs.line import slot_of
-from orris_runs.model import ErrorCode, Lease, RunError, Used
+from orris_runs.model import ErrorCode, Kind, Lease, RunError, Used
 from orris_runs.moves import Moves
 from orris_runs.queue import Queue
 from orris_runs.rows import to_json, to_runs
@@ -30,6 +30,7 @@ log = get_logger(__name__)
 
 REPORTED = frozenset({State.QUEUED, State.RUNNING, State.FINALIZING})
 NOT_HEARD = "its agent {agent} has not been heard of lately"
+PROGRAM_NOT_HEARD = "the program that it is has not been heard of lately"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Leases:
         pool = self._agents.heard(agent)
         lost, back = self._deadlines.renew(agent, ids)
         if back:
-            self._back(back)
+            self.back(back)
         if pool is not None:
             self._queue.dispatch(pool)
         return lost
@@ -119,7 +120,7 @@ class Leases:
                 row,
                 outcome.state,
                 reason=row.state_reason if row.state is State.CANCEL_REQUESTED else "",
-                error=_cut(outcome.error or _UNEXPLAINED) if failed else None,
+                error=cut(outcome.error or _UNEXPLAINED) if failed else None,
                 outputs=outcome.outputs,
                 end_time=self._moves.happened_at(row, outcome.end_time),
                 left_behind=to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
@@ -142,7 +143,7 @@ class Leases:
         with self._store.change() as change:
             row = _find(change.connection, lease, lock=True)
             if _is_held(row):
-                self._moves.end(change, row, State.FAILED, error=_cut(error))
+                self._moves.end(change, row, State.FAILED, error=cut(error))
 
     def look_after(self) -> None:
         """Say which runs' agents are silent, and end the leases that have run out."""
@@ -151,7 +152,8 @@ class Leases:
                 for row in _held(change.connection, late):
                     log.warning("an agent is silent", agent=row.agent, run=row.id)
                     if row.state is State.RUNNING:
-                        self._moves.move(change, row, State.NOT_RESPONDING, NOT_HEARD.format(agent=row.agent))
+                        why = PROGRAM_NOT_HEARD if row.kind is Kind.INTERACTIVE else NOT_HEARD.format(agent=row.agent)
+                        self._moves.move(change, row, State.NOT_RESPONDING, why)
         if ended := self._deadlines.take_ended():
             self._lose(ended)
 
@@ -162,7 +164,8 @@ class Leases:
         if held:
             self._lose(held)
 
-    def _back(self, ids: list[str]) -> None:
+    def back(self, ids: list[str]) -> None:
+        """Let runs respond again whose leases were late until now."""
         with self._store.change() as change:
             for row in _held(change.connection, ids):
                 if row.state is State.NOT_RESPONDING:
@@ -181,6 +184,10 @@ class Leases:
 
     def _lose_one(self, change: Change, row: Any) -> None:
         log.warning("a lease has run out", agent=row.agent, run=row.id)
+        if row.kind is Kind.INTERACTIVE:
+            message = "the program that it was has not been heard of for too long; begin another run"
+            self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.AGENT_LOST, message), lease="")
+            return
         canceled = row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease)
         if not canceled and _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
@@ -244,9 +251,11 @@ def _never_began(connection: sa.Connection, row: Any) -> bool:
     return connection.execute(sa.select(logs.c.key).where(logs.c.run_key == row.key).limit(1)).first() is None
 
 
-def _cut(error: RunError) -> RunError:
+def cut(error: RunError) -> RunError:
+    """Return an error of the length that is kept."""
     return replace(
         error,
         message=error.message[: limits.MESSAGE_CHARACTERS],
         details=error.details[-limits.DETAILS_CHARACTERS :],
+        label=error.label[: limits.LABEL_CHARACTERS],
     )

@@ -34,6 +34,23 @@ LOG_ROW_BYTES = 64 * 1024
 # A finished log larger than this moves to the artifacts.
 LOG_ROWS_KEPT_BYTES = 64 * 1024
 
+# A log becomes blobs of this size while it grows; what is behind the last of them is rows.
+LOG_SEGMENT_BYTES = 8 * 1024 * 1024
+# How large a log may become.
+LOG_CAP_BYTES = 4 * 1024**3
+
+# Of interactive runs, in seconds: silent for so long, they do not respond; for so long, they have failed.
+SESSION_PATIENCE_SECONDS = 120.0
+SESSION_SECONDS = 24 * 3600.0
+LABEL_CHARACTERS = 255
+# How far below a run its token reaches.
+GENERATIONS = 10
+
+# How much of a deleted run goes in one transaction.
+METRICS_REMOVED = 10_000
+LOG_ROWS_REMOVED = 200
+CHILDREN_DELETED = 10_000
+
 EVENTS = 1000
 # Samples of what a run uses, at a time; and of one run, when every other is dropped.
 USAGE_APPENDED = 1000

@@ -1,4 +1,4 @@
-"""The bytes of logs: rows that small appends are gathered in, until a finished log moves to the artifacts."""
+"""The bytes of logs: rows that small appends are gathered in, until they move to the artifacts."""
 
 from typing import Any
 
@@ -6,6 +6,11 @@ import sqlalchemy as sa
 
 from orris_runs import limits
 from orris_runs.schema import log_rows, logs
+
+NOTICE = (
+    "\n[Orris: {dropped:,} more bytes were written and are not kept: the log had reached the size that"
+    " ORRIS_RUNS_LOG_CAP allows]\n"
+)
 
 _LAST = sa.select(log_rows).where(log_rows.c.log_key == sa.bindparam("log")).order_by(log_rows.c.offset.desc()).limit(1)
 
@@ -19,6 +24,13 @@ def append_row(connection: sa.Connection, log: Any, data: bytes) -> None:
     elif data:
         connection.execute(log_rows.insert().values(log_key=log.key, offset=log.size, data=data))
     connection.execute(logs.update().where(logs.c.key == log.key).values(size=log.size + len(data)))
+
+
+def complete_log(connection: sa.Connection, log: Any) -> None:
+    """Say that nothing more will come, and of one that was cut off, in its last line, how much is missing."""
+    if log.dropped:
+        append_row(connection, log, NOTICE.format(dropped=log.dropped).encode())
+    connection.execute(logs.update().where(logs.c.key == log.key).values(complete=True))
 
 
 def read_rows(connection: sa.Connection, log_key: int, offset: int, most: int) -> bytes:

@@ -10,12 +10,12 @@ from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRan
 from orris.names import check_id
 from orris_runs import limits
 from orris_runs.leases import held_run
-from orris_runs.log_rows import append_row, read_rows
+from orris_runs.log_rows import append_row, complete_log, read_rows
 from orris_runs.model import RunLog
 from orris_runs.reading import Reading
 from orris_runs.schema import log_blobs, logs
 from orris_runs.states import FINAL
-from orris_runs.store import Change, Store, logs_changed
+from orris_runs.store import ARCHIVE_CHANGED, Change, Store, logs_changed
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 STD_LOG = "user_logs/std_log.txt"
@@ -50,6 +50,22 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSizes:
+    """How large logs become: in all, and before their beginnings move to the artifacts. In bytes."""
+
+    cap: int = limits.LOG_CAP_BYTES
+    segment: int = limits.LOG_SEGMENT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How far a log was taken: `size` is where to go on; when it is `full`, what follows is counted and dropped."""
+
+    size: int
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Visible:
     key: int
     file: str
@@ -60,12 +76,13 @@ class _Visible:
 class Logs:
     """The logs of runs."""
 
-    def __init__(self, store: Store, reading: Reading) -> None:
+    def __init__(self, store: Store, reading: Reading, sizes: LogSizes = LogSizes()) -> None:
         self._store = store
         self._reading = reading
+        self._sizes = sizes
 
-    def append(self, lease: str, file: str, offset: int, data: bytes, end: bool) -> int:
-        """Append bytes under a lease; return the log's size. What is stored already is passed over.
+    def append(self, lease: str, file: str, offset: int, data: bytes, end: bool) -> Taken:
+        """Append bytes under a lease; return how far the log was taken. What is stored already is passed over.
 
         Raises OutOfRange (LOG_GAP, with `size`), FailedPrecondition (LEASE_LOST, LOG_COMPLETE), ResourceExhausted.
         """
@@ -77,11 +94,12 @@ class Logs:
         with self._store.change() as change:
             row = held_run(change.connection, lease)
             log = self._own(change, row, STD_LOG if file == DRIVER_LOG else file)
-            size = _append(change.connection, log, offset, data)
-            if end and offset + len(data) == size:
-                change.connection.execute(logs.update().where(logs.c.key == log.key).values(complete=True))
+            taken = self._append(change, log, offset, data)
+            log = _by_key(change.connection, log.key)
+            if end and not log.complete and offset + len(data) == taken.size:
+                complete_log(change.connection, log)
             change.wake(logs_changed(row.key))
-            return size
+            return taken
 
     def list(self, workspace: str, run: str) -> list[RunLog]:
         """Return a run's logs by name. Raises NotFound (RUN_NOT_FOUND)."""
@@ -131,19 +149,39 @@ class Logs:
         connection.execute(logs.insert().values(run_key=row.key, file=file, size=0, complete=False, to_archive=False))
         return connection.execute(chosen.where(logs.c.file == file)).one()
 
+    def _append(self, change: Change, log: Any, offset: int, data: bytes) -> Taken:
+        taken: int = log.size + log.dropped
+        full = log.dropped > 0 or log.size >= self._sizes.cap
+        if log.complete and log.dropped:
+            return Taken(offset + len(data), full=True)
+        if offset > taken and not full:
+            message = f"the log {log.file} has {taken} bytes so far; go on there"
+            raise OutOfRange(message, reason="LOG_GAP", metadata={"size": str(taken)})
+        new, passed_over = data[max(0, taken - offset) :], max(0, offset - taken)
+        if not new and not passed_over:
+            return Taken(taken, full)
+        if log.complete:
+            raise FailedPrecondition(f"the end of {log.file} was said before, at {taken}", reason="LOG_COMPLETE")
+        fits = b"" if full else new[: self._sizes.cap - log.size]
+        if fits:
+            append_row(change.connection, log, fits)
+            self._let_move(change, log, log.size + len(fits))
+        if dropped := passed_over + len(new) - len(fits):
+            counted = logs.update().where(logs.c.key == log.key).values(dropped=log.dropped + dropped)
+            change.connection.execute(counted)
+        size = log.size + len(fits)
+        return Taken(taken + passed_over + len(new), dropped > 0 or size >= self._sizes.cap)
 
-def _append(connection: sa.Connection, log: Any, offset: int, data: bytes) -> int:
-    size: int = log.size
-    if offset > size:
-        message = f"the log {log.file} has {size} bytes so far; go on there"
-        raise OutOfRange(message, reason="LOG_GAP", metadata={"size": str(size)})
-    new = data[size - offset :]
-    if not new:
-        return size
-    if log.complete:
-        raise FailedPrecondition(f"the end of {log.file} was said before, at {size}", reason="LOG_COMPLETE")
-    append_row(connection, log, new)
-    return size + len(new)
+    def _let_move(self, change: Change, log: Any, size: int) -> None:
+        """Let the first rows of a log become a blob once they are enough for one, and a row is behind them."""
+        if log.to_archive or size - log.kept <= self._sizes.segment + limits.LOG_APPEND_BYTES:
+            return
+        change.connection.execute(logs.update().where(logs.c.key == log.key).values(to_archive=True))
+        change.wake(ARCHIVE_CHANGED)
+
+
+def _by_key(connection: sa.Connection, key: int) -> Any:
+    return connection.execute(sa.select(logs).where(logs.c.key == key)).one()
 
 
 def _visible(connection: sa.Connection, row: Any) -> Sequence[_Visible]:

@@ -20,6 +20,7 @@ class Kind(IntEnum):
     TRAINING = 1
     CONVERSION = 2
     REPLICA = 3
+    INTERACTIVE = 4
 
 
 class Slot(StrEnum):
@@ -55,13 +56,14 @@ CELLS = frozenset({MetricType.ROW, MetricType.TABLE})
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """Why a run ended otherwise than well. `details` are the last lines of the program's output."""
+    """Why a run ended otherwise than well. `details` are the last lines of its output, `label` its own word."""
 
     code: ErrorCode
     message: str
     exit_code: int | None = None
     signal: int = 0
     details: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Run:
     left_behind: Sequence[str]
     demands: Demands
     used: Used | None
+    archived: bool = False
 
     @property
     def name(self) -> str:
@@ -232,7 +235,34 @@ class Unreadable:
     reason: str
 
 
-Event = MetricPoint | TagChange | PropertyChange | Address | Unreadable
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of an interactive run that is part of another."""
+
+    state: State
+    error: RunError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEvent:
+    """An event of an interactive run that is part of the reporting one, by its id."""
+
+    child: str
+    event: MetricPoint | TagChange | PropertyChange | End | Address | Unreadable
+
+
+Event = MetricPoint | TagChange | PropertyChange | Address | Unreadable | End | ChildEvent
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """What all points of a metric come to; of numbers that can be compared, the smallest and the largest."""
+
+    metric: str
+    count: int
+    last: MetricPoint
+    minimum: float | None
+    maximum: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from orris_kit.text import readable
 from orris_runs import limits, loose
 from orris_runs.deadlines import Deadlines
-from orris_runs.model import Kind, RunError
+from orris_runs.log_rows import complete_log
+from orris_runs.model import ErrorCode, Kind, RunError
 from orris_runs.queue import Queue
 from orris_runs.rows import error_to_json, to_json
 from orris_runs.schema import leases, logs, runs
@@ -57,7 +58,10 @@ class Moves:
         self._end_logs(change, row)
         if row.kind is not Kind.TRAINING:
             loose.note(change, row.workspace, row.id)
-        if row.lease:
+        self._end_parts(change, row, state)
+        if row.kind is Kind.INTERACTIVE:
+            change.then(lambda: self._deadlines.end(row.lease))
+        elif row.lease:
             self.drop_lease(change, row)
             self._queue.assign(change, row.pool)
 
@@ -72,7 +76,7 @@ class Moves:
         state: State = row.state
         if state in FINAL:
             return
-        if not row.lease:
+        if not row.lease or row.kind is Kind.INTERACTIVE:
             self.end(change, row, State.CANCELED, reason)
             return
         change.connection.execute(leases.update().where(leases.c.run_key == row.key).values(cancel=True))
@@ -99,12 +103,25 @@ class Moves:
         change.connection.execute(runs.update().where(runs.c.key == key).values(**columns))
         change.wake(run_changed(key))
 
+    def _end_parts(self, change: Change, row: Any, state: State) -> None:
+        """End the interactive runs that are part of a run, as it ended."""
+        parts = sa.select(runs).where(runs.c.holder == row.key, runs.c.state.not_in(sorted(FINAL)))
+        for part in change.connection.execute(parts.order_by(runs.c.key).with_for_update()).all():
+            message = f"the run that it was part of, {row.id}, failed"
+            error = RunError(ErrorCode.USER_PROGRAM, message) if state is State.FAILED else None
+            self.end(change, part, state, f"ended with {row.id}", error)
+
     def _end_logs(self, change: Change, row: Any) -> None:
         """Fix the size of a build's log as this run shows it, and let what is large move to the artifacts."""
         if row.state is State.PREPARING and row.build:
             size = sa.select(logs.c.size).where(logs.c.build == row.build).scalar_subquery()
             change.connection.execute(runs.update().where(runs.c.key == row.key).values(build_log_size=size))
-        large = logs.update().where(logs.c.run_key == row.key, logs.c.size > limits.LOG_ROWS_KEPT_BYTES)
+        cut_off = sa.select(logs).where(logs.c.run_key == row.key, logs.c.dropped > 0, logs.c.complete.is_(False))
+        for log in change.connection.execute(cut_off).all():
+            complete_log(change.connection, log)
+        large = logs.update().where(
+            logs.c.run_key == row.key, logs.c.size > limits.LOG_ROWS_KEPT_BYTES, logs.c.size > logs.c.kept
+        )
         if change.connection.execute(large.values(to_archive=True)).rowcount:
             change.wake(ARCHIVE_CHANGED)
         change.wake(logs_changed(row.key))

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris.errors import NotFound
+from orris.names import RunName
 from orris_kit.paging import after_key, page_token
 from orris_kit.text import check_text
 from orris_runs import limits
@@ -14,7 +15,7 @@ from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, Run
 from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, to_runs
-from orris_runs.schema import properties, runs, tags
+from orris_runs.schema import IS_CHILD, properties, runs, tags
 from orris_runs.states import State
 from orris_runs.store import Store
 from orris_runs.workspaces import Workspaces
@@ -27,9 +28,12 @@ class RunQuery:
     workspace: str
     experiment: str = ""
     states: Sequence[State] = ()
-    kinds: Sequence[Kind] = (Kind.TRAINING,)
+    kinds: Sequence[Kind] = (Kind.TRAINING, Kind.INTERACTIVE)
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    parent_run: str = ""
+    archived: Sequence[bool] = (False,)
+    roots_only: bool = False
 
     def fingerprint(self) -> dict[str, object]:
         """Return what tells its page tokens from those of other queries."""
@@ -40,6 +44,9 @@ class RunQuery:
             "kinds": sorted(self.kinds),
             "tags": dict(self.tags),
             "properties": dict(self.properties),
+            "parent_run": self.parent_run,
+            "archived": sorted(self.archived),
+            "roots_only": self.roots_only,
         }
 
 
@@ -87,6 +94,19 @@ class Reading:
             raise _not_found(workspace, run)
         return row
 
+    def is_below(self, name: RunName, above: str) -> bool:
+        """Tell whether a run is a child of another one of its workspace, or a child of such a child, and so on."""
+        with self._store.look() as connection:
+            for _ in range(limits.GENERATIONS):
+                chosen = sa.select(runs.c.parent_run).where(*_is(name.workspace, name.run))
+                parent = connection.execute(chosen).scalar_one_or_none()
+                if not parent:
+                    return False
+                name = RunName.parse(parent)
+                if name.run == above:
+                    return True
+        return False
+
     def page(self, query: RunQuery, size: int, token: str) -> Page:
         """Return a page of runs, newest first. Raises NotFound where the parent does not exist."""
         for where, labels in (("tags", query.tags), ("properties", query.properties)):
@@ -95,9 +115,7 @@ class Reading:
                 check_text(where, value, limits.LABEL_VALUE)
         fingerprint = query.fingerprint()
         after = after_key(token, fingerprint, int)
-        chosen = sa.select(runs).where(*self._conditions(query)).order_by(runs.c.key.desc()).limit(size + 1)
-        if after:
-            chosen = chosen.where(runs.c.key < after[0])
+        chosen = self._chosen(query, after[0] if after else None, size + 1)
         with self._store.look() as connection:
             self._check_parent(connection, query)
             rows = connection.execute(chosen).all()
@@ -109,11 +127,36 @@ class Reading:
         if query.experiment:
             self._experiments.check_exists(connection, query.workspace, query.experiment)
 
+    def _chosen(self, query: RunQuery, before: Any, most: int) -> sa.Select[Any]:
+        """Return the newest runs of each kind, archived and not, and the newest of these.
+
+        An index has the runs of one kind, archived or not, in order; those of several it does not.
+        """
+        conditions = self._conditions(query)
+        if before is not None:
+            conditions.append(runs.c.key < before)
+        alike = [
+            (runs.c.kind == kind, runs.c.archived == (sa.true() if archived else sa.false()))
+            for kind in dict.fromkeys(query.kinds)
+            for archived in dict.fromkeys(query.archived)
+        ]
+        newest = [
+            sa.select(runs.c.key).where(*conditions, *these).order_by(runs.c.key.desc()).limit(most) for these in alike
+        ]
+        chosen = sa.select(runs).order_by(runs.c.key.desc()).limit(most)
+        if len(newest) == 1:
+            return chosen.where(*conditions, *alike[0])
+        keys = sa.union_all(*[sa.select(each.subquery().c.key) for each in newest])
+        return chosen.where(runs.c.key.in_(keys))
+
     def _conditions(self, query: RunQuery) -> list[sa.ColumnElement[bool]]:
         conditions: list[sa.ColumnElement[bool]] = [runs.c.workspace == query.workspace]
         if query.experiment:
             conditions.append(runs.c.experiment == query.experiment)
-        conditions.append(runs.c.kind.in_(query.kinds))
+        if query.parent_run:
+            conditions += [runs.c.parent_run == query.parent_run, IS_CHILD]
+        if query.roots_only:
+            conditions.append(runs.c.parent_run == "")
         if query.states:
             conditions.append(self._in_states(query.states))
         conditions += [_has(tags, key, value) for key, value in query.tags.items()]

@@ -58,6 +58,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         left_behind=json.loads(row.left_behind),
         demands=demands_of(row.demands),
         used=None if row.cpu_seconds is None else Used(row.cpu_seconds, row.max_memory_bytes),
+        archived=row.archived,
     )
 
 

@@ -20,12 +20,14 @@ class Numbered(sa.types.TypeDecorator[IntEnum]):
     def __init__(self, members: type[IntEnum]) -> None:
         super().__init__()
         self.members = members
+        # Looked up a million times for a run with as many metric points.
+        self._by_number = {int(member): member for member in members}
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> int | None:
         return None if value is None else int(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> IntEnum | None:
-        return None if value is None else self.members(value)
+        return None if value is None else self._by_number[value]
 
 
 metadata = sa.MetaData()
@@ -47,9 +49,12 @@ experiments = sa.Table(
     sa.Column("workspace", Text(33), sa.ForeignKey("workspaces.id"), primary_key=True),
     sa.Column("id", Text(255), primary_key=True),
     sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 # `key` is the order of submission: of the queue, and of lists. `slot` is set while a run waits for an agent, only then.
+# `holder` is the key of the run that an interactive run is part of: it is held with it, and ends with it. A run of no
+# workspace was deleted: what belongs to it is being removed.
 # `demands`, on leases too, is the text of equal demands.
 runs = sa.Table(
     "runs",
@@ -87,11 +92,18 @@ runs = sa.Table(
     sa.Column("demands", Text(255), nullable=False, server_default=""),
     sa.Column("cpu_seconds", sa.Double),
     sa.Column("max_memory_bytes", sa.BigInteger),
+    sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("holder", sa.BigInteger),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
-sa.Index("runs_by_kind", runs.c.workspace, runs.c.kind, runs.c.key)
-sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind, runs.c.key)
+sa.Index("runs_by_kind", runs.c.workspace, runs.c.kind, runs.c.archived, runs.c.key)
+sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind, runs.c.archived, runs.c.key)
+# A literal, as below.
+IS_CHILD = runs.c.parent_run != sa.literal_column("''")
+_CHILDREN = (runs.c.workspace, runs.c.parent_run, runs.c.kind, runs.c.archived, runs.c.key)
+partial_index("runs_by_parent", *_CHILDREN, where=IS_CHILD)
+partial_index("runs_by_holder", runs.c.holder, runs.c.state, where=runs.c.holder.is_not(None))
 sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
 sa.Index("runs_by_lease", runs.c.lease)
 partial_index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, where=runs.c.slot.is_not(None))
@@ -147,7 +159,8 @@ leases = sa.Table(
 )
 sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands)
 
-# A log belongs to a run, or to a build that any number of runs waited for.
+# A log belongs to a run, or to a build that any number of runs waited for. Its first `kept` bytes are blobs, the others
+# rows; `dropped` came behind the `size` that a log may have.
 logs = sa.Table(
     "logs",
     metadata,
@@ -158,6 +171,8 @@ logs = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("to_archive", sa.Boolean, nullable=False),
+    sa.Column("kept", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("dropped", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("run_key", "file"),
     sa.UniqueConstraint("build"),
     sqlite_autoincrement=True,
@@ -212,4 +227,16 @@ usage = sa.Table(
     sa.Column("time", UtcDateTime, primary_key=True),
     sa.Column("cpu_seconds", sa.Double, nullable=False),
     sa.Column("memory_bytes", sa.BigInteger, nullable=False),
+)
+
+# What all points of a metric come to, kept up with each that is stored.
+metric_summaries = sa.Table(
+    "metric_summaries",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("metric", Text(255), primary_key=True),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("last_sequence", sa.BigInteger, nullable=False),
+    sa.Column("minimum", sa.Double),
+    sa.Column("maximum", sa.Double),
 )

@@ -19,7 +19,9 @@ from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
-from orris_runs.following import Archivist, BuildFollower, keep_at, look_after_leases
+from orris_runs.following import Archivist, BuildFollower, Remover, keep_at, look_after_leases
+from orris_runs.interactive import SessionTimes
+from orris_runs.logs import LogSizes
 from orris_runs.numbers import numbers_of
 from orris_runs.references import References
 from orris_runs.releasing import Releaser
@@ -52,6 +54,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     _beside(stack, BuildFollower(core, images).run)
     _beside(stack, Archivist(core, artifacts, references).run)
     _beside(stack, Releaser(core, references).run)
+    _beside(stack, Remover(core).run)
     _beside(stack, partial(use_images, core, images))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
     provide(stack, partial(numbers_of, core))
@@ -70,7 +73,11 @@ async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
         (settings.home / "runs").mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = await stack.enter_async_context(open_alone(settings.database_url, "orris_runs", metadata))
     core = make_core(
-        Store(engine, Changes()), lease_duration=settings.lease_duration, lease_margin=settings.lease_margin
+        Store(engine, Changes()),
+        lease_duration=settings.lease_duration,
+        lease_margin=settings.lease_margin,
+        log_sizes=LogSizes(cap=settings.log_cap),
+        session_times=SessionTimes(settings.session_patience, settings.session_duration),
     )
     await run_blocking(core.start)
     return core

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from orris.errors import PermissionDenied
+from orris.errors import InvalidArgument, PermissionDenied
 from orris.names import ExperimentName, LogName, RunName, WorkspaceName
 from orris.runs.v1 import runs_pb2
 from orris.runs.v1 import runs_service_pb2 as pb
@@ -18,11 +19,23 @@ from orris_kit.draining import until_draining
 from orris_kit.paging import page_size
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.core import Core
-from orris_runs.event_translation import point_message
+from orris_runs.event_translation import event, point_message, summary_message
 from orris_runs.labels import Update
+from orris_runs.limits import EVENTS
+from orris_runs.model import Kind, NewRun
 from orris_runs.reading import RunQuery
 from orris_runs.submitting import Submitting
-from orris_runs.translation import experiment_message, fitting, kinds, new_run, run_message, states
+from orris_runs.translation import (
+    archived,
+    duration,
+    experiment_message,
+    fitting,
+    kinds,
+    new_run,
+    run_error,
+    run_message,
+    states,
+)
 from orris_runs.usage_translation import sample_message
 from orris_runs.watching import LogReader, watch_run
 
@@ -54,24 +67,57 @@ class RunServicer(RunServiceServicer):
     async def ListExperiments(self, request: pb.ListExperimentsRequest, context: Any) -> pb.ListExperimentsResponse:
         workspace = WorkspaceName.parse(request.parent, field="parent").workspace
         size = page_size(request.page_size, default=100)
-        found, token = await run_blocking(self._core.experiments.list, workspace, size, request.page_token)
+        shown = archived(request.view)
+        found, token = await run_blocking(self._core.experiments.list, workspace, size, request.page_token, shown)
         return pb.ListExperimentsResponse(experiments=map(experiment_message, found), next_page_token=token)
 
     @writers
+    async def ArchiveExperiment(
+        self, request: pb.ArchiveExperimentRequest, context: Any
+    ) -> pb.ArchiveExperimentResponse:
+        name = ExperimentName.parse(request.name)
+        found = await run_blocking(self._core.experiments.set_archived, name.workspace, name.experiment, True)
+        return pb.ArchiveExperimentResponse(experiment=experiment_message(found))
+
+    @writers
+    async def UnarchiveExperiment(
+        self, request: pb.UnarchiveExperimentRequest, context: Any
+    ) -> pb.UnarchiveExperimentResponse:
+        name = ExperimentName.parse(request.name)
+        found = await run_blocking(self._core.experiments.set_archived, name.workspace, name.experiment, False)
+        return pb.UnarchiveExperimentResponse(experiment=experiment_message(found))
+
+    @writers
+    async def DeleteExperiment(self, request: pb.DeleteExperimentRequest, context: Any) -> pb.DeleteExperimentResponse:
+        name = ExperimentName.parse(request.name)
+        await run_blocking(self._core.experiments.delete, name.workspace, name.experiment)
+        return pb.DeleteExperimentResponse()
+
+    @allow(Role.USER, Role.SERVICE, Role.RUN)
     async def CreateRun(self, request: pb.CreateRunRequest, context: Any) -> pb.CreateRunResponse:
         new = new_run(request.parent, request.run, current_principal().subject)
         new = replace(new, program=replace(new.program, trace=tracing.current()))
+        await self._refuse_other_parents(new)
         payload = request.SerializeToString(deterministic=True) if request.request_id else b""
+        if new.kind is Kind.INTERACTIVE:
+            caller = current_principal().run
+            run, own = await self._submitting.begin(new, request.session, caller, request.request_id, payload)
+            patience = duration(self._core.interactive.times.patience)
+            return pb.CreateRunResponse(run=run_message(run), session=own, patience=patience)
         return pb.CreateRunResponse(run=run_message(await self._submitting.submit(new, request.request_id, payload)))
 
     @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
     async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:
         name = RunName.parse(request.name)
-        _refuse_other_runs(name)
+        await self._refuse_other_runs(name)
         return pb.GetRunResponse(run=await self._get(name))
 
-    @readers
+    @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
     async def ListRuns(self, request: pb.ListRunsRequest, context: Any) -> pb.ListRunsResponse:
+        if current_principal().role is Role.RUN:
+            if not request.parent_run:
+                raise PermissionDenied("a run may list its own children only", reason="OTHER_RUN")
+            await self._refuse_other_runs(RunName.parse(request.parent_run, field="parent_run"))
         size = page_size(request.page_size, default=100)
         page = await run_blocking(self._core.reading.page, _query(request), size, request.page_token)
         found = fitting(map(run_message, page.items))
@@ -92,7 +138,7 @@ class RunServicer(RunServiceServicer):
     @allow(Role.USER, Role.SERVICE, Role.RUN)
     async def UpdateRun(self, request: pb.UpdateRunRequest, context: Any) -> pb.UpdateRunResponse:
         name = RunName.parse(request.name)
-        _refuse_other_runs(name)
+        await self._refuse_other_runs(name)
         run = await run_blocking(self._core.labels.update, name.workspace, name.run, _update(request))
         return pb.UpdateRunResponse(run=run_message(run))
 
@@ -128,15 +174,80 @@ class RunServicer(RunServiceServicer):
         found = await run_blocking(self._core.usage.list, name.workspace, name.run)
         return pb.ListRunUsageResponse(samples=map(sample_message, found))
 
+    async def SummarizeRunMetrics(
+        self, request: pb.SummarizeRunMetricsRequest, context: Any
+    ) -> pb.SummarizeRunMetricsResponse:
+        name = RunName.parse(request.parent, field="parent")
+        size = page_size(request.page_size, default=100)
+        page = await run_blocking(self._core.summaries.page, name.workspace, name.run, size, request.page_token)
+        found = fitting(map(summary_message, page.items))
+        return pb.SummarizeRunMetricsResponse(metrics=found, next_page_token=page.token_after(len(found)))
+
+    @writers
+    async def RenewRun(self, request: pb.RenewRunRequest, context: Any) -> pb.RenewRunResponse:
+        name = RunName.parse(request.name)
+        run = await run_blocking(self._core.interactive.renew, name.workspace, name.run, request.session)
+        return pb.RenewRunResponse(run=run_message(run))
+
+    @writers
+    async def RecordRunEvents(self, request: pb.RecordRunEventsRequest, context: Any) -> pb.RecordRunEventsResponse:
+        name = RunName.parse(request.name)
+        if len(request.events) > EVENTS:
+            raise InvalidArgument(f"events: at most {EVENTS} at a time", field="events")
+        record = partial(self._core.interactive.record, name.workspace, name.run, request.session)
+        following = await run_blocking(record, request.first_sequence, [event(each) for each in request.events])
+        return pb.RecordRunEventsResponse(next_sequence=following)
+
+    @writers
+    async def EndRun(self, request: pb.EndRunRequest, context: Any) -> pb.EndRunResponse:
+        name = RunName.parse(request.name)
+        error = run_error(request.error) if request.HasField("error") else None
+        end = partial(self._core.interactive.end, name.workspace, name.run, request.session)
+        return pb.EndRunResponse(run=run_message(await run_blocking(end, states([request.state])[0], error)))
+
+    @allow(Role.USER, Role.SERVICE, Role.RUN)
+    async def KeepRunFiles(self, request: pb.KeepRunFilesRequest, context: Any) -> pb.KeepRunFilesResponse:
+        name = RunName.parse(request.name)
+        await self._refuse_other_runs(name)
+        run = await self._submitting.keep(name, request.outputs, request.previous_outputs)
+        return pb.KeepRunFilesResponse(run=run_message(run))
+
+    @writers
+    async def ArchiveRun(self, request: pb.ArchiveRunRequest, context: Any) -> pb.ArchiveRunResponse:
+        name = RunName.parse(request.name)
+        run = await run_blocking(self._core.deletion.set_archived, name.workspace, name.run, True)
+        return pb.ArchiveRunResponse(run=run_message(run))
+
+    @writers
+    async def UnarchiveRun(self, request: pb.UnarchiveRunRequest, context: Any) -> pb.UnarchiveRunResponse:
+        name = RunName.parse(request.name)
+        run = await run_blocking(self._core.deletion.set_archived, name.workspace, name.run, False)
+        return pb.UnarchiveRunResponse(run=run_message(run))
+
+    @writers
+    async def DeleteRun(self, request: pb.DeleteRunRequest, context: Any) -> pb.DeleteRunResponse:
+        name = RunName.parse(request.name)
+        delete = partial(self._core.deletion.delete, name.workspace, name.run, children=request.children)
+        await run_blocking(delete)
+        return pb.DeleteRunResponse()
+
     async def _get(self, name: RunName) -> runs_pb2.Run:
         return run_message(await run_blocking(self._core.reading.get, name.workspace, name.run))
 
+    async def _refuse_other_parents(self, new: NewRun) -> None:
+        """Raise PermissionDenied when the caller is a run, and the new one no child of it or of its children."""
+        if current_principal().role is Role.RUN:
+            if not new.parent_run:
+                raise PermissionDenied("a run may begin children of its own only", reason="OTHER_RUN")
+            await self._refuse_other_runs(RunName.parse(new.parent_run, field="run.parent_run"))
 
-def _refuse_other_runs(name: RunName) -> None:
-    """Raise PermissionDenied when the caller is a run, and another one than that of the name."""
-    caller = current_principal()
-    if caller.role is Role.RUN and caller.run != name.run:
-        raise PermissionDenied("a run may see and change itself only", reason="OTHER_RUN")
+    async def _refuse_other_runs(self, name: RunName) -> None:
+        """Raise PermissionDenied when the caller is a run, and the name that of one that is not itself or below it."""
+        caller = current_principal()
+        if caller.role is not Role.RUN or caller.run == name.run:
+            return
+        if not await run_blocking(self._core.reading.is_below, name, caller.run or ""):
+            raise PermissionDenied("a run may see and change itself and its children only", reason="OTHER_RUN")
 
 
 def _query(request: pb.ListRunsRequest) -> RunQuery:
@@ -149,7 +260,16 @@ def _query(request: pb.ListRunsRequest) -> RunQuery:
         kinds(request.kinds),
         dict(request.tags),
         dict(request.properties),
+        _checked_parent(request.parent_run, parent.workspace),
+        archived(request.view),
+        request.roots_only,
     )
+
+
+def _checked_parent(name: str, workspace: str) -> str:
+    if name and RunName.parse(name, field="parent_run").workspace != workspace:
+        raise InvalidArgument("parent_run is of another workspace", field="parent_run")
+    return name
 
 
 def _update(request: pb.UpdateRunRequest) -> Update:

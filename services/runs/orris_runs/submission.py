@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris.errors import NotFound
 from orris_kit.database import insert_new
 from orris_runs import limits, loose
 from orris_runs.checks import check_run
@@ -46,9 +47,9 @@ class Submission:
         requested = ("CreateRun", new.workspace, request_id, payload)
         with self._store.change() as change:
             if (made := requests.recall(change.connection, *requested)) is not None:
-                return self._recorded(change, new.workspace, made)
+                return self.recorded(change, new.workspace, made)
             self._experiments.ensure(change, new.workspace, new.experiment)
-            key = self._insert(change, run_id, new, prepared)
+            key = self.insert(change, run_id, new, prepared)
             requests.remember(change.connection, *requested, run_id)
             if new.program.snapshot:
                 loose.take_back(change, new.workspace, run_id)
@@ -61,12 +62,16 @@ class Submission:
             row = change.connection.execute(_BY_KEY, {"key": key}).one()
             return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
 
-    def _recorded(self, change: Change, workspace: str, run_id: str) -> Run:
+    def recorded(self, change: Change, workspace: str, run_id: str) -> Run:
+        """Return what a request made before. Raises NotFound where that was deleted."""
         found = load_runs(change.connection, runs.c.workspace == workspace, runs.c.id == run_id)
+        if not found:
+            raise NotFound(f"the run {run_id}, which this request made, was deleted", reason="RUN_NOT_FOUND")
         return self._queue.explain(change.connection, found)[0]
 
-    def _insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared) -> int:
-        inserted = change.connection.execute(_INSERT, self._columns(run_id, new, prepared))
+    def insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, **columns: Any) -> int:
+        """Insert the row of a run, with its labels; return its key."""
+        inserted = change.connection.execute(_INSERT, {**self._columns(run_id, new, prepared), **columns})
         assert inserted.inserted_primary_key is not None
         key: int = inserted.inserted_primary_key[0]
         for table, labels in ((tags, new.tags), (properties, new.properties)):
@@ -104,6 +109,8 @@ class Submission:
             "left_behind": "[]",
             "next_sequence": 0,
             "demands": demands_to_text(new.demands),
+            "start_time": None,
+            "holder": None,
         }
 
     def _begin_build_log(self, change: Change, build: str) -> None:
@@ -112,6 +119,6 @@ class Submission:
 
 
 def _limit(new: NewRun) -> float | None:
-    if new.kind is Kind.REPLICA:
+    if new.kind in (Kind.REPLICA, Kind.INTERACTIVE):
         return None
     return new.program.time_limit or limits.DEFAULT_TIME_LIMIT_SECONDS

@@ -26,6 +26,32 @@ class Submitting:
         self._references = references
         self._noting = Noting(core.loose.begin)
 
+    async def begin(
+        self, new: NewRun, session: str, caller: str | None, request_id: str, payload: bytes
+    ) -> tuple[Run, str]:
+        """Record an interactive run; return it, or what the same request recorded before, and its session."""
+        self._core.submission.check(new)
+        name = RunName(new.workspace, self._core.submission.new_id(new.experiment))
+        begin = partial(self._core.interactive.begin, name.run, new, session, caller, request_id, payload)
+        try:
+            if new.program.snapshot:
+                await self._noting.begin(name)
+                await self._artifacts.refer(name, [new.program.snapshot], [])
+            run, own = await run_blocking(begin)
+        except BaseException:
+            await self._give_up(name, new)
+            raise
+        if run.id != name.run:
+            await self._give_up(name, new)
+        return run, own
+
+    async def keep(self, name: RunName, outputs: str, previous: str) -> Run:
+        """Let a run keep another tree. Raises as `Interactive.check_may_keep`, NotFound (TREE_NOT_FOUND)."""
+        async with self._references.turn(name):
+            await run_blocking(self._core.interactive.check_may_keep, name, outputs, previous)
+            await self._references.add(name, trees=(outputs,))
+            return await run_blocking(self._core.interactive.keep, name, outputs, previous)
+
     async def submit(self, new: NewRun, request_id: str, payload: bytes) -> Run:
         """Record a run; return it, or what the same request recorded before."""
         self._core.submission.check(new)

@@ -59,6 +59,7 @@ def run_message(run: Run) -> pb.Run:
         resources=resources_message(run.demands.resources),
         network_disabled=run.demands.network_disabled,
         usage=pb.RunUsage(**asdict(run.used)) if run.used else None,
+        archived=run.archived,
     )
 
 
@@ -116,7 +117,7 @@ def resources_message(resources: Resources) -> pb.Resources | None:
 def experiment_message(experiment: Experiment) -> pb.Experiment:
     """Return an experiment's message."""
     name = str(ExperimentName(experiment.workspace, experiment.id))
-    return pb.Experiment(name=name, create_time=timestamp(experiment.create_time))
+    return pb.Experiment(name=name, create_time=timestamp(experiment.create_time), archived=experiment.archived)
 
 
 def workspace_message(workspace: Workspace) -> pb.Workspace:
@@ -132,7 +133,7 @@ def run_error(message: pb.RunError) -> RunError:
     """Return an error as an agent reports it."""
     code = ErrorCode(message.code) if message.code in _ERROR_CODES else ErrorCode.SYSTEM
     exit_code = message.exit_code if message.HasField("exit_code") else None
-    return RunError(code, message.message, exit_code, message.signal, message.details)
+    return RunError(code, message.message, exit_code, message.signal, message.details, message.label)
 
 
 def states(numbers: Iterable[int]) -> list[State]:
@@ -141,8 +142,17 @@ def states(numbers: Iterable[int]) -> list[State]:
 
 
 def kinds(numbers: Iterable[int]) -> list[Kind]:
-    """Return kinds by their numbers, training where there are none. Raises InvalidArgument."""
-    return [_member(Kind, number, "kinds") for number in numbers] or [Kind.TRAINING]
+    """Return kinds by their numbers, those of users where there are none. Raises InvalidArgument."""
+    return [_member(Kind, number, "kinds") for number in numbers] or [Kind.TRAINING, Kind.INTERACTIVE]
+
+
+def archived(view: int) -> list[bool]:
+    """Return which values of `archived` a view has. Raises InvalidArgument."""
+    shown = {pb.ARCHIVE_VIEW_UNSPECIFIED: [False], pb.ARCHIVE_VIEW_ARCHIVED: [True], pb.ARCHIVE_VIEW_ALL: [False, True]}
+    for number, found in shown.items():
+        if number == view:
+            return found
+    raise InvalidArgument(f"view: {view} is not one of the contract's values", field="view")
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
@@ -206,4 +216,5 @@ def _error_message(error: RunError) -> pb.RunError:
         exit_code=error.exit_code,
         signal=error.signal,
         details=error.details,
+        label=error.label,
     )

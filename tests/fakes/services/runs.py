@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from orris.errors import AlreadyExists, FailedPrecondition, NotFound, OutOfRange
+from orris.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, OutOfRange
 from orris.runs.v1 import agents_service_pb2, runs_pb2, runs_service_pb2, workspaces_service_pb2
 from orris.runs.v1.agents_service_pb2_grpc import AgentServiceServicer
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceServicer
@@ -43,6 +43,7 @@ class FakeRuns(_RunServiceServicer):
         self.points: dict[str, list[runs_pb2.MetricPoint]] = {}
         self.samples: dict[str, list[runs_pb2.UsageSample]] = {}
         self.by_request: dict[str, str] = {}
+        self.recorded: dict[str, list[agents_service_pb2.RunEvent]] = {}
         self.changed = threading.Condition()
         self.draining = threading.Event()
         self.script: Callable[[str], object] = self._hello
@@ -79,6 +80,8 @@ class FakeRuns(_RunServiceServicer):
         if request.request_id in self.by_request:
             return runs_service_pb2.CreateRunResponse(run=self.runs[self.by_request[request.request_id]])
         run = request.run
+        if run.kind == runs_pb2.RUN_KIND_INTERACTIVE:
+            return self._begin(request)
         self.images.find(run.environment)
         if run.script and run.script not in self.artifacts.content(run.snapshot):
             raise FailedPrecondition("the snapshot has no such script", reason="SCRIPT_NOT_IN_SNAPSHOT")
@@ -92,6 +95,67 @@ class FakeRuns(_RunServiceServicer):
         threading.Thread(target=self.script, args=(run.name,), daemon=True).start()
         return answer
 
+    def _begin(self, request: Any) -> Any:
+        run = request.run
+        run.name = f"{request.parent}/runs/{run.experiment.rpartition('/')[2]}_1_{len(self.runs):08x}"
+        run.state = runs_pb2.Run.STATE_RUNNING
+        self.runs[run.name], self.logs[run.name], self.points[run.name] = run, {}, []
+        self.by_request[request.request_id] = run.name
+        answer = runs_service_pb2.CreateRunResponse(run=run, session="" if request.session else f"held-{run.name}")
+        answer.patience.FromSeconds(120)
+        return answer
+
+    def _held(self, request: Any) -> runs_pb2.Run:
+        run = self._run(request.name)
+        if run.state in FINAL or request.session != f"held-{run.name}":
+            raise FailedPrecondition("the run has ended", reason="LEASE_LOST")
+        return run
+
+    def RenewRun(self, request: Any, context: Any) -> Any:
+        return runs_service_pb2.RenewRunResponse(run=self._held(request))
+
+    def RecordRunEvents(self, request: Any, context: Any) -> Any:
+        """Keep each event once, as the service does. `recorded` has them as they came, for tests."""
+        self._held(request)
+        known = self.recorded.setdefault(request.name, [])
+        if request.first_sequence > len(known):
+            raise OutOfRange("a gap", reason="EVENT_GAP", metadata={"next_sequence": str(len(known))})
+        for event in request.events[len(known) - request.first_sequence :]:
+            known.append(event)
+            name = f"{request.name.rpartition('/')[0]}/{event.child}" if event.child else request.name
+            if event.HasField("metric"):
+                self.points[name].append(event.metric)
+            elif event.HasField("end"):
+                self.set(name, state=event.end.state, error=event.end.error)
+        return runs_service_pb2.RecordRunEventsResponse(next_sequence=len(known))
+
+    def EndRun(self, request: Any, context: Any) -> Any:
+        if self._run(request.name).state != request.state:
+            self._held(request)
+            error = request.error if request.HasField("error") else None
+            self.set(request.name, state=request.state, error=error)
+        return runs_service_pb2.EndRunResponse(run=self._run(request.name))
+
+    def KeepRunFiles(self, request: Any, context: Any) -> Any:
+        if self._run(request.name).outputs not in (request.previous_outputs, request.outputs):
+            raise Conflict("the run keeps other files by now", reason="OUTPUTS_CHANGED")
+        self.set(request.name, outputs=request.outputs)
+        return runs_service_pb2.KeepRunFilesResponse(run=self._run(request.name))
+
+    def ArchiveRun(self, request: Any, context: Any) -> Any:
+        self.set(request.name, archived=True)
+        return runs_service_pb2.ArchiveRunResponse(run=self._run(request.name))
+
+    def UnarchiveRun(self, request: Any, context: Any) -> Any:
+        self._run(request.name).archived = False
+        return runs_service_pb2.UnarchiveRunResponse(run=self._run(request.name))
+
+    def DeleteRun(self, request: Any, context: Any) -> Any:
+        if self._run(request.name).state not in FINAL:
+            raise FailedPrecondition("the run has not ended", reason="RUN_ACTIVE")
+        del self.runs[request.name]
+        return runs_service_pb2.DeleteRunResponse()
+
     def GetRun(self, request: Any, context: Any) -> Any:
         return runs_service_pb2.GetRunResponse(run=self._run(request.name))
 
@@ -103,7 +167,10 @@ class FakeRuns(_RunServiceServicer):
         wanted = [
             run
             for run in reversed(self.runs.values())
-            if (not request.states or run.state in request.states)
+            if run.archived == (request.view == runs_pb2.ARCHIVE_VIEW_ARCHIVED)
+            and not (request.roots_only and run.parent_run)
+            and request.parent_run in ("", run.parent_run)
+            and (not request.states or run.state in request.states)
             and request.parent in (run.experiment, run.name.partition("/runs/")[0])
             and all(
                 run.tags.get(key) in ((value,) if value else run.tags.values()) for key, value in request.tags.items()

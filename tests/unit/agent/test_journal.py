@@ -91,3 +91,12 @@ def test_a_replica_in_a_container_is_where_the_engine_has_published_it(value: st
 @pytest.mark.parametrize("value", ["0.0.0.0:6750", "10.0.0.8:80", "127.0.0.1", "127.0.0.1:0", "", None])
 def test_a_replica_of_this_machine_names_no_other(value: str | None) -> None:
     assert event(event="address", value=value).HasField("unreadable")
+
+
+def test_an_event_of_a_child_says_whose_it_is() -> None:
+    line = b'{"event": "end", "child": "c1", "state": "Failed", "message": "no", "label": "ValueError", "time": 1}'
+    event = parse(line)
+    assert (event.child, event.end.error.message, event.end.error.label) == ("c1", "no", "ValueError")
+    assert event.end.state == runs.Run.STATE_FAILED
+    for wrong in (b'{"event": "end", "child": "c1", "state": "Running", "time": 1}', line.replace(b'"c1"', b"1")):
+        assert parse(wrong).WhichOneof("event") == "unreadable"

@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2
 from orris_agent.beneath import Beneath
 from orris_agent.folder import RunFolder
+from orris_agent.giving_back import give_back
 from orris_agent.shipping import STD_LOG, Journal, LogFile, Shipping
 
 
@@ -19,11 +22,23 @@ class StoredReports:
     def __init__(self) -> None:
         self.logs: dict[str, bytes] = {}
         self.ended: set[str] = set()
+        self.ends: dict[str, int] = {}
         self.received: list[agents.RunEvent] = []
         self.samples: list[runs_pb2.UsageSample] = []
+        self.full: set[str] = set()
+        self.cap = 1 << 40
+        self.sent = 0
 
     async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
         stored = self.logs.get(file, b"")
+        self.sent += len(data)
+        if len(stored) + len(data) > self.cap:
+            self.full.add(file)
+        if file in self.full:
+            self.ends[file] = offset + len(data)
+            if end:
+                self.ended.add(file)
+            return offset + len(data)
         assert offset <= len(stored), "a gap"
         assert file not in self.ended or not data, "bytes behind the end"
         self.logs[file] = stored + data[len(stored) - offset :]
@@ -127,3 +142,39 @@ async def test_a_log_whose_name_no_server_takes_does_not_stop_the_others(tmp_pat
     ended.set()
     await Shipping(server, folder).until(ended)  # type: ignore[arg-type]
     assert server.ended == {STD_LOG, "logs/fine.log"}
+
+
+async def test_the_disk_gets_back_what_is_stored_but_for_the_last_bytes(tmp_path: Path) -> None:
+    """A run that prints for weeks does not fill its machine; what explains its end stays."""
+    server, path = StoredReports(), tmp_path / "log"
+    content = os.urandom(1 << 20) * 20
+    path.write_bytes(content)
+    os.sync()
+    if not give_back_works(tmp_path):
+        pytest.skip("the file system of the temporary folder has no holes")
+    await LogFile(server, "l", Beneath(tmp_path), "log", os.geteuid()).close()  # type: ignore[arg-type]
+    assert server.logs["l"] == content
+    assert path.stat().st_size == len(content)
+    assert path.stat().st_blocks * 512 < len(content) / 2
+    assert path.read_bytes()[-(1 << 20) :] == content[-(1 << 20) :]
+
+
+def give_back_works(folder: Path) -> bool:
+    (folder / "probe").write_bytes(bytes(1 << 16))
+    return give_back(Beneath(folder), "probe", 1 << 12, os.geteuid())
+
+
+def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"x" * 100_000)
+    assert not give_back(Beneath(tmp_path), "log", 50_000, os.geteuid() + 1)
+    assert (tmp_path / "log").read_bytes() == b"x" * 100_000
+
+
+async def test_of_a_log_that_is_full_only_the_end_is_told(tmp_path: Path) -> None:
+    server, path = StoredReports(), tmp_path / "log"
+    server.cap = 1_000_000
+    path.write_bytes(b"x" * 50_000_000)
+    await LogFile(server, "l", Beneath(tmp_path), "log").close()  # type: ignore[arg-type]
+    assert server.ends == {"l": 50_000_000}
+    assert server.ended == {"l"}
+    assert server.sent < 3_000_000

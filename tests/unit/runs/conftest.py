@@ -13,6 +13,7 @@ from orris_kit.changes import Changes
 from orris_kit.database import open_database
 from orris_runs.core import Core, make_core
 from orris_runs.leases import Outcome
+from orris_runs.logs import LogSizes
 from orris_runs.model import Agent, Kind, NewRun, Prepared, Program, Run
 from orris_runs.schema import metadata
 from orris_runs.states import State
@@ -51,6 +52,7 @@ class World:
     url: str
     clock: FakeClock = field(default_factory=FakeClock)
     notified: list[Any] = field(default_factory=list)
+    log_sizes: LogSizes = field(default_factory=LogSizes)
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
@@ -61,7 +63,7 @@ class World:
         changes = Changes()
         setattr(changes, "notify", self.notified.append)  # noqa: B010  # what would be woken, in order
         store = Store(self.engine, changes, self.clock, lambda: f"{next(self._numbers):032x}")
-        core = make_core(store, lease_duration=DURATION, lease_margin=MARGIN)
+        core = make_core(store, lease_duration=DURATION, lease_margin=MARGIN, log_sizes=self.log_sizes)
         core.start()
         return core
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from orris.errors import AlreadyExists
 from orris_runs.leases import Outcome
-from orris_runs.logs import STD_LOG
+from orris_runs.logs import STD_LOG, Taken
 from orris_runs.model import Prepared, Run
 from orris_runs.states import State
 from tests.servers.databases import until_somebody_waits
@@ -95,7 +95,7 @@ def test_the_end_of_a_run_that_is_said_again_meanwhile_is_one(world: World) -> N
 def test_bytes_and_events_that_are_sent_again_meanwhile_are_stored_once(world: World) -> None:
     world.agent()
     run, lease = world.start()
-    assert same(world.core.logs.append, lease, STD_LOG, 0, b"abc", False) == [3] * AT_ONCE
+    assert same(world.core.logs.append, lease, STD_LOG, 0, b"abc", False) == [Taken(3)] * AT_ONCE
     assert world.core.logs.read("default", run.id, STD_LOG, 0).data == b"abc"
 
 

@@ -36,6 +36,13 @@ def test_a_repository_tells_its_commit_and_whether_it_is_dirty(tmp_path: Path) -
     found = git_properties(tmp_path)
     assert len(found["azureml.git.commit"]) == 40
     assert (found["azureml.git.branch"], found["azureml.git.dirty"]) == ("main", "False")
+    assert found["mlflow.source.git.commit"] == found["azureml.git.commit"]
+    assert found["mlflow.source.git.branch"] == "main"
+    assert "mlflow.source.git.repoURL" not in found, "it comes from nowhere"
+    git("remote", "add", "origin", "https://user:secret@example.org/a.git")
+    found = git_properties(tmp_path)
+    names = ("azureml.git.repository_uri", "mlflow.source.git.repoURL")
+    assert [found[name] for name in names] == ["https://example.org/a.git"] * 2
     (tmp_path / "train.py").write_text("2")
     assert git_properties(tmp_path)["azureml.git.dirty"] == "True"
 

@@ -17,6 +17,8 @@ from orris.cli.usage import show_usage, used_text
 if TYPE_CHECKING:
     from orris.sdk.run import Run
 
+SeveralRuns = Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of the runs.")]
+
 app = typer.Typer(name="runs", help="Runs and what they left.", no_args_is_help=True)
 
 
@@ -26,6 +28,8 @@ def list_(
     status: Annotated[str | None, typer.Option(metavar="STATUS", help="For example Running or Failed.")] = None,
     tag: Tags = None,
     limit: Annotated[int, typer.Option(min=1, help="Most to show.")] = 20,
+    archived: Annotated[bool, typer.Option("--archived", help="Archived runs instead.")] = False,
+    children: Annotated[bool, typer.Option("--children", help="Runs that are children of others as well.")] = False,
     workspace: InWorkspace = None,
     json: AsJson = False,
 ) -> None:
@@ -33,7 +37,13 @@ def list_(
     from orris.sdk.experiment import Experiment
 
     place = open_workspace(workspace)
-    filters: dict[str, Any] = {"tags": pairs(tag, "--tag"), "status": status, "limit": limit}
+    filters: dict[str, Any] = {
+        "tags": pairs(tag, "--tag"),
+        "status": status,
+        "limit": limit,
+        "archived": archived,
+        "include_children": children,
+    }
     runs = Experiment(place, experiment).get_runs(**filters) if experiment else place.runs(**filters)
     if json:
         print_json([_summary(run) for run in runs])
@@ -123,6 +133,38 @@ def cancel(
 
 
 @app.command()
+def archive(run: SeveralRuns, workspace: InWorkspace = None) -> None:
+    """Let lists leave runs out unless they are asked for archived ones. Nothing is removed."""
+    for found in _all(run, workspace):
+        found.archive()
+        say(f"{found.id}: archived")
+
+
+@app.command()
+def unarchive(run: SeveralRuns, workspace: InWorkspace = None) -> None:
+    """Let lists have archived runs again."""
+    for found in _all(run, workspace):
+        found.unarchive()
+        say(f"{found.id}: no longer archived")
+
+
+@app.command()
+def delete(
+    run: SeveralRuns,
+    children: Annotated[bool, typer.Option("--children", help="Also the runs below them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    workspace: InWorkspace = None,
+) -> None:
+    """Delete runs that have ended, with their logs, metrics and files. Models registered from them stay."""
+    wanted = _all(run, workspace)
+    if not yes:
+        typer.confirm(f"Delete {', '.join(found.id for found in wanted)} for good?", abort=True, err=True)
+    for found in wanted:
+        found.delete(children=children)
+        say(f"{found.id}: deleted")
+
+
+@app.command()
 def metrics(
     run: RunId,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Only this metric.")] = None,
@@ -178,6 +220,12 @@ def download(
         raise NotFound(f"run {found.id} has {what}; see `orris runs files {found.id}`")
     for path in saved:
         typer.echo(path)
+
+
+def _all(names: list[str], workspace: str | None) -> list[Run]:
+    """Return the runs of these ids: all are there before anything is done to one."""
+    place = open_workspace(workspace)
+    return [find_run(place, name) for name in names]
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orris.errors import NotFound
 from orris.names import ExperimentName
 from orris.runs.v1 import runs_service_pb2
 from orris.sdk.paging import pages
-from orris.sdk.run_list import list_runs
+from orris.sdk.run_list import VIEWS, list_runs
 
 if TYPE_CHECKING:
+    from orris.sdk.interactive import InteractiveRun
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.workspace import Workspace
@@ -28,9 +31,9 @@ class Experiment:
         self.resource_name = str(ExperimentName(workspace.name, name))
 
     @classmethod
-    def list(cls, workspace: Workspace) -> list[Experiment]:
-        """Return the workspace's experiments by name."""
-        request = runs_service_pb2.ListExperimentsRequest(parent=workspace.resource_name)
+    def list(cls, workspace: Workspace, *, archived: bool | None = False) -> list[Experiment]:
+        """Return the workspace's experiments by name; `archived`: only archived ones, or (None) those as well."""
+        request = runs_service_pb2.ListExperimentsRequest(parent=workspace.resource_name, view=VIEWS[archived])
         found = pages(workspace.connection.runs.ListExperiments, request, lambda page: page.experiments)
         return [cls(workspace, ExperimentName.parse(each.name).experiment) for each in found]
 
@@ -43,6 +46,29 @@ class Experiment:
 
         return submit(self, config, tags or {})
 
+    def start_logging(
+        self,
+        outputs: str | None = "outputs",
+        snapshot_directory: str | Path | None = ".",
+        display_name: str | None = None,
+        tags: Mapping[str, object] | None = None,
+    ) -> InteractiveRun:
+        """Begin a run that is this program: log to it, and end it with `complete()`, `fail()` or a `with` block.
+
+        What is in the folder `snapshot_directory` is kept as its source (None: nothing), and what is in the folder
+        `outputs`, which is made, when it ends (None: nothing). Raises ResourceExhausted when the source is too large.
+        """
+        from orris.sdk.interactive import begin
+
+        return begin(
+            self.workspace,
+            self.resource_name,
+            name=display_name,
+            outputs=outputs,
+            snapshot_directory=snapshot_directory,
+            tags=tags,
+        )
+
     def get_runs(
         self,
         tags: Mapping[str, str] | str | None = None,
@@ -50,11 +76,47 @@ class Experiment:
         *,
         status: str | None = None,
         limit: int | None = None,
+        include_children: bool = False,
+        archived: bool | None = False,
     ) -> Iterator[Run]:
-        """Yield the experiment's runs, newest first: those with the tags, properties and status given."""
+        """Yield the experiment's runs, newest first: those with the tags, properties and status given.
+
+        Children are left out unless `include_children`. `archived`: only archived ones, or (None) those as well.
+        """
         return list_runs(
-            self.workspace, self.resource_name, tags=tags, properties=properties, status=status, limit=limit
+            self.workspace,
+            self.resource_name,
+            tags=tags,
+            properties=properties,
+            status=status,
+            limit=limit,
+            include_children=include_children,
+            archived=archived,
         )
+
+    @property
+    def archived(self) -> bool:
+        """Whether lists leave it out, as the server says now; False before it has come into being."""
+        request = runs_service_pb2.GetExperimentRequest(name=self.resource_name)
+        try:
+            return self.workspace.connection.runs.GetExperiment(request).experiment.archived
+        except NotFound:
+            return False
+
+    def archive(self) -> None:
+        """Let lists leave it out unless they are asked for it. Nothing is removed. Raises NotFound."""
+        request = runs_service_pb2.ArchiveExperimentRequest(name=self.resource_name)
+        self.workspace.connection.runs.ArchiveExperiment(request)
+
+    def unarchive(self) -> None:
+        """Let lists have it again. Raises NotFound."""
+        request = runs_service_pb2.UnarchiveExperimentRequest(name=self.resource_name)
+        self.workspace.connection.runs.UnarchiveExperiment(request)
+
+    def delete(self) -> None:
+        """Delete it. Raises NotFound, FailedPrecondition when it has runs."""
+        request = runs_service_pb2.DeleteExperimentRequest(name=self.resource_name)
+        self.workspace.connection.runs.DeleteExperiment(request)
 
     def __repr__(self) -> str:
         return f"Experiment({self.workspace.name!r}, {self.name!r})"

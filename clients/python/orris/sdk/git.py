@@ -18,8 +18,16 @@ def git_properties(folder: Path) -> dict[str, str]:
     branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
     address = without_credentials(_git(folder, "config", "--get", "remote.origin.url"))
     dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", "."))
-    found = {"repository_uri": address, "branch": branch, "commit": commit, "dirty": str(dirty)}
-    return {f"azureml.git.{key}": value for key, value in found.items() if value}
+    found = {
+        "azureml.git.repository_uri": address,
+        "mlflow.source.git.repoURL": address,
+        "azureml.git.branch": branch,
+        "mlflow.source.git.branch": branch,
+        "azureml.git.commit": commit,
+        "mlflow.source.git.commit": commit,
+        "azureml.git.dirty": str(dirty),
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def without_credentials(address: str) -> str:

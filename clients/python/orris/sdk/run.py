@@ -7,16 +7,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orris.errors import FailedPrecondition
+from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import ExperimentName, RunName
 from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.spelling import moment, spell
 
 if TYPE_CHECKING:
     from orris.sdk.experiment import Experiment
+    from orris.sdk.interactive import InteractiveRun
     from orris.sdk.model import Model
     from orris.sdk.offline import OfflineRun
+    from orris.sdk.run_metrics import MetricPoint, MetricSummary
+    from orris.sdk.run_uploads import Source
     from orris.sdk.run_usage import UsageSample
+    from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.workspace import Workspace
 
 FINAL = frozenset({runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.STATE_CANCELED})
@@ -47,6 +51,11 @@ class Run:
         if not allow_offline:
             raise FailedPrecondition("this program is no run: submit it, or allow an offline run", reason="NO_RUN")
         return OfflineRun()
+
+    @staticmethod
+    def get_submitted_run(allow_offline: bool = True) -> OfflineRun:
+        """Return what `get_context` does, under the name that it had before."""
+        return Run.get_context(allow_offline)
 
     @property
     def resource_name(self) -> str:
@@ -89,7 +98,9 @@ class Run:
 
     @property
     def error_code(self) -> str:
-        """The kind of failure: "UserProgram", "OutOfMemory", "TimeLimit", "Environment", …; empty if there was none."""
+        """The kind of failure: "UserProgram", "OutOfMemory", "TimeLimit", … or the word given to `fail`; else empty."""
+        if self.message.error.label:
+            return self.message.error.label
         if not self.message.HasField("error"):
             return ""
         return spell(runs_pb2.RunError.Code.DESCRIPTOR, self.message.error.code, "CODE_")
@@ -143,11 +154,29 @@ class Run:
     def get_properties(self) -> dict[str, str]:
         return self.refresh().properties
 
-    def get_metrics(self, name: str | None = None) -> dict[str, Any]:
-        """Return the metrics by name: a number, a list, or for tables a list by column; see `run_metrics`."""
+    def get_metrics(self, name: str | None = None, recursive: bool = False) -> dict[str, Any]:
+        """Return the metrics by name: a number, a list, or for tables a list by column; see `run_metrics`.
+
+        With `recursive`, those of this run and of all below it, by the runs' ids.
+        """
         from orris.sdk.run_metrics import fetch
 
-        return fetch(self, name)
+        if not recursive:
+            return fetch(self, name)
+        found = {run.id: fetch(run, name) for run in (self, *self.get_children(recursive=True))}
+        return {run_id: metrics for run_id, metrics in found.items() if metrics}
+
+    def get_metric_points(self, name: str | None = None) -> Iterator[MetricPoint]:
+        """Yield what was logged under a name, or all, in order: each with its value, step and time."""
+        from orris.sdk.run_metrics import points
+
+        return points(self, name)
+
+    def get_metric_summaries(self) -> dict[str, MetricSummary]:
+        """Return for each metric how many points it has, the last, the smallest and the largest; fast for millions."""
+        from orris.sdk.run_metrics import summaries
+
+        return summaries(self)
 
     @property
     def cpu_seconds(self) -> float | None:
@@ -193,6 +222,111 @@ class Run:
         """Ask for it to be canceled; returns before its processes have ended. One that has ended stays as it is."""
         request = runs_service_pb2.CancelRunRequest(name=self.resource_name, reason=reason)
         self.message = self.workspace.connection.runs.CancelRun(request).run
+
+    @property
+    def archived(self) -> bool:
+        """Whether lists left it out when last seen."""
+        return self.message.archived
+
+    def archive(self) -> None:
+        """Let lists leave it out unless they are asked for it. Nothing is removed."""
+        request = runs_service_pb2.ArchiveRunRequest(name=self.resource_name)
+        self.message = self.workspace.connection.runs.ArchiveRun(request).run
+
+    def unarchive(self) -> None:
+        """Let lists have it again."""
+        request = runs_service_pb2.UnarchiveRunRequest(name=self.resource_name)
+        self.message = self.workspace.connection.runs.UnarchiveRun(request).run
+
+    def delete(self, *, children: bool = False) -> None:
+        """Delete it with its logs, metrics and files; models that were registered from it keep theirs.
+
+        Raises FailedPrecondition when it has not ended, or has children and not `children`, which deletes them as well.
+        """
+        request = runs_service_pb2.DeleteRunRequest(name=self.resource_name, children=children)
+        self.workspace.connection.runs.DeleteRun(request)
+
+    @property
+    def parent(self) -> Run | None:
+        """The run that it is a child of; None when it is none. Raises NotFound when that was deleted."""
+        from orris.sdk.run_children import parent_of
+
+        return parent_of(self)
+
+    def child_run(self, name: str | None = None, *, outputs: str | None = None) -> InteractiveRun:
+        """Begin a run below this one, held by this program. Raises FailedPrecondition when this one has ended."""
+        from orris.sdk.run_children import begin_child
+
+        return begin_child(self, name, outputs)
+
+    def create_children(
+        self, count: int | None = None, tag_key: str | None = None, tag_values: Iterable[object] | None = None
+    ) -> list[InteractiveRun]:
+        """Begin so many runs below this one, or one for each value of a tag."""
+        from orris.sdk.run_children import create
+
+        return create(self, count, tag_key, tag_values)
+
+    def submit_child(self, config: ScriptRunConfig, tags: Mapping[str, str] | None = None) -> Run:
+        """Submit a script as a run below this one; see `Experiment.submit`."""
+        from orris.sdk.submission import submit
+
+        return submit(self.experiment, config, tags or {}, parent=self)
+
+    def get_children(
+        self,
+        recursive: bool = False,
+        tags: Mapping[str, str] | str | None = None,
+        properties: Mapping[str, str] | str | None = None,
+        kind: str | None = None,
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """Yield the runs below this one, newest first; with `recursive` also those below them.
+
+        `kind` is "training" or "interactive".
+        """
+        from orris.sdk.run_children import below
+
+        return below(self, recursive=recursive, tags=tags, properties=properties, kind=kind, status=status)
+
+    def upload_file(self, name: str, path_or_stream: Source) -> None:
+        """Keep a file (a path, or a stream) with the run under `name`; one of that name is replaced.
+
+        Raises NotFound without the file, FailedPrecondition (RUN_ACTIVE) while an agent has the run.
+        """
+        self.upload_files([name], [path_or_stream])
+
+    def upload_files(self, names: Iterable[str], paths: Iterable[Source]) -> None:
+        """Keep files with the run, each under its name. Raises as `upload_file`, InvalidArgument for unequal counts."""
+        from orris.sdk.run_uploads import add
+
+        given, sources = list(names), list(paths)
+        if len(given) != len(sources):
+            raise InvalidArgument(f"names: as many as paths, not {len(given)} and {len(sources)}", field="names")
+        add(self, dict(zip(given, sources, strict=True)))
+
+    def upload_folder(self, name: str, path: str | Path) -> None:
+        """Keep all files below a folder with the run, below `name`. Raises as `upload_file`."""
+        from orris.sdk.run_uploads import add, folder_files
+
+        add(self, folder_files(name, path))
+
+    def restore_snapshot(
+        self, snapshot_id: str | None = None, path: str | Path | None = None, *, extract: bool = False
+    ) -> str:
+        """Save the source files as `ID.zip` in a folder (default: the working directory), and return its path.
+
+        With `extract` save the files themselves into the folder. Raises NotFound when the run has no snapshot.
+        """
+        from orris.sdk.run_snapshot import restore
+
+        return restore(self, snapshot_id, path, extract=extract)
+
+    def take_snapshot(self, file_or_folder_path: str | Path) -> str:
+        """Keep a file or folder with the run, as it is now; return the id that `restore_snapshot` takes."""
+        from orris.sdk.run_snapshot import take
+
+        return take(self, file_or_folder_path)
 
     def wait_for_completion(self, show_output: bool = False, raise_on_error: bool = True) -> dict[str, Any]:
         """Wait for a final state and return `get_details()`; with `show_output` print its logs as they grow.

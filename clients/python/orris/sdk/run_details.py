@@ -20,9 +20,10 @@ USERS = frozenset({runs_pb2.RunError.CODE_USER_PROGRAM, runs_pb2.RunError.CODE_O
 def details(run: Run) -> dict[str, Any]:
     """Return the details of a run as last seen. Keys without a value (endTimeUtc of a running run) are left out."""
     message = run.message
+    interactive = message.kind == runs_pb2.RUN_KIND_INTERACTIVE
     found = {
         "runId": run.id,
-        "target": message.pool or "local",
+        "target": "sdk" if interactive else message.pool or "local",
         "status": run.status,
         "statusReason": message.state_reason,
         "startTimeUtc": utc_text(message.start_time),
@@ -31,13 +32,17 @@ def details(run: Run) -> dict[str, Any]:
         "error": error(message),
         "usage": usage(message),
         "warnings": [{"source": "Orris", "message": text} for text in message.warnings] or None,
-        "properties": {"ContentSnapshotId": message.snapshot.rpartition("/")[2], **run.properties},
+        "properties": {**_snapshot_id(message), **run.properties},
         "inputDatasets": [],
         "outputDatasets": [],
         "runDefinition": definition(message),
         "logFiles": {name: f"{message.name}/logs/{name}" for name in run_files.log_names(run)},
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _snapshot_id(message: runs_pb2.Run) -> dict[str, str]:
+    return {"ContentSnapshotId": message.snapshot.rpartition("/")[2]} if message.snapshot else {}
 
 
 def definition(message: runs_pb2.Run) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def error(message: runs_pb2.Run) -> dict[str, Any] | None:
     if not message.HasField("error"):
         return None
     own = {
-        "code": "UserError" if message.error.code in USERS else "ServiceError",
+        "code": message.error.label or ("UserError" if message.error.code in USERS else "ServiceError"),
         "message": message.error.message,
         "details": [{"code": runs_pb2.RunError.Code.Name(message.error.code), "message": message.error.details}],
     }

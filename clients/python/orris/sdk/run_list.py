@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
 
 PAGE = 100
+VIEWS = {
+    False: runs_pb2.ARCHIVE_VIEW_UNSPECIFIED,
+    True: runs_pb2.ARCHIVE_VIEW_ARCHIVED,
+    None: runs_pb2.ARCHIVE_VIEW_ALL,
+}
+KINDS = {"training": runs_pb2.RUN_KIND_TRAINING, "interactive": runs_pb2.RUN_KIND_INTERACTIVE}
 
 
 def list_runs(
@@ -25,11 +31,16 @@ def list_runs(
     properties: Mapping[str, str] | str | None = None,
     status: str | None = None,
     limit: int | None = None,
+    kind: str | None = None,
+    parent_run: str = "",
+    include_children: bool = False,
+    archived: bool | None = False,
 ) -> Iterator[Run]:
-    """Yield the training runs of a workspace or experiment, newest first, `limit` at most.
+    """Yield the submitted and interactive runs of a workspace or experiment, newest first, `limit` at most.
 
     `tags` and `properties` are what a run must have; a text alone means a key with any value. `status` is Azure's
-    spelling. Raises InvalidArgument when there is no such status.
+    spelling. `kind` is "training" or "interactive". Children are left out unless `include_children`; `archived` is None
+    for all. Raises InvalidArgument when there is no such status or kind.
     """
     from orris.sdk.run import Run
 
@@ -37,7 +48,11 @@ def list_runs(
         parent=parent,
         tags=_wanted(tags),
         properties=_wanted(properties),
-        states=[_state(status)] if status else [],
+        states=[state_number(status)] if status else [],
+        kinds=[_kind(kind)] if kind else [],
+        parent_run=parent_run,
+        view=VIEWS[archived],
+        roots_only=not include_children,
         page_size=min(limit or PAGE, PAGE),
     )
     found = pages(workspace.connection.runs.ListRuns, request, lambda page: page.runs)
@@ -51,7 +66,14 @@ def _wanted(pairs: Mapping[str, str] | str | None) -> dict[str, str]:
     return {pairs: ""} if isinstance(pairs, str) else {key: value or "" for key, value in (pairs or {}).items()}
 
 
-def _state(status: str) -> Any:
+def _kind(kind: str) -> Any:
+    if kind not in KINDS:
+        raise InvalidArgument(f"kind: {kind!r} is none of {', '.join(KINDS)}", field="kind")
+    return KINDS[kind]
+
+
+def state_number(status: str) -> Any:
+    """Return the state that Azure spells so. Raises InvalidArgument when there is none."""
     enum = runs_pb2.Run.State.DESCRIPTOR
     known = {spell(enum, value.number).lower(): value.number for value in enum.values if value.number}
     if status.lower() not in known:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
 
 
-def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str]) -> Run:
-    """Upload, register, create. Raises InvalidArgument and NotFound before anything is created."""
+def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str], parent: Run | None = None) -> Run:
+    """Upload, register, create; with a `parent`, as a child of that run.
+
+    Raises InvalidArgument and NotFound before anything is created.
+    """
     from orris.sdk.run import Run
 
     config.check()
@@ -30,6 +33,7 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         experiment=experiment.resource_name,
         display_name=config.display_name or "",
         kind=runs_pb2.RUN_KIND_TRAINING,
+        parent_run=parent.resource_name if parent is not None else "",
         script=PurePath(config.script).as_posix() if config.script else "",
         arguments=config.argument_texts,
         command=config.command_texts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from .conftest import Program
@@ -303,14 +304,14 @@ for kind in ("InvalidArgument", "NotFound", "FailedPrecondition", "PermissionDen
     ]
 
 
-def test_cannot_end_itself_nor_have_children(program: Program) -> None:
+def test_cannot_end_itself(program: Program) -> None:
     execute(
         program,
         """
 import pickle
 with run:
     run.complete(); run.fail("x"); run.cancel(); run.flush()
-    for name in ("child_run", "parent", "wait_for_completion"):
+    for name in ("submit_child", "restore_snapshot", "wait_for_completion"):
         assert not hasattr(run, name)
         try:
             getattr(run, name)
@@ -348,3 +349,72 @@ else:
     raise SystemExit("accepted")
 """
     )
+
+
+def test_children_are_told_through_the_same_journal(program: Program, answer: Any) -> None:
+    """Logging to a child waits for nobody, and works in a fork, as logging to the run itself."""
+
+    numbers = count()
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        if request["method"] == "create_children":
+            wanted = request["params"]["children"]
+            made = [{"id": f"c{next(numbers)}", **each} for each in wanted]
+            return {"result": {"runs": made}}
+        if request["method"] == "get_children":
+            return {"result": {"runs": [{"id": "c0", "status": "Running", "tags": {"a": "1"}}]}}
+        return {"result": {}}
+
+    requests = answer(respond)
+    printed = execute(
+        program,
+        """
+run.log("own", 1)
+with run.child_run("first") as child:
+    child.log("score", 0.5, step=2)
+    child.tag("k", "v")
+    child.upload_file("notes.txt", __import__("io").BytesIO(b"note"))
+    print(child.name, child.get_metrics(), child.get_tags(), child.get_file_names(), child.parent.id == run.id)
+try:
+    with run.child_run() as child:
+        raise ValueError("no")
+except ValueError:
+    pass
+print(len(run.create_children(count=3)), [c.get_tags() for c in run.create_children(tag_key="a", tag_values=[1, 2])])
+(seen,) = run.get_children(tags="a")
+print(seen.id, seen.status, seen.tags, run.get_metrics())
+""",
+    )
+    assert printed.splitlines() == [
+        "first {'score': 0.5} {'k': 'v'} ['notes.txt'] True",
+        "3 [{'a': '1'}, {'a': '2'}]",
+        "c0 Running {'a': '1'} {'own': 1}",
+    ]
+    ends = [event for event in program.events() if event["event"] == "end"]
+    assert ends == [
+        {"event": "end", "child": "c0", "state": "Completed"},
+        {"event": "end", "child": "c1", "state": "Failed", "message": "ValueError: no", "label": "ValueError"},
+    ]
+    assert [event.get("child") for event in program.events()][:3] == [None, "c0", "c0"]
+    assert {"method": "keep_child_files", "params": {"child": "c0"}}.items() <= requests[1].items()
+    assert (program.folder / "children" / "c0" / "files" / "notes.txt").read_bytes() == b"note"
+
+
+def test_kept_files_can_be_had_back(program: Program) -> None:
+    printed = execute(
+        program,
+        """
+import os
+os.makedirs("outputs")
+open("outputs/m.txt", "w").write("model")
+run.upload_file("deep/notes.txt", "outputs/m.txt")
+print(open(run.download_file("deep/notes.txt")).read(), open(run.download_file("outputs/m.txt", "x/y.txt")).read())
+run.download_files("deep", "all")
+print(open("all/deep/notes.txt").read())
+try:
+    run.download_file("../work")
+except Exception as error:
+    print(type(error).__name__)
+""",
+    )
+    assert printed.splitlines() == ["model model", "model", "UserErrorException"]

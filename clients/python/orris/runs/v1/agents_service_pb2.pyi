@@ -230,15 +230,45 @@ class RunEvent(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class End(_message.Message):
+        """The end of an interactive run."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        STATE_FIELD_NUMBER: _builtins.int
+        ERROR_FIELD_NUMBER: _builtins.int
+        state: _runs_pb2.Run.State.ValueType
+        """COMPLETED, FAILED or CANCELED."""
+        @_builtins.property
+        def error(self) -> _runs_pb2.RunError:
+            """Why, for FAILED."""
+
+        def __init__(
+            self,
+            *,
+            state: _runs_pb2.Run.State.ValueType = ...,
+            error: _runs_pb2.RunError | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     METRIC_FIELD_NUMBER: _builtins.int
     TAG_FIELD_NUMBER: _builtins.int
     PROPERTY_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     UNREADABLE_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    CHILD_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """A replica answers at this address, `host:port`."""
     unreadable: _builtins.str
     """Nothing usable: a line that could not be read. It keeps the sequence without gaps."""
+    child: _builtins.str
+    """Id of the interactive run that the event is of, where it is part of the reporting one. Empty means the latter."""
     @_builtins.property
     def metric(self) -> _runs_pb2.MetricPoint:
         """A metric was logged."""
@@ -251,6 +281,10 @@ class RunEvent(_message.Message):
     def property(self) -> Global___RunEvent.PropertyChange:
         """A property was set. One that has another value already keeps it."""
 
+    @_builtins.property
+    def end(self) -> Global___RunEvent.End:
+        """An interactive run that is part of the reporting one has ended."""
+
     def __init__(
         self,
         *,
@@ -259,12 +293,14 @@ class RunEvent(_message.Message):
         property: Global___RunEvent.PropertyChange | None = ...,
         address: _builtins.str = ...,
         unreadable: _builtins.str = ...,
+        end: Global___RunEvent.End | None = ...,
+        child: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "end", b"end", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "child", b"child", "end", b"end", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["metric", "tag", "property", "address", "unreadable"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["metric", "tag", "property", "address", "unreadable", "end"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -543,16 +579,22 @@ class AppendRunLogResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SIZE_FIELD_NUMBER: _builtins.int
+    FULL_FIELD_NUMBER: _builtins.int
     size: _builtins.int
-    """Number of bytes stored: where to go on."""
+    """Number of bytes taken: where to go on."""
+    full: _builtins.bool
+    """Whether the log is as large as it may become: what is sent from now on is counted and dropped. The rest of the file may
+    be passed over, by an append without data at the file's end.
+    """
     def __init__(
         self,
         *,
         size: _builtins.int = ...,
+        full: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["full", b"full", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -135,6 +135,7 @@ class AgentServiceServicer:
 
     def AppendRunLog(self, request, context):
         """Appends bytes to a log file. Bytes before the end of what is stored are passed over, so sending again changes nothing.
+        A log grows to a limit (ORRIS_RUNS_LOG_CAP); what comes behind it is dropped, and the log's last line says how much.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.

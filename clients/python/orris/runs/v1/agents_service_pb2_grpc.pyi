@@ -64,6 +64,7 @@ class AgentServiceStub:
     """
     AppendRunLog: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunLogRequest, _agents_service_pb2.AppendRunLogResponse]
     """Appends bytes to a log file. Bytes before the end of what is stored are passed over, so sending again changes nothing.
+    A log grows to a limit (ORRIS_RUNS_LOG_CAP); what comes behind it is dropped, and the log's last line says how much.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
@@ -136,6 +137,7 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """
     AppendRunLog: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunLogRequest, _agents_service_pb2.AppendRunLogResponse]  # type: ignore[assignment]
     """Appends bytes to a log file. Bytes before the end of what is stored are passed over, so sending again changes nothing.
+    A log grows to a limit (ORRIS_RUNS_LOG_CAP); what comes behind it is dropped, and the log's last line says how much.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
@@ -235,6 +237,7 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agents_service_pb2.AppendRunLogResponse, _abc.Awaitable[_agents_service_pb2.AppendRunLogResponse]]:
         """Appends bytes to a log file. Bytes before the end of what is stored are passed over, so sending again changes nothing.
+        A log grows to a limit (ORRIS_RUNS_LOG_CAP); what comes behind it is dropped, and the log's last line says how much.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.

@@ -71,6 +71,10 @@ class _RunKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunKind.Value
     """The conversion of a model to ONNX and its comparison with the original."""
     RUN_KIND_REPLICA: _RunKind.ValueType  # 3
     """A process that serves a model. It does not end by itself and has an address."""
+    RUN_KIND_INTERACTIVE: _RunKind.ValueType  # 4
+    """A program that nobody submitted, a notebook for example, which reports what it does. No agent executes it: it is
+    RUNNING from the start, and lives as long as its session, or the run that it is part of.
+    """
 
 class RunKind(_RunKind, metaclass=_RunKindEnumTypeWrapper):
     """What a run is for. All kinds are leased, logged, limited and canceled alike."""
@@ -83,7 +87,35 @@ RUN_KIND_CONVERSION: RunKind.ValueType  # 2
 """The conversion of a model to ONNX and its comparison with the original."""
 RUN_KIND_REPLICA: RunKind.ValueType  # 3
 """A process that serves a model. It does not end by itself and has an address."""
+RUN_KIND_INTERACTIVE: RunKind.ValueType  # 4
+"""A program that nobody submitted, a notebook for example, which reports what it does. No agent executes it: it is
+RUNNING from the start, and lives as long as its session, or the run that it is part of.
+"""
 Global___RunKind: _TypeAlias = RunKind  # noqa: Y015
+
+class _ArchiveView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ArchiveViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ArchiveView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ARCHIVE_VIEW_UNSPECIFIED: _ArchiveView.ValueType  # 0
+    """Those that are not archived."""
+    ARCHIVE_VIEW_ARCHIVED: _ArchiveView.ValueType  # 1
+    """Those that are archived."""
+    ARCHIVE_VIEW_ALL: _ArchiveView.ValueType  # 2
+    """All."""
+
+class ArchiveView(_ArchiveView, metaclass=_ArchiveViewEnumTypeWrapper):
+    """Which of the things that can be archived a list has."""
+
+ARCHIVE_VIEW_UNSPECIFIED: ArchiveView.ValueType  # 0
+"""Those that are not archived."""
+ARCHIVE_VIEW_ARCHIVED: ArchiveView.ValueType  # 1
+"""Those that are archived."""
+ARCHIVE_VIEW_ALL: ArchiveView.ValueType  # 2
+"""All."""
+Global___ArchiveView: _TypeAlias = ArchiveView  # noqa: Y015
 
 class _Isolation:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -157,8 +189,11 @@ class Experiment(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/experiments/{experiment}`."""
+    archived: _builtins.bool
+    """Whether lists leave it out unless they are asked for it."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When its first run, or it itself, was created."""
@@ -168,10 +203,11 @@ class Experiment(_message.Message):
         *,
         name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        archived: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "create_time", b"create_time", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,6 +303,7 @@ class RunError(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     code: Global___RunError.Code.ValueType
     """The kind of failure."""
     message: _builtins.str
@@ -277,6 +314,8 @@ class RunError(_message.Message):
     """Number of the signal that ended the program, 0 if none did."""
     details: _builtins.str
     """The last lines of the program's traceback, or of its output where it has none; at most 8 KiB."""
+    label: _builtins.str
+    """The kind of failure in the words of an interactive run that failed; at most 255 characters."""
     def __init__(
         self,
         *,
@@ -285,10 +324,11 @@ class RunError(_message.Message):
         exit_code: _builtins.int | None = ...,
         signal: _builtins.int = ...,
         details: _builtins.str = ...,
+        label: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "exit_code", b"exit_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "code", b"code", "details", b"details", "exit_code", b"exit_code", "message", b"message", "signal", b"signal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "code", b"code", "details", b"details", "exit_code", b"exit_code", "label", b"label", "message", b"message", "signal", b"signal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -486,6 +526,7 @@ class Run(_message.Message):
     ISOLATION_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     NETWORK_DISABLED_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
@@ -527,6 +568,8 @@ class Run(_message.Message):
     """What separates it from its machine. Only agents that offer it execute the run."""
     network_disabled: _builtins.bool
     """Whether a container has no network; a process always has one."""
+    archived: _builtins.bool
+    """Whether lists leave it out unless they are asked for it."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments of the script, in order."""
@@ -625,11 +668,12 @@ class Run(_message.Message):
         isolation: Global___Isolation.ValueType = ...,
         resources: Global___Resources | None = ...,
         network_disabled: _builtins.bool = ...,
+        archived: _builtins.bool = ...,
         usage: Global___RunUsage | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -726,6 +770,53 @@ class RunLog(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunLog: _TypeAlias = RunLog  # noqa: Y015
+
+@_typing.final
+class MetricSummary(_message.Message):
+    """What all points of a metric come to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    metric: _builtins.str
+    """Name of the metric."""
+    count: _builtins.int
+    """How many points there are."""
+    minimum: _builtins.float
+    """The smallest number among its values; absent where there is none. NaN is not compared, and cells are not either."""
+    maximum: _builtins.float
+    """The largest number among its values; absent where there is none."""
+    @_builtins.property
+    def last(self) -> Global___MetricPoint:
+        """The point that was logged last."""
+
+    def __init__(
+        self,
+        *,
+        metric: _builtins.str = ...,
+        count: _builtins.int = ...,
+        last: Global___MetricPoint | None = ...,
+        minimum: _builtins.float | None = ...,
+        maximum: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "last", b"last", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "count", b"count", "last", b"last", "maximum", b"maximum", "metric", b"metric", "minimum", b"minimum"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+
+Global___MetricSummary: _TypeAlias = MetricSummary  # noqa: Y015
 
 @_typing.final
 class MetricValue(_message.Message):

@@ -50,6 +50,21 @@ class RunServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsResponse.FromString,
                 _registered_method=True)
+        self.ArchiveExperiment = channel.unary_unary(
+                '/orris.runs.v1.RunService/ArchiveExperiment',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveExperimentRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveExperimentResponse.FromString,
+                _registered_method=True)
+        self.UnarchiveExperiment = channel.unary_unary(
+                '/orris.runs.v1.RunService/UnarchiveExperiment',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveExperimentRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveExperimentResponse.FromString,
+                _registered_method=True)
+        self.DeleteExperiment = channel.unary_unary(
+                '/orris.runs.v1.RunService/DeleteExperiment',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteExperimentRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteExperimentResponse.FromString,
+                _registered_method=True)
         self.CreateRun = channel.unary_unary(
                 '/orris.runs.v1.RunService/CreateRun',
                 request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.CreateRunRequest.SerializeToString,
@@ -100,6 +115,46 @@ class RunServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageResponse.FromString,
                 _registered_method=True)
+        self.SummarizeRunMetrics = channel.unary_unary(
+                '/orris.runs.v1.RunService/SummarizeRunMetrics',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.SummarizeRunMetricsRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.SummarizeRunMetricsResponse.FromString,
+                _registered_method=True)
+        self.RenewRun = channel.unary_unary(
+                '/orris.runs.v1.RunService/RenewRun',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RenewRunRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RenewRunResponse.FromString,
+                _registered_method=True)
+        self.RecordRunEvents = channel.unary_unary(
+                '/orris.runs.v1.RunService/RecordRunEvents',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RecordRunEventsRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RecordRunEventsResponse.FromString,
+                _registered_method=True)
+        self.EndRun = channel.unary_unary(
+                '/orris.runs.v1.RunService/EndRun',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.EndRunRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.EndRunResponse.FromString,
+                _registered_method=True)
+        self.KeepRunFiles = channel.unary_unary(
+                '/orris.runs.v1.RunService/KeepRunFiles',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.KeepRunFilesRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.KeepRunFilesResponse.FromString,
+                _registered_method=True)
+        self.ArchiveRun = channel.unary_unary(
+                '/orris.runs.v1.RunService/ArchiveRun',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveRunRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveRunResponse.FromString,
+                _registered_method=True)
+        self.UnarchiveRun = channel.unary_unary(
+                '/orris.runs.v1.RunService/UnarchiveRun',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveRunRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveRunResponse.FromString,
+                _registered_method=True)
+        self.DeleteRun = channel.unary_unary(
+                '/orris.runs.v1.RunService/DeleteRun',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteRunRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteRunResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -136,6 +191,37 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ArchiveExperiment(self, request, context):
+        """Archives an experiment: lists leave it out unless they are asked for it. It can be used as before.
+
+        Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnarchiveExperiment(self, request, context):
+        """Takes an experiment out of the archive.
+
+        Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteExperiment(self, request, context):
+        """Deletes an experiment that has no runs.
+
+        Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        - FAILED_PRECONDITION (EXPERIMENT_HAS_RUNS): delete its runs first, or archive it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateRun(self, request, context):
         """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
 
@@ -143,6 +229,7 @@ class RunServiceServicer:
         - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
         - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
+        - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -246,6 +333,97 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SummarizeRunMetrics(self, request, context):
+        """Tells for each metric of a run, by name, how many points it has, the last, the smallest and the largest. Costs the
+        same however many points there are.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewRun(self, request, context):
+        """Keeps an interactive run alive. One that is not heard of becomes NOT_RESPONDING, and much later FAILED.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordRunEvents(self, request, context):
+        """Appends events of an interactive run, and of those that are part of it: metrics, tags, properties, ends. Events
+        already stored are passed over. Keeps the run alive, too.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+        - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRun(self, request, context):
+        """Ends an interactive run, and with it those that are part of it and have not ended. All events must have been sent before.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (LEASE_LOST): the run has ended otherwise, or the session is another run's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KeepRunFiles(self, request, context):
+        """Replaces the tree of files that a run keeps: of an interactive run at any time, of another once it has ended.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND, TREE_NOT_FOUND): no such run, or the tree is not stored.
+        - FAILED_PRECONDITION (RUN_ACTIVE): an agent has the run and keeps its files when it has ended.
+        - ABORTED (OUTPUTS_CHANGED): the run keeps another tree than `previous_outputs` by now; compose anew from that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveRun(self, request, context):
+        """Archives a run: lists leave it out unless they are asked for it. Nothing of it is removed.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnarchiveRun(self, request, context):
+        """Takes a run out of the archive.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteRun(self, request, context):
+        """Deletes a run that has ended, with its logs, metrics and labels. Its files are collected where nothing else needs them:
+        models that were registered from it keep theirs.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (RUN_ACTIVE): the run, or one of its children, has not ended; cancel it first.
+        - FAILED_PRECONDITION (RUN_HAS_CHILDREN): delete its children first, or with it (`children`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -263,6 +441,21 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ListExperiments,
                     request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsResponse.SerializeToString,
+            ),
+            'ArchiveExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveExperiment,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveExperimentRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveExperimentResponse.SerializeToString,
+            ),
+            'UnarchiveExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnarchiveExperiment,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveExperimentRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveExperimentResponse.SerializeToString,
+            ),
+            'DeleteExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExperiment,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteExperimentRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteExperimentResponse.SerializeToString,
             ),
             'CreateRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateRun,
@@ -313,6 +506,46 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ListRunUsage,
                     request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageResponse.SerializeToString,
+            ),
+            'SummarizeRunMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeRunMetrics,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.SummarizeRunMetricsRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.SummarizeRunMetricsResponse.SerializeToString,
+            ),
+            'RenewRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewRun,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RenewRunRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RenewRunResponse.SerializeToString,
+            ),
+            'RecordRunEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRunEvents,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RecordRunEventsRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.RecordRunEventsResponse.SerializeToString,
+            ),
+            'EndRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRun,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.EndRunRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.EndRunResponse.SerializeToString,
+            ),
+            'KeepRunFiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepRunFiles,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.KeepRunFilesRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.KeepRunFilesResponse.SerializeToString,
+            ),
+            'ArchiveRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveRun,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveRunRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveRunResponse.SerializeToString,
+            ),
+            'UnarchiveRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnarchiveRun,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveRunRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveRunResponse.SerializeToString,
+            ),
+            'DeleteRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRun,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteRunRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteRunResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -397,6 +630,87 @@ class RunService:
             '/orris.runs.v1.RunService/ListExperiments',
             orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/ArchiveExperiment',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveExperimentRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnarchiveExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/UnarchiveExperiment',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveExperimentRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/DeleteExperiment',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteExperimentRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -667,6 +981,222 @@ class RunService:
             '/orris.runs.v1.RunService/ListRunUsage',
             orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_runs__service__pb2.ListRunUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeRunMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/SummarizeRunMetrics',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.SummarizeRunMetricsRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.SummarizeRunMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/RenewRun',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.RenewRunRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.RenewRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRunEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/RecordRunEvents',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.RecordRunEventsRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.RecordRunEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/EndRun',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.EndRunRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.EndRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepRunFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/KeepRunFiles',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.KeepRunFilesRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.KeepRunFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/ArchiveRun',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveRunRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.ArchiveRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnarchiveRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/UnarchiveRun',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveRunRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.UnarchiveRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/DeleteRun',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteRunRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.DeleteRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

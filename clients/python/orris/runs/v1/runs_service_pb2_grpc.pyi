@@ -51,6 +51,25 @@ class RunServiceStub:
     Errors:
     - INVALID_ARGUMENT (INVALID_PAGE_TOKEN): the token is of another list; start again without one.
     """
+    ArchiveExperiment: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ArchiveExperimentRequest, _runs_service_pb2.ArchiveExperimentResponse]
+    """Archives an experiment: lists leave it out unless they are asked for it. It can be used as before.
+
+    Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    """
+    UnarchiveExperiment: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.UnarchiveExperimentRequest, _runs_service_pb2.UnarchiveExperimentResponse]
+    """Takes an experiment out of the archive.
+
+    Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    """
+    DeleteExperiment: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.DeleteExperimentRequest, _runs_service_pb2.DeleteExperimentResponse]
+    """Deletes an experiment that has no runs.
+
+    Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    - FAILED_PRECONDITION (EXPERIMENT_HAS_RUNS): delete its runs first, or archive it.
+    """
     CreateRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.CreateRunRequest, _runs_service_pb2.CreateRunResponse]
     """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
 
@@ -58,6 +77,7 @@ class RunServiceStub:
     - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
     - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
+    - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.GetRunRequest, _runs_service_pb2.GetRunResponse]
     """Returns a run.
@@ -121,6 +141,65 @@ class RunServiceStub:
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
     """
+    SummarizeRunMetrics: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.SummarizeRunMetricsRequest, _runs_service_pb2.SummarizeRunMetricsResponse]
+    """Tells for each metric of a run, by name, how many points it has, the last, the smallest and the largest. Costs the
+    same however many points there are.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    RenewRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.RenewRunRequest, _runs_service_pb2.RenewRunResponse]
+    """Keeps an interactive run alive. One that is not heard of becomes NOT_RESPONDING, and much later FAILED.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+    """
+    RecordRunEvents: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.RecordRunEventsRequest, _runs_service_pb2.RecordRunEventsResponse]
+    """Appends events of an interactive run, and of those that are part of it: metrics, tags, properties, ends. Events
+    already stored are passed over. Keeps the run alive, too.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+    - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
+    """
+    EndRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.EndRunRequest, _runs_service_pb2.EndRunResponse]
+    """Ends an interactive run, and with it those that are part of it and have not ended. All events must have been sent before.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (LEASE_LOST): the run has ended otherwise, or the session is another run's.
+    """
+    KeepRunFiles: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.KeepRunFilesRequest, _runs_service_pb2.KeepRunFilesResponse]
+    """Replaces the tree of files that a run keeps: of an interactive run at any time, of another once it has ended.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND, TREE_NOT_FOUND): no such run, or the tree is not stored.
+    - FAILED_PRECONDITION (RUN_ACTIVE): an agent has the run and keeps its files when it has ended.
+    - ABORTED (OUTPUTS_CHANGED): the run keeps another tree than `previous_outputs` by now; compose anew from that.
+    """
+    ArchiveRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ArchiveRunRequest, _runs_service_pb2.ArchiveRunResponse]
+    """Archives a run: lists leave it out unless they are asked for it. Nothing of it is removed.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    UnarchiveRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.UnarchiveRunRequest, _runs_service_pb2.UnarchiveRunResponse]
+    """Takes a run out of the archive.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    DeleteRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.DeleteRunRequest, _runs_service_pb2.DeleteRunResponse]
+    """Deletes a run that has ended, with its logs, metrics and labels. Its files are collected where nothing else needs them:
+    models that were registered from it keep theirs.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (RUN_ACTIVE): the run, or one of its children, has not ended; cancel it first.
+    - FAILED_PRECONDITION (RUN_HAS_CHILDREN): delete its children first, or with it (`children`).
+    """
 
 @_typing.type_check_only
 class RunServiceAsyncStub(RunServiceStub):
@@ -145,6 +224,25 @@ class RunServiceAsyncStub(RunServiceStub):
     Errors:
     - INVALID_ARGUMENT (INVALID_PAGE_TOKEN): the token is of another list; start again without one.
     """
+    ArchiveExperiment: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ArchiveExperimentRequest, _runs_service_pb2.ArchiveExperimentResponse]  # type: ignore[assignment]
+    """Archives an experiment: lists leave it out unless they are asked for it. It can be used as before.
+
+    Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    """
+    UnarchiveExperiment: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.UnarchiveExperimentRequest, _runs_service_pb2.UnarchiveExperimentResponse]  # type: ignore[assignment]
+    """Takes an experiment out of the archive.
+
+    Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    """
+    DeleteExperiment: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.DeleteExperimentRequest, _runs_service_pb2.DeleteExperimentResponse]  # type: ignore[assignment]
+    """Deletes an experiment that has no runs.
+
+    Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    - FAILED_PRECONDITION (EXPERIMENT_HAS_RUNS): delete its runs first, or archive it.
+    """
     CreateRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.CreateRunRequest, _runs_service_pb2.CreateRunResponse]  # type: ignore[assignment]
     """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
 
@@ -152,6 +250,7 @@ class RunServiceAsyncStub(RunServiceStub):
     - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
     - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
+    - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.GetRunRequest, _runs_service_pb2.GetRunResponse]  # type: ignore[assignment]
     """Returns a run.
@@ -215,6 +314,65 @@ class RunServiceAsyncStub(RunServiceStub):
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
     """
+    SummarizeRunMetrics: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.SummarizeRunMetricsRequest, _runs_service_pb2.SummarizeRunMetricsResponse]  # type: ignore[assignment]
+    """Tells for each metric of a run, by name, how many points it has, the last, the smallest and the largest. Costs the
+    same however many points there are.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    RenewRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.RenewRunRequest, _runs_service_pb2.RenewRunResponse]  # type: ignore[assignment]
+    """Keeps an interactive run alive. One that is not heard of becomes NOT_RESPONDING, and much later FAILED.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+    """
+    RecordRunEvents: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.RecordRunEventsRequest, _runs_service_pb2.RecordRunEventsResponse]  # type: ignore[assignment]
+    """Appends events of an interactive run, and of those that are part of it: metrics, tags, properties, ends. Events
+    already stored are passed over. Keeps the run alive, too.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+    - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
+    """
+    EndRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.EndRunRequest, _runs_service_pb2.EndRunResponse]  # type: ignore[assignment]
+    """Ends an interactive run, and with it those that are part of it and have not ended. All events must have been sent before.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (LEASE_LOST): the run has ended otherwise, or the session is another run's.
+    """
+    KeepRunFiles: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.KeepRunFilesRequest, _runs_service_pb2.KeepRunFilesResponse]  # type: ignore[assignment]
+    """Replaces the tree of files that a run keeps: of an interactive run at any time, of another once it has ended.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND, TREE_NOT_FOUND): no such run, or the tree is not stored.
+    - FAILED_PRECONDITION (RUN_ACTIVE): an agent has the run and keeps its files when it has ended.
+    - ABORTED (OUTPUTS_CHANGED): the run keeps another tree than `previous_outputs` by now; compose anew from that.
+    """
+    ArchiveRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ArchiveRunRequest, _runs_service_pb2.ArchiveRunResponse]  # type: ignore[assignment]
+    """Archives a run: lists leave it out unless they are asked for it. Nothing of it is removed.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    UnarchiveRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.UnarchiveRunRequest, _runs_service_pb2.UnarchiveRunResponse]  # type: ignore[assignment]
+    """Takes a run out of the archive.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    """
+    DeleteRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.DeleteRunRequest, _runs_service_pb2.DeleteRunResponse]  # type: ignore[assignment]
+    """Deletes a run that has ended, with its logs, metrics and labels. Its files are collected where nothing else needs them:
+    models that were registered from it keep theirs.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - FAILED_PRECONDITION (RUN_ACTIVE): the run, or one of its children, has not ended; cancel it first.
+    - FAILED_PRECONDITION (RUN_HAS_CHILDREN): delete its children first, or with it (`children`).
+    """
 
 class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     """Records runs, puts them into a queue, and tells all about them."""
@@ -256,6 +414,43 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ArchiveExperiment(
+        self,
+        request: _runs_service_pb2.ArchiveExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.ArchiveExperimentResponse, _abc.Awaitable[_runs_service_pb2.ArchiveExperimentResponse]]:
+        """Archives an experiment: lists leave it out unless they are asked for it. It can be used as before.
+
+        Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        """
+
+    @_abc_1.abstractmethod
+    def UnarchiveExperiment(
+        self,
+        request: _runs_service_pb2.UnarchiveExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.UnarchiveExperimentResponse, _abc.Awaitable[_runs_service_pb2.UnarchiveExperimentResponse]]:
+        """Takes an experiment out of the archive.
+
+        Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteExperiment(
+        self,
+        request: _runs_service_pb2.DeleteExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.DeleteExperimentResponse, _abc.Awaitable[_runs_service_pb2.DeleteExperimentResponse]]:
+        """Deletes an experiment that has no runs.
+
+        Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        - FAILED_PRECONDITION (EXPERIMENT_HAS_RUNS): delete its runs first, or archive it.
+        """
+
+    @_abc_1.abstractmethod
     def CreateRun(
         self,
         request: _runs_service_pb2.CreateRunRequest,
@@ -267,6 +462,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
         - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
+        - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
         """
 
     @_abc_1.abstractmethod
@@ -383,6 +579,113 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+
+    @_abc_1.abstractmethod
+    def SummarizeRunMetrics(
+        self,
+        request: _runs_service_pb2.SummarizeRunMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.SummarizeRunMetricsResponse, _abc.Awaitable[_runs_service_pb2.SummarizeRunMetricsResponse]]:
+        """Tells for each metric of a run, by name, how many points it has, the last, the smallest and the largest. Costs the
+        same however many points there are.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+
+    @_abc_1.abstractmethod
+    def RenewRun(
+        self,
+        request: _runs_service_pb2.RenewRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.RenewRunResponse, _abc.Awaitable[_runs_service_pb2.RenewRunResponse]]:
+        """Keeps an interactive run alive. One that is not heard of becomes NOT_RESPONDING, and much later FAILED.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordRunEvents(
+        self,
+        request: _runs_service_pb2.RecordRunEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.RecordRunEventsResponse, _abc.Awaitable[_runs_service_pb2.RecordRunEventsResponse]]:
+        """Appends events of an interactive run, and of those that are part of it: metrics, tags, properties, ends. Events
+        already stored are passed over. Keeps the run alive, too.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (LEASE_LOST): the run has ended, or the session is another run's; nothing more is accepted.
+        - OUT_OF_RANGE (EVENT_GAP): `first_sequence` lies behind what is stored; the metadata's `next_sequence` says where to go on.
+        """
+
+    @_abc_1.abstractmethod
+    def EndRun(
+        self,
+        request: _runs_service_pb2.EndRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.EndRunResponse, _abc.Awaitable[_runs_service_pb2.EndRunResponse]]:
+        """Ends an interactive run, and with it those that are part of it and have not ended. All events must have been sent before.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (LEASE_LOST): the run has ended otherwise, or the session is another run's.
+        """
+
+    @_abc_1.abstractmethod
+    def KeepRunFiles(
+        self,
+        request: _runs_service_pb2.KeepRunFilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.KeepRunFilesResponse, _abc.Awaitable[_runs_service_pb2.KeepRunFilesResponse]]:
+        """Replaces the tree of files that a run keeps: of an interactive run at any time, of another once it has ended.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND, TREE_NOT_FOUND): no such run, or the tree is not stored.
+        - FAILED_PRECONDITION (RUN_ACTIVE): an agent has the run and keeps its files when it has ended.
+        - ABORTED (OUTPUTS_CHANGED): the run keeps another tree than `previous_outputs` by now; compose anew from that.
+        """
+
+    @_abc_1.abstractmethod
+    def ArchiveRun(
+        self,
+        request: _runs_service_pb2.ArchiveRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.ArchiveRunResponse, _abc.Awaitable[_runs_service_pb2.ArchiveRunResponse]]:
+        """Archives a run: lists leave it out unless they are asked for it. Nothing of it is removed.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+
+    @_abc_1.abstractmethod
+    def UnarchiveRun(
+        self,
+        request: _runs_service_pb2.UnarchiveRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.UnarchiveRunResponse, _abc.Awaitable[_runs_service_pb2.UnarchiveRunResponse]]:
+        """Takes a run out of the archive.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteRun(
+        self,
+        request: _runs_service_pb2.DeleteRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.DeleteRunResponse, _abc.Awaitable[_runs_service_pb2.DeleteRunResponse]]:
+        """Deletes a run that has ended, with its logs, metrics and labels. Its files are collected where nothing else needs them:
+        models that were registered from it keep theirs.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - FAILED_PRECONDITION (RUN_ACTIVE): the run, or one of its children, has not ended; cancel it first.
+        - FAILED_PRECONDITION (RUN_HAS_CHILDREN): delete its children first, or with it (`children`).
         """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -47,8 +47,12 @@ class Journal:
             finally:
                 fcntl.lockf(descriptor, fcntl.LOCK_UN)
 
-    def read(self) -> list:
-        """Return the events recorded so far."""
+    def of(self, child: str) -> "ChildJournal":
+        """Return the journal of a run that is part of this one: the same file, each event under that run's id."""
+        return ChildJournal(self, child)
+
+    def read(self, child=None) -> list:
+        """Return the events recorded so far: the run's own, or those of one that is part of it."""
         try:
             with open(self.path, "rb") as file:
                 lines = file.read().split(b"\n")[:-1]
@@ -60,7 +64,7 @@ class Journal:
                 events.append(json.loads(line.decode("utf-8")))
             except ValueError:
                 pass  # somebody else wrote into the journal
-        return [event for event in events if isinstance(event, dict)]
+        return [event for event in events if isinstance(event, dict) and event.get("child") == child]
 
     def _open(self) -> int:
         """Return a descriptor of the file: the same one, unless the program closed it and perhaps reused its number."""
@@ -78,6 +82,26 @@ class Journal:
 
     def __reduce__(self):
         return at, (self.path,)
+
+
+class ChildJournal:
+    """What a run reports for one that is part of it."""
+
+    def __init__(self, journal: Journal, child: str) -> None:
+        self._journal = journal
+        self._child = child
+
+    def append(self, *events) -> None:
+        """Record events of the child, together and in order."""
+        self._journal.append(*[dict(event, child=self._child) for event in events])
+
+    def read(self) -> list:
+        """Return the events recorded so far."""
+        return self._journal.read(self._child)
+
+    def of(self, child: str) -> "ChildJournal":
+        """Return the journal of another one."""
+        return ChildJournal(self._journal, child)
 
 
 def _write_all(descriptor, content, path) -> None:

@@ -3,6 +3,7 @@
 import os
 
 from . import _journal, _offline, _surroundings
+from ._children import OtherRun, RunChildren
 from ._exceptions import NotSupportedException, RunEnvironmentException
 from ._files import KeptFiles
 from ._placeholder import explain
@@ -14,14 +15,13 @@ from ._run_models import RunModels
 
 # What Azure's runs can do that a run cannot do to itself here; using one says so.
 NOT_INSIDE = frozenset(
-    """cancel_children child_run create_children delete download_file download_files get_all_logs
-    get_children get_detailed_status get_environment get_hyperdrive_run get_portal_url get_snapshot_id get_submitted_run
-    get_all get_run list parent restore_snapshot start_logging submit_child take_snapshot
+    """archive cancel_children delete get_all_logs get_detailed_status get_environment get_hyperdrive_run get_portal_url
+    get_snapshot_id get_all get_run list restore_snapshot start_logging submit_child take_snapshot unarchive
     wait_for_completion""".split()
 )
 
 
-class Run(RunMetrics, RunLabels, RunFiles, RunModels):
+class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren):
     """The submitted run. `Run.get_context()` returns it."""
 
     type = "azureml.scriptrun"
@@ -58,7 +58,15 @@ class Run(RunMetrics, RunLabels, RunFiles, RunModels):
             "this program is not a run: submit it, or allow an offline run with Run.get_context(allow_offline=True)"
         )
 
+    get_submitted_run = get_context
+
     # What the run is
+
+    @property
+    def parent(self):
+        """The run that this one was submitted for; None when there is none."""
+        parent = self._ask_run().get("parent")
+        return OtherRun(self.experiment, {"id": parent}) if parent else None
 
     @property
     def number(self):
