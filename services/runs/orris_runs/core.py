@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from orris_runs.agents import Agents
 from orris_runs.archive import Archive
+from orris_runs.bounds import Bounds
 from orris_runs.cancellation import Cancellation
 from orris_runs.deadlines import Deadlines
 from orris_runs.events import Events
@@ -26,6 +27,7 @@ class Core:
     """What can be done with runs."""
 
     store: Store
+    bounds: Bounds
     workspaces: Workspaces
     experiments: Experiments
     submission: Submission
@@ -46,6 +48,7 @@ class Core:
         """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
         self.workspaces.ensure_default()
         self.loose.give_up_interrupted()
+        self.bounds.take_up()
         self.leases.take_up()
 
     def stop_all(self, reason: str) -> int:
@@ -61,13 +64,15 @@ def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float =
     """
     agents = Agents(store, patience=lease_duration / 2)
     deadlines = Deadlines(store.clock, lease_duration, lease_margin)
-    queue = Queue(store, agents, deadlines)
+    bounds = Bounds(store)
+    queue = Queue(store, agents, deadlines, bounds)
     moves = Moves(store, queue, deadlines)
     workspaces = Workspaces(store)
-    experiments = Experiments(store, workspaces)
+    experiments = Experiments(store, workspaces, queue)
     reading = Reading(store, workspaces, experiments, queue)
     return Core(
         store=store,
+        bounds=bounds,
         workspaces=workspaces,
         experiments=experiments,
         submission=Submission(store, experiments, queue),

@@ -65,6 +65,17 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to execute a run that failed, and was followed by another."""
+
+    number: int
+    agent: str
+    start_time: datetime | None
+    end_time: datetime
+    error: RunError
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What a run executes, fixed when it is submitted. `time_limit` is in seconds; None: no limit.
 
@@ -98,6 +109,9 @@ class NewRun:
     properties: Mapping[str, str] = field(default_factory=dict)
     demands: Demands = NO_DEMANDS
     submitted_by: str = ""
+    priority: int = 0
+    max_retries: int = 0
+    reuse: bool = False
 
     @property
     def slot(self) -> Slot:
@@ -147,6 +161,17 @@ class Run:
     address: str
     left_behind: Sequence[str]
     demands: Demands
+    priority: int = 0
+    max_retries: int = 0
+    failed_attempts: Sequence[Attempt] = ()
+    retry_time: datetime | None = None
+    reuse: bool = False
+    reused_run: str = ""
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is made, or was the last, from 1."""
+        return len(self.failed_attempts) + 1
 
     @property
     def name(self) -> str:

@@ -34,7 +34,7 @@ class Moves:
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
         self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
-        self._queue.assign(change, row.pool)
+        self._queue.enter(change, row, slot)
 
     def end(
         self, change: Change, row: Any, state: State, reason: str = "", error: RunError | None = None, **columns: Any
@@ -59,7 +59,7 @@ class Moves:
             loose.note(change, row.workspace, row.id)
         if row.lease:
             self.drop_lease(change, row)
-            self._queue.assign(change, row.pool)
+            self._queue.leave(change, row)
 
     def drop_lease(self, change: Change, row: Any) -> None:
         """Take a run's lease from its agent."""

@@ -47,10 +47,12 @@ experiments = sa.Table(
     sa.Column("workspace", Text(33), sa.ForeignKey("workspaces.id"), primary_key=True),
     sa.Column("id", Text(255), primary_key=True),
     sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("max_concurrent_runs", sa.Integer, nullable=False, server_default="0"),
 )
 
-# `key` is the order of submission: of the queue, and of lists. `slot` is set while a run waits for an agent, only then.
-# `demands`, on leases too, is the text of equal demands.
+# `key` is the order of submission: of a line, and of lists. `slot` is set while a run waits for an agent, only then.
+# `demands`, on leases too, is the text of equal demands. `rank` is the negated priority: what comes first is smallest.
+# `retry_time` is set while a run waits for its next attempt. `identity` is the digest of what runs that are alike share.
 runs = sa.Table(
     "runs",
     metadata,
@@ -85,6 +87,13 @@ runs = sa.Table(
     sa.Column("left_behind", Text(), nullable=False),
     sa.Column("next_sequence", sa.BigInteger, nullable=False),
     sa.Column("demands", Text(255), nullable=False, server_default=""),
+    sa.Column("rank", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("max_retries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failed_attempts", Text(), nullable=False, server_default="[]"),
+    sa.Column("retry_time", UtcDateTime),
+    sa.Column("reuse", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("identity", Text(64), nullable=False, server_default=""),
+    sa.Column("reused_run", Text(), nullable=False, server_default=""),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -92,13 +101,43 @@ sa.Index("runs_by_kind", runs.c.workspace, runs.c.kind, runs.c.key)
 sa.Index("runs_by_experiment", runs.c.workspace, runs.c.experiment, runs.c.kind, runs.c.key)
 sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
 sa.Index("runs_by_lease", runs.c.lease)
-partial_index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, where=runs.c.slot.is_not(None))
 partial_index(
-    "runs_waiting_alike", runs.c.pool, runs.c.slot, runs.c.demands, runs.c.key, where=runs.c.slot.is_not(None)
+    "runs_in_line",
+    runs.c.pool,
+    runs.c.slot,
+    runs.c.rank,
+    runs.c.workspace,
+    runs.c.experiment,
+    runs.c.demands,
+    runs.c.key,
+    where=runs.c.slot.is_not(None),
 )
+partial_index("runs_to_retry", runs.c.retry_time, where=runs.c.retry_time.is_not(None))
 # A literal (State.PREPARING), not a parameter: only so can the planner tell that the index serves the query.
 PREPARING = runs.c.state == sa.literal_column("2")
 partial_index("runs_preparing", runs.c.build, where=PREPARING)
+# The same of State.COMPLETED.
+COMPLETED_ALIKE = sa.and_(runs.c.state == sa.literal_column("7"), runs.c.identity != sa.literal_column("''"))
+partial_index("runs_completed_alike", runs.c.workspace, runs.c.identity, runs.c.key, where=COMPLETED_ALIKE)
+
+# The runs of an experiment that wait for the same: one row as long as there are any, and perhaps a little longer. The
+# experiment with the smallest turn is next; all its lines in a pool have the same. Changed by those who give runs away, one at a time.
+lines = sa.Table(
+    "lines",
+    metadata,
+    sa.Column("key", _Key, primary_key=True, autoincrement=True),
+    sa.Column("turn", sa.BigInteger, nullable=False),
+    sa.Column("pool", Text(63), nullable=False),
+    sa.Column("slot", Text(10), nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("workspace", Text(33), nullable=False),
+    sa.Column("experiment", Text(255), nullable=False),
+    sa.Column("demands", Text(255), nullable=False),
+    sa.UniqueConstraint("workspace", "experiment", "pool", "slot", "rank", "demands"),
+)
+sa.Index("lines_of_demands", lines.c.pool, lines.c.slot, lines.c.demands, lines.c.rank, lines.c.turn)
+sa.Index("lines_in_turn", lines.c.pool, lines.c.slot, lines.c.rank, lines.c.turn, lines.c.key)
+sa.Index("lines_by_turn", lines.c.pool, lines.c.slot, lines.c.turn)
 
 tags = sa.Table(
     "run_tags",
@@ -132,7 +171,7 @@ agents = sa.Table(
     sa.Column("resources", Text(), nullable=False, server_default="{}"),
 )
 
-# Leases that are held. A lease's end is not here: after a restart each is given its whole duration again.
+# Leases that are held. `owner` is `workspace/experiment`. A lease's end is not here: after a restart each is given its whole duration again.
 leases = sa.Table(
     "leases",
     metadata,
@@ -142,8 +181,9 @@ leases = sa.Table(
     sa.Column("slot", Text(10), nullable=False),
     sa.Column("cancel", sa.Boolean, nullable=False),
     sa.Column("demands", Text(255), nullable=False, server_default=""),
+    sa.Column("owner", Text(289), nullable=False, server_default=""),
 )
-sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands)
+sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
 
 # A log belongs to a run, or to a build that any number of runs waited for.
 logs = sa.Table(

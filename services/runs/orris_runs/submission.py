@@ -52,13 +52,14 @@ class Submission:
             requests.remember(change.connection, *requested, run_id)
             if new.program.snapshot:
                 loose.take_back(change, new.workspace, run_id)
+            row = change.connection.execute(_BY_KEY, {"key": key}).one()
             if prepared.image:
-                self._queue.assign(change, new.pool)
+                self._queue.enter(change, row, row.slot)
+                row = change.connection.execute(_BY_KEY, {"key": key}).one()
             else:
                 self._begin_build_log(change, prepared.build)
                 change.wake(PREPARING_CHANGED)
             change.wake(run_changed(key))
-            row = change.connection.execute(_BY_KEY, {"key": key}).one()
             return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
 
     def _recorded(self, change: Change, workspace: str, run_id: str) -> Run:
@@ -104,6 +105,7 @@ class Submission:
             "left_behind": "[]",
             "next_sequence": 0,
             "demands": demands_to_text(new.demands),
+            "rank": -new.priority,
         }
 
     def _begin_build_log(self, change: Change, build: str) -> None:

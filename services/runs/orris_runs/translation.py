@@ -58,6 +58,7 @@ def run_message(run: Run) -> pb.Run:
         isolation=run.demands.isolation.value,  # type: ignore[arg-type]  # the same
         resources=resources_message(run.demands.resources),
         network_disabled=run.demands.network_disabled,
+        priority=run.priority,
     )
 
 
@@ -82,6 +83,7 @@ def new_run(parent: str, run: pb.Run, submitted_by: str) -> NewRun:
         properties=dict(run.properties),
         demands=Demands(isolation(run.isolation, "run.isolation"), resources(run.resources), run.network_disabled),
         submitted_by=submitted_by,
+        priority=run.priority,
     )
 
 
@@ -115,7 +117,11 @@ def resources_message(resources: Resources) -> pb.Resources | None:
 def experiment_message(experiment: Experiment) -> pb.Experiment:
     """Return an experiment's message."""
     name = str(ExperimentName(experiment.workspace, experiment.id))
-    return pb.Experiment(name=name, create_time=timestamp(experiment.create_time))
+    return pb.Experiment(
+        name=name,
+        create_time=timestamp(experiment.create_time),
+        max_concurrent_runs=experiment.max_concurrent_runs,
+    )
 
 
 def workspace_message(workspace: Workspace) -> pb.Workspace:

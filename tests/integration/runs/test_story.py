@@ -40,6 +40,22 @@ async def metrics(service: Service, run: runs_pb2.Run, **query: Any) -> list[run
     return list((await service.runs.ListRunMetrics(pb.ListRunMetricsRequest(parent=run.name, **query))).points)
 
 
+async def test_an_experiment_runs_so_many_at_a_time_and_the_next_is_that_of_the_highest_priority(
+    service: Service,
+) -> None:
+    agent = await FakeAgent(service).connect(slots=3)
+    experiment = runs_pb2.Experiment(name=f"{PARENT}/experiments/iris", max_concurrent_runs=1)
+    await service.runs.CreateExperiment(pb.CreateExperimentRequest(parent=PARENT, experiment_id="iris"))
+    updated = await service.runs.UpdateExperiment(pb.UpdateExperimentRequest(experiment=experiment))
+    assert updated.experiment.max_concurrent_runs == 1
+    await service.submit()
+    low, high = [await service.submit(priority=priority) for priority in (0, 5)]
+    assert (await service.get(low)).state_reason == "experiment iris runs 1 at a time: 1 ahead of it"
+    await agent.finish((await agent.lease()).id)
+    assert (await agent.lease()).run.name == high.name
+    assert (await service.get(high)).priority == 5
+
+
 async def test_a_run_from_submit_to_its_end(service: Service) -> None:
     agent = await FakeAgent(service).connect()
     assert agent.first.all

@@ -13,6 +13,7 @@ from orris.cli import (
     endpoints,
     environment_build,
     environments,
+    experiments,
     images,
     init,
     instance,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 
 environment_build.add_to(environments.app)
-for group in (runs, environments, builds, images, models, endpoints, agents):
+for group in (runs, experiments, environments, builds, images, models, endpoints, agents):
     app.add_typer(group.app)
 for commands in (instance, init, submit, deploy, predict, storage):
     commands.add_to(app)

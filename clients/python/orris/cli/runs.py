@@ -68,6 +68,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             ),
             "resources": resources_text(found.message.resources),
             "pool": definition["target"],
+            "priority": definition["priority"],
             "agent": found.message.agent.rpartition("/")[2],
             "submitted by": details["submittedBy"],
             "submitted": found.created,

@@ -76,6 +76,9 @@ def submit(
     shm: SharedMemory = None,
     no_network: NoNetwork = False,
     pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
+    priority: Annotated[
+        int, typer.Option(metavar="NUMBER", min=-100, max=100, help="Of those that wait, the highest is next.")
+    ] = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the run's output to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -101,6 +104,7 @@ def submit(
         isolation=isolation.value if isolation else None,
         resources=resources_from(cpus, memory, gpus, pids, shm),
         network=not no_network,
+        priority=priority,
     )
     config.environment = described or environment or config.environment
     run = Experiment(open_workspace(workspace), group).submit(config, tags=pairs(tag, "--tag"))

@@ -52,6 +52,7 @@ def definition(message: runs_pb2.Run) -> dict[str, Any]:
         "isolation": isolation_name(message.isolation),
         "resources": resources_details(message.resources),
         "network": not message.network_disabled,
+        "priority": message.priority,
     }
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 # Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.
 DEFAULT_ENVIRONMENT = "orris-sklearn"
-LONGEST_SECONDS = 366 * 86_400  # what the service takes
+# What the service takes.
+LONGEST_SECONDS = 366 * 86_400
+HIGHEST_PRIORITY = 100
 
 
 @dataclass
@@ -29,7 +31,7 @@ class ScriptRunConfig:
     `Environment`, or the name of one, as `NAME` or `NAME:VERSION`. `compute_target` is a pool's name.
     `snapshot_limit_bytes` is how large the folder may be, by default ORRIS_SNAPSHOT_LIMIT_BYTES, else 300 MB.
     `isolation` is "process" or "container", by default what the agent does. `resources` are what the run needs;
-    `network` is False for a container that has none.
+    `network` is False for a container that has none. `priority`, -100 to 100, is who is next of those that wait.
     """
 
     source_directory: str | Path = "."
@@ -45,6 +47,7 @@ class ScriptRunConfig:
     isolation: str | None = None
     resources: Resources | None = None
     network: bool = True
+    priority: int = 0
 
     @property
     def pool(self) -> str:
@@ -94,6 +97,9 @@ class ScriptRunConfig:
                 f"max_run_duration_seconds: give seconds, more than 0 and at most {LONGEST_SECONDS:,}",
                 field="max_run_duration_seconds",
             )
+        if not -HIGHEST_PRIORITY <= self.priority <= HIGHEST_PRIORITY:
+            message = f"priority: -{HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}, the highest is next"
+            raise InvalidArgument(message, field="priority")
         _ = self.argument_texts, self.command_texts
         self._check_confinement()
 

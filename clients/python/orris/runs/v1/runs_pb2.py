@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18orris/runs/v1/runs.proto\x12\rorris.runs.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\tWorkspace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\nExperiment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\tResources\x12\x0c\n\x04\x63pus\x18\x01 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04pids\x18\x03 \x01(\x05\x12\x0c\n\x04gpus\x18\x04 \x01(\x05\x12\x1b\n\x13shared_memory_bytes\x18\x05 \x01(\x03\"\xad\x02\n\x08RunError\x12*\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1c.orris.runs.v1.RunError.Code\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\texit_code\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06signal\x18\x04 \x01(\x05\x12\x0f\n\x07\x64\x65tails\x18\x05 \x01(\t\"\x9c\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43ODE_USER_PROGRAM\x10\x01\x12\x14\n\x10\x43ODE_ENVIRONMENT\x10\x02\x12\x13\n\x0f\x43ODE_TIME_LIMIT\x10\x03\x12\x13\n\x0f\x43ODE_AGENT_LOST\x10\x04\x12\x0f\n\x0b\x43ODE_SYSTEM\x10\x05\x12\x16\n\x12\x43ODE_OUT_OF_MEMORY\x10\x06\x42\x0c\n\n_exit_code\"\x81\x0c\n\x03Run\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nexperiment\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.orris.runs.v1.RunKind\x12\x12\n\nparent_run\x18\x05 \x01(\t\x12\'\n\x05state\x18\x06 \x01(\x0e\x32\x18.orris.runs.v1.Run.State\x12\x14\n\x0cstate_reason\x18\x07 \x01(\t\x12\x0e\n\x06script\x18\x08 \x01(\t\x12\x11\n\targuments\x18\t \x03(\t\x12\x0f\n\x07\x63ommand\x18\n \x03(\t\x12\x10\n\x08snapshot\x18\x0b \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x0c \x01(\t\x12\r\n\x05image\x18\r \x01(\t\x12\r\n\x05\x62uild\x18\x0e \x01(\t\x12K\n\x15\x65nvironment_variables\x18\x0f \x03(\x0b\x32,.orris.runs.v1.Run.EnvironmentVariablesEntry\x12X\n\x1csecret_environment_variables\x18\x10 \x03(\x0b\x32\x32.orris.runs.v1.Run.SecretEnvironmentVariablesEntry\x12-\n\ntime_limit\x18\x11 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04pool\x18\x12 \x01(\t\x12*\n\x04tags\x18\x13 \x03(\x0b\x32\x1c.orris.runs.v1.Run.TagsEntry\x12\x36\n\nproperties\x18\x14 \x03(\x0b\x32\".orris.runs.v1.Run.PropertiesEntry\x12\x14\n\x0csubmitted_by\x18\x15 \x01(\t\x12/\n\x0b\x63reate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x65rror\x18\x19 \x01(\x0b\x32\x17.orris.runs.v1.RunError\x12\x10\n\x08warnings\x18\x1a \x03(\t\x12\x0f\n\x07outputs\x18\x1b \x01(\t\x12\r\n\x05\x61gent\x18\x1c \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x1d \x01(\t\x12\x13\n\x0bleft_behind\x18\x1e \x03(\t\x12+\n\tisolation\x18\x1f \x01(\x0e\x32\x18.orris.runs.v1.Isolation\x12+\n\tresources\x18  \x01(\x0b\x32\x18.orris.runs.v1.Resources\x12\x18\n\x10network_disabled\x18! \x01(\x08\x1a;\n\x19\x45nvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x41\n\x1fSecretEnvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x02\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATE_NOT_STARTED\x10\x01\x12\x13\n\x0fSTATE_PREPARING\x10\x02\x12\x16\n\x12STATE_PROVISIONING\x10\x03\x12\x10\n\x0cSTATE_QUEUED\x10\x04\x12\x11\n\rSTATE_RUNNING\x10\x05\x12\x14\n\x10STATE_FINALIZING\x10\x06\x12\x13\n\x0fSTATE_COMPLETED\x10\x07\x12\x10\n\x0cSTATE_FAILED\x10\x08\x12\x1a\n\x16STATE_CANCEL_REQUESTED\x10\t\x12\x12\n\x0eSTATE_CANCELED\x10\n\x12\x18\n\x14STATE_NOT_RESPONDING\x10\x0b\"6\n\x06RunLog\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\"]\n\x0bMetricValue\x12\x10\n\x06number\x18\x01 \x01(\x01H\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x11\n\x07\x62oolean\x18\x03 \x01(\x08H\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x42\x06\n\x04kind\"\xbe\x03\n\x0bMetricPoint\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12-\n\x04type\x18\x02 \x01(\x0e\x32\x1f.orris.runs.v1.MetricPoint.Type\x12\x11\n\x04step\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05value\x18\x05 \x01(\x0b\x32\x1a.orris.runs.v1.MetricValue\x12\x34\n\x05\x63\x65lls\x18\x06 \x03(\x0b\x32%.orris.runs.v1.MetricPoint.CellsEntry\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x1aH\n\nCellsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.orris.runs.v1.MetricValue:\x02\x38\x01\"m\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bTYPE_SCALAR\x10\x01\x12\r\n\tTYPE_LIST\x10\x02\x12\x0c\n\x08TYPE_ROW\x10\x03\x12\x0e\n\nTYPE_TABLE\x10\x04\x12\x11\n\rTYPE_ARTIFACT\x10\x05\x42\x07\n\x05_step*l\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x0f\n\x0bROLE_READER\x10\x02\x12\x0e\n\nROLE_AGENT\x10\x03\x12\x10\n\x0cROLE_SERVICE\x10\x04\x12\x0c\n\x08ROLE_RUN\x10\x05*i\n\x07RunKind\x12\x18\n\x14RUN_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_KIND_TRAINING\x10\x01\x12\x17\n\x13RUN_KIND_CONVERSION\x10\x02\x12\x14\n\x10RUN_KIND_REPLICA\x10\x03*V\n\tIsolation\x12\x19\n\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x15\n\x11ISOLATION_PROCESS\x10\x01\x12\x17\n\x13ISOLATION_CONTAINER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18orris/runs/v1/runs.proto\x12\rorris.runs.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\tWorkspace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\nExperiment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13max_concurrent_runs\x18\x03 \x01(\x05\"h\n\tResources\x12\x0c\n\x04\x63pus\x18\x01 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04pids\x18\x03 \x01(\x05\x12\x0c\n\x04gpus\x18\x04 \x01(\x05\x12\x1b\n\x13shared_memory_bytes\x18\x05 \x01(\x03\"\xad\x02\n\x08RunError\x12*\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1c.orris.runs.v1.RunError.Code\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\texit_code\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06signal\x18\x04 \x01(\x05\x12\x0f\n\x07\x64\x65tails\x18\x05 \x01(\t\"\x9c\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43ODE_USER_PROGRAM\x10\x01\x12\x14\n\x10\x43ODE_ENVIRONMENT\x10\x02\x12\x13\n\x0f\x43ODE_TIME_LIMIT\x10\x03\x12\x13\n\x0f\x43ODE_AGENT_LOST\x10\x04\x12\x0f\n\x0b\x43ODE_SYSTEM\x10\x05\x12\x16\n\x12\x43ODE_OUT_OF_MEMORY\x10\x06\x42\x0c\n\n_exit_code\"\x93\x0c\n\x03Run\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nexperiment\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.orris.runs.v1.RunKind\x12\x12\n\nparent_run\x18\x05 \x01(\t\x12\'\n\x05state\x18\x06 \x01(\x0e\x32\x18.orris.runs.v1.Run.State\x12\x14\n\x0cstate_reason\x18\x07 \x01(\t\x12\x0e\n\x06script\x18\x08 \x01(\t\x12\x11\n\targuments\x18\t \x03(\t\x12\x0f\n\x07\x63ommand\x18\n \x03(\t\x12\x10\n\x08snapshot\x18\x0b \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x0c \x01(\t\x12\r\n\x05image\x18\r \x01(\t\x12\r\n\x05\x62uild\x18\x0e \x01(\t\x12K\n\x15\x65nvironment_variables\x18\x0f \x03(\x0b\x32,.orris.runs.v1.Run.EnvironmentVariablesEntry\x12X\n\x1csecret_environment_variables\x18\x10 \x03(\x0b\x32\x32.orris.runs.v1.Run.SecretEnvironmentVariablesEntry\x12-\n\ntime_limit\x18\x11 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04pool\x18\x12 \x01(\t\x12*\n\x04tags\x18\x13 \x03(\x0b\x32\x1c.orris.runs.v1.Run.TagsEntry\x12\x36\n\nproperties\x18\x14 \x03(\x0b\x32\".orris.runs.v1.Run.PropertiesEntry\x12\x14\n\x0csubmitted_by\x18\x15 \x01(\t\x12/\n\x0b\x63reate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x65rror\x18\x19 \x01(\x0b\x32\x17.orris.runs.v1.RunError\x12\x10\n\x08warnings\x18\x1a \x03(\t\x12\x0f\n\x07outputs\x18\x1b \x01(\t\x12\r\n\x05\x61gent\x18\x1c \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x1d \x01(\t\x12\x13\n\x0bleft_behind\x18\x1e \x03(\t\x12+\n\tisolation\x18\x1f \x01(\x0e\x32\x18.orris.runs.v1.Isolation\x12+\n\tresources\x18  \x01(\x0b\x32\x18.orris.runs.v1.Resources\x12\x18\n\x10network_disabled\x18! \x01(\x08\x12\x10\n\x08priority\x18\" \x01(\x05\x1a;\n\x19\x45nvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x41\n\x1fSecretEnvironmentVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x02\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATE_NOT_STARTED\x10\x01\x12\x13\n\x0fSTATE_PREPARING\x10\x02\x12\x16\n\x12STATE_PROVISIONING\x10\x03\x12\x10\n\x0cSTATE_QUEUED\x10\x04\x12\x11\n\rSTATE_RUNNING\x10\x05\x12\x14\n\x10STATE_FINALIZING\x10\x06\x12\x13\n\x0fSTATE_COMPLETED\x10\x07\x12\x10\n\x0cSTATE_FAILED\x10\x08\x12\x1a\n\x16STATE_CANCEL_REQUESTED\x10\t\x12\x12\n\x0eSTATE_CANCELED\x10\n\x12\x18\n\x14STATE_NOT_RESPONDING\x10\x0b\"6\n\x06RunLog\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\"]\n\x0bMetricValue\x12\x10\n\x06number\x18\x01 \x01(\x01H\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x11\n\x07\x62oolean\x18\x03 \x01(\x08H\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x42\x06\n\x04kind\"\xbe\x03\n\x0bMetricPoint\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12-\n\x04type\x18\x02 \x01(\x0e\x32\x1f.orris.runs.v1.MetricPoint.Type\x12\x11\n\x04step\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05value\x18\x05 \x01(\x0b\x32\x1a.orris.runs.v1.MetricValue\x12\x34\n\x05\x63\x65lls\x18\x06 \x03(\x0b\x32%.orris.runs.v1.MetricPoint.CellsEntry\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x1aH\n\nCellsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.orris.runs.v1.MetricValue:\x02\x38\x01\"m\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bTYPE_SCALAR\x10\x01\x12\r\n\tTYPE_LIST\x10\x02\x12\x0c\n\x08TYPE_ROW\x10\x03\x12\x0e\n\nTYPE_TABLE\x10\x04\x12\x11\n\rTYPE_ARTIFACT\x10\x05\x42\x07\n\x05_step*l\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x0f\n\x0bROLE_READER\x10\x02\x12\x0e\n\nROLE_AGENT\x10\x03\x12\x10\n\x0cROLE_SERVICE\x10\x04\x12\x0c\n\x08ROLE_RUN\x10\x05*i\n\x07RunKind\x12\x18\n\x14RUN_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_KIND_TRAINING\x10\x01\x12\x17\n\x13RUN_KIND_CONVERSION\x10\x02\x12\x14\n\x10RUN_KIND_REPLICA\x10\x03*V\n\tIsolation\x12\x19\n\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x15\n\x11ISOLATION_PROCESS\x10\x01\x12\x17\n\x13ISOLATION_CONTAINER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,42 +43,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUN_PROPERTIESENTRY']._serialized_options = b'8\001'
   _globals['_METRICPOINT_CELLSENTRY']._loaded_options = None
   _globals['_METRICPOINT_CELLSENTRY']._serialized_options = b'8\001'
-  _globals['_ROLE']._serialized_start=2832
-  _globals['_ROLE']._serialized_end=2940
-  _globals['_RUNKIND']._serialized_start=2942
-  _globals['_RUNKIND']._serialized_end=3047
-  _globals['_ISOLATION']._serialized_start=3049
-  _globals['_ISOLATION']._serialized_end=3135
+  _globals['_ROLE']._serialized_start=2879
+  _globals['_ROLE']._serialized_end=2987
+  _globals['_RUNKIND']._serialized_start=2989
+  _globals['_RUNKIND']._serialized_end=3094
+  _globals['_ISOLATION']._serialized_start=3096
+  _globals['_ISOLATION']._serialized_end=3182
   _globals['_WORKSPACE']._serialized_start=108
   _globals['_WORKSPACE']._serialized_end=203
   _globals['_EXPERIMENT']._serialized_start=205
-  _globals['_EXPERIMENT']._serialized_end=280
-  _globals['_RESOURCES']._serialized_start=282
-  _globals['_RESOURCES']._serialized_end=386
-  _globals['_RUNERROR']._serialized_start=389
-  _globals['_RUNERROR']._serialized_end=690
-  _globals['_RUNERROR_CODE']._serialized_start=520
-  _globals['_RUNERROR_CODE']._serialized_end=676
-  _globals['_RUN']._serialized_start=693
-  _globals['_RUN']._serialized_end=2230
-  _globals['_RUN_ENVIRONMENTVARIABLESENTRY']._serialized_start=1735
-  _globals['_RUN_ENVIRONMENTVARIABLESENTRY']._serialized_end=1794
-  _globals['_RUN_SECRETENVIRONMENTVARIABLESENTRY']._serialized_start=1796
-  _globals['_RUN_SECRETENVIRONMENTVARIABLESENTRY']._serialized_end=1861
-  _globals['_RUN_TAGSENTRY']._serialized_start=1863
-  _globals['_RUN_TAGSENTRY']._serialized_end=1906
-  _globals['_RUN_PROPERTIESENTRY']._serialized_start=1908
-  _globals['_RUN_PROPERTIESENTRY']._serialized_end=1957
-  _globals['_RUN_STATE']._serialized_start=1960
-  _globals['_RUN_STATE']._serialized_end=2230
-  _globals['_RUNLOG']._serialized_start=2232
-  _globals['_RUNLOG']._serialized_end=2286
-  _globals['_METRICVALUE']._serialized_start=2288
-  _globals['_METRICVALUE']._serialized_end=2381
-  _globals['_METRICPOINT']._serialized_start=2384
-  _globals['_METRICPOINT']._serialized_end=2830
-  _globals['_METRICPOINT_CELLSENTRY']._serialized_start=2638
-  _globals['_METRICPOINT_CELLSENTRY']._serialized_end=2710
-  _globals['_METRICPOINT_TYPE']._serialized_start=2712
-  _globals['_METRICPOINT_TYPE']._serialized_end=2821
+  _globals['_EXPERIMENT']._serialized_end=309
+  _globals['_RESOURCES']._serialized_start=311
+  _globals['_RESOURCES']._serialized_end=415
+  _globals['_RUNERROR']._serialized_start=418
+  _globals['_RUNERROR']._serialized_end=719
+  _globals['_RUNERROR_CODE']._serialized_start=549
+  _globals['_RUNERROR_CODE']._serialized_end=705
+  _globals['_RUN']._serialized_start=722
+  _globals['_RUN']._serialized_end=2277
+  _globals['_RUN_ENVIRONMENTVARIABLESENTRY']._serialized_start=1782
+  _globals['_RUN_ENVIRONMENTVARIABLESENTRY']._serialized_end=1841
+  _globals['_RUN_SECRETENVIRONMENTVARIABLESENTRY']._serialized_start=1843
+  _globals['_RUN_SECRETENVIRONMENTVARIABLESENTRY']._serialized_end=1908
+  _globals['_RUN_TAGSENTRY']._serialized_start=1910
+  _globals['_RUN_TAGSENTRY']._serialized_end=1953
+  _globals['_RUN_PROPERTIESENTRY']._serialized_start=1955
+  _globals['_RUN_PROPERTIESENTRY']._serialized_end=2004
+  _globals['_RUN_STATE']._serialized_start=2007
+  _globals['_RUN_STATE']._serialized_end=2277
+  _globals['_RUNLOG']._serialized_start=2279
+  _globals['_RUNLOG']._serialized_end=2333
+  _globals['_METRICVALUE']._serialized_start=2335
+  _globals['_METRICVALUE']._serialized_end=2428
+  _globals['_METRICPOINT']._serialized_start=2431
+  _globals['_METRICPOINT']._serialized_end=2877
+  _globals['_METRICPOINT_CELLSENTRY']._serialized_start=2685
+  _globals['_METRICPOINT_CELLSENTRY']._serialized_end=2757
+  _globals['_METRICPOINT_TYPE']._serialized_start=2759
+  _globals['_METRICPOINT_TYPE']._serialized_end=2868
 # @@protoc_insertion_point(module_scope)

@@ -149,8 +149,11 @@ class Experiment(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENT_RUNS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/experiments/{experiment}`."""
+    max_concurrent_runs: _builtins.int
+    """How many of its runs agents have at a time; 0 means no limit. See UpdateExperiment."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When its first run, or it itself, was created."""
@@ -160,10 +163,11 @@ class Experiment(_message.Message):
         *,
         name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        max_concurrent_runs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "max_concurrent_runs", b"max_concurrent_runs", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -476,6 +480,7 @@ class Run(_message.Message):
     ISOLATION_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     NETWORK_DISABLED_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -516,6 +521,10 @@ class Run(_message.Message):
     """What separates it from its machine. Only agents that offer it execute the run."""
     network_disabled: _builtins.bool
     """Whether a container has no network; a process always has one."""
+    priority: _builtins.int
+    """From -100 to 100: of the runs that wait in a pool, those with the highest are next. Within one priority experiments take
+    turns, within an experiment the order is that of submission.
+    """
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments of the script, in order."""
@@ -610,10 +619,11 @@ class Run(_message.Message):
         isolation: Global___Isolation.ValueType = ...,
         resources: Global___Resources | None = ...,
         network_disabled: _builtins.bool = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
