@@ -40,6 +40,9 @@ say "Tag it, and find it by that"
 call $service/UpdateRun "{\"name\": \"$name\", \"set_tags\": {\"told\": \"with grpcurl\"}}" | field run.tags
 call $service/ListRuns "{\"parent\": \"$workspace\", \"tags\": {\"told\": \"with grpcurl\"}}" | grep '"display_name"'
 
+say "Submit it once more, and take over the results of that run"
+call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": ${run%\}}, \"reuse\": true, \"max_retries\": 2}}" | field run.reused_run
+
 say "Submit it once more, for a machine that nobody has: it says what it waits for. Cancel that one"
 large="${run%\}}, \"priority\": -10, \"resources\": {\"gpus\": 1000}}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$STORY/second-run.json" | field run.state_reason

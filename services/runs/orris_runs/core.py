@@ -9,6 +9,7 @@ from orris_runs.cancellation import Cancellation
 from orris_runs.deadlines import Deadlines
 from orris_runs.events import Events
 from orris_runs.experiments import Experiments
+from orris_runs.identical import Identical
 from orris_runs.labels import Labels
 from orris_runs.leases import Leases
 from orris_runs.logs import Logs
@@ -17,6 +18,7 @@ from orris_runs.moves import Moves
 from orris_runs.preparation import Preparation
 from orris_runs.queue import Queue
 from orris_runs.reading import Reading
+from orris_runs.retries import Retries
 from orris_runs.store import Store
 from orris_runs.submission import Submission
 from orris_runs.workspaces import Workspaces
@@ -38,11 +40,13 @@ class Core:
     agents: Agents
     deadlines: Deadlines
     leases: Leases
+    retries: Retries
     logs: Logs
     events: Events
     preparation: Preparation
     archive: Archive
     loose: Loose
+    identical: Identical
 
     def start(self) -> None:
         """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
@@ -67,6 +71,7 @@ def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float =
     bounds = Bounds(store)
     queue = Queue(store, agents, deadlines, bounds)
     moves = Moves(store, queue, deadlines)
+    retries = Retries(store, moves)
     workspaces = Workspaces(store)
     experiments = Experiments(store, workspaces, queue)
     reading = Reading(store, workspaces, experiments, queue)
@@ -82,10 +87,12 @@ def make_core(store: Store, *, lease_duration: float = 30, lease_margin: float =
         queue=queue,
         agents=agents,
         deadlines=deadlines,
-        leases=Leases(store, agents, deadlines, queue, moves),
+        leases=Leases(store, agents, deadlines, queue, moves, retries),
+        retries=retries,
         logs=Logs(store, reading),
         events=Events(store, reading, moves),
         preparation=Preparation(store, moves),
         archive=Archive(store),
         loose=Loose(store),
+        identical=Identical(store),
     )

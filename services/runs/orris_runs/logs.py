@@ -1,4 +1,7 @@
-"""Logs: addressed by offset, complete when their end was said or their run is over."""
+"""Logs: addressed by offset, complete when their end was said or their run is over.
+
+An attempt counts from 0: what it writes comes behind what the attempts before it wrote.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +14,13 @@ from orris.names import check_id
 from orris_runs import limits
 from orris_runs.leases import held_run
 from orris_runs.log_rows import append_row, read_rows
-from orris_runs.model import RunLog
+from orris_runs.model import STD_LOG, RunLog
 from orris_runs.reading import Reading
 from orris_runs.schema import log_blobs, logs
 from orris_runs.states import FINAL
 from orris_runs.store import Change, Store, logs_changed
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
-STD_LOG = "user_logs/std_log.txt"
 # Azure's older name of the same log; scripts and notebooks know both. It is stored once.
 DRIVER_LOG = "azureml-logs/70_driver_log.txt"
 
@@ -78,7 +80,8 @@ class Logs:
             row = held_run(change.connection, lease)
             log = self._own(change, row, STD_LOG if file == DRIVER_LOG else file)
             size = _append(change.connection, log, offset, data)
-            if end and offset + len(data) == size:
+            # Where another attempt may follow, a log ends when the run does.
+            if end and offset + len(data) == size and not row.max_retries:
                 change.connection.execute(logs.update().where(logs.c.key == log.key).values(complete=True))
             change.wake(logs_changed(row.key))
             return size
@@ -133,7 +136,8 @@ class Logs:
 
 
 def _append(connection: sa.Connection, log: Any, offset: int, data: bytes) -> int:
-    size: int = log.size
+    """Append what an attempt has written; offsets and the size that is returned are those of its own file."""
+    size: int = log.size - log.base
     if offset > size:
         message = f"the log {log.file} has {size} bytes so far; go on there"
         raise OutOfRange(message, reason="LOG_GAP", metadata={"size": str(size)})

@@ -12,6 +12,8 @@ from orris_runs.states import FINAL, State
 Scalar = float | int | bool | str | None
 
 DEFAULT_POOL = "local"
+# What a program prints.
+STD_LOG = "user_logs/std_log.txt"
 
 
 class Kind(IntEnum):
@@ -117,6 +119,11 @@ class NewRun:
     def slot(self) -> Slot:
         """What it will occupy on an agent."""
         return Slot.REPLICA if self.kind is Kind.REPLICA else Slot.WORK
+
+    @property
+    def refers(self) -> bool:
+        """Whether something may be kept for it at the artifacts when it is recorded."""
+        return bool(self.program.snapshot) or self.reuse
 
 
 @dataclass(frozen=True, slots=True)

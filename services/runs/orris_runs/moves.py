@@ -36,6 +36,13 @@ class Moves:
         self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
         self._queue.enter(change, row, slot)
 
+    def set_back(self, change: Change, row: Any, **columns: Any) -> None:
+        """Take a run from its agent, as if none had ever had it."""
+        none = {"agent": "", "lease": "", "address": "", "start_time": None, "attempts": 0, "state": State.QUEUED}
+        self._update(change, row.key, **none, **columns)
+        self.drop_lease(change, row)
+        self._queue.leave(change, row)
+
     def end(
         self, change: Change, row: Any, state: State, reason: str = "", error: RunError | None = None, **columns: Any
     ) -> None:
@@ -51,6 +58,7 @@ class Moves:
             error=error_to_json(error),
             secrets=None,
             slot=None,
+            retry_time=None,
             address="",
             **columns,
         )

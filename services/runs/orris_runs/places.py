@@ -135,7 +135,7 @@ class _Group:
             after = {"after_rank": last.rank, "after_turn": last.turn, "after_key": last.key}
 
     def _is_own(self, line: Any) -> bool:
-        return line.workspace == self.workspace and line.experiment == self.experiment
+        return (line.workspace, line.experiment) == (self.workspace, self.experiment)
 
     def _parameters(self, **more: object) -> dict[str, object]:
         same = {"pool": self.pool, "slot": self.slot.value, "rank": self.rank}

@@ -52,7 +52,7 @@ experiments = sa.Table(
 
 # `key` is the order of submission: of a line, and of lists. `slot` is set while a run waits for an agent, only then.
 # `demands`, on leases too, is the text of equal demands. `rank` is the negated priority: what comes first is smallest.
-# `retry_time` is set while a run waits for its next attempt. `identity` is the digest of what runs that are alike share.
+# `retry_time` is set while a run waits for its next attempt. `identity` is a digest that runs share which are alike.
 runs = sa.Table(
     "runs",
     metadata,
@@ -121,7 +121,7 @@ COMPLETED_ALIKE = sa.and_(runs.c.state == sa.literal_column("7"), runs.c.identit
 partial_index("runs_completed_alike", runs.c.workspace, runs.c.identity, runs.c.key, where=COMPLETED_ALIKE)
 
 # The runs of an experiment that wait for the same: one row as long as there are any, and perhaps a little longer. The
-# experiment with the smallest turn is next; all its lines in a pool have the same. Changed by those who give runs away, one at a time.
+# experiment with the smallest turn is next; all its lines in a pool have the same. Changed by those who give runs away.
 lines = sa.Table(
     "lines",
     metadata,
@@ -171,7 +171,8 @@ agents = sa.Table(
     sa.Column("resources", Text(), nullable=False, server_default="{}"),
 )
 
-# Leases that are held. `owner` is `workspace/experiment`. A lease's end is not here: after a restart each is given its whole duration again.
+# Leases that are held. A lease's end is not here: after a restart each is given its whole duration again. `owner` is
+# `workspace/experiment`.
 leases = sa.Table(
     "leases",
     metadata,
@@ -185,7 +186,7 @@ leases = sa.Table(
 )
 sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
 
-# A log belongs to a run, or to a build that any number of runs waited for.
+# A log belongs to a run, or to a build that any number of runs waited for. From `base` on it is that of this attempt.
 logs = sa.Table(
     "logs",
     metadata,
@@ -196,6 +197,7 @@ logs = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("to_archive", sa.Boolean, nullable=False),
+    sa.Column("base", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("run_key", "file"),
     sa.UniqueConstraint("build"),
     sqlite_autoincrement=True,

@@ -18,7 +18,7 @@ from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
-from orris_runs.following import Archivist, BuildFollower, keep_at, look_after_leases
+from orris_runs.following import Archivist, BuildFollower, begin_retries, keep_at, look_after_leases
 from orris_runs.references import References
 from orris_runs.releasing import Releaser
 from orris_runs.schema import metadata
@@ -51,6 +51,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     _beside(stack, Archivist(core, artifacts, references).run)
     _beside(stack, Releaser(core, references).run)
     _beside(stack, partial(use_images, core, images))
+    _beside(stack, partial(begin_retries, core))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
     submitting = Submitting(core, images, artifacts, references)
     return [

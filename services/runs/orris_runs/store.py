@@ -110,3 +110,4 @@ def pool_changed(pool: str) -> Hashable:
 PREPARING_CHANGED: Hashable = "preparing"
 ARCHIVE_CHANGED: Hashable = "archive"
 RELEASES_CHANGED: Hashable = "releases"
+RETRIES_CHANGED: Hashable = "retries"

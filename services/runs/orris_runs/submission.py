@@ -1,15 +1,17 @@
 """Submitting: a run is recorded, and given to a free agent, in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from orris_kit.database import insert_new
-from orris_runs import limits, loose
+from orris_runs import identical, limits, loose
 from orris_runs.checks import check_run
 from orris_runs.demands import demands_to_text
 from orris_runs.experiments import Experiments
+from orris_runs.identical import Earlier
 from orris_runs.line import slot_of
 from orris_runs.model import Kind, NewRun, Prepared, Run
 from orris_runs.queue import Queue
@@ -41,40 +43,61 @@ class Submission:
         """Return the id of a run to be recorded: `<experiment>_<unix time>_<8 hex>`."""
         return f"{experiment}_{int(self._store.clock.now().timestamp())}_{self._store.new_id()[-8:]}"
 
-    def submit(self, run_id: str, new: NewRun, prepared: Prepared, request_id: str = "", payload: bytes = b"") -> Run:
-        """Record a run that was checked; return it, or what the same request recorded before."""
+    def submit(
+        self,
+        run_id: str,
+        new: NewRun,
+        prepared: Prepared,
+        request_id: str = "",
+        payload: bytes = b"",
+        earlier: Earlier | None = None,
+    ) -> Run:
+        """Record a run that was checked; return it, or what the same request recorded before.
+
+        With an `earlier` run that is like it, it has that one's results, and completes at once.
+        """
         requested = ("CreateRun", new.workspace, request_id, payload)
         with self._store.change() as change:
             if (made := requests.recall(change.connection, *requested)) is not None:
                 return self._recorded(change, new.workspace, made)
             self._experiments.ensure(change, new.workspace, new.experiment)
-            key = self._insert(change, run_id, new, prepared)
+            key, its_properties = self._insert(change, run_id, new, prepared, earlier)
             requests.remember(change.connection, *requested, run_id)
-            if new.program.snapshot:
+            if new.refers:
                 loose.take_back(change, new.workspace, run_id)
             row = change.connection.execute(_BY_KEY, {"key": key}).one()
-            if prepared.image:
+            if earlier is not None:
+                identical.take_over_rows(change, key, earlier, row.state_reason)
+            elif prepared.image:
                 self._queue.enter(change, row, row.slot)
                 row = change.connection.execute(_BY_KEY, {"key": key}).one()
             else:
                 self._begin_build_log(change, prepared.build)
                 change.wake(PREPARING_CHANGED)
             change.wake(run_changed(key))
-            return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
+            return self._queue.explain(change.connection, [to_run(row, new.tags, its_properties)])[0]
 
     def _recorded(self, change: Change, workspace: str, run_id: str) -> Run:
         found = load_runs(change.connection, runs.c.workspace == workspace, runs.c.id == run_id)
         return self._queue.explain(change.connection, found)[0]
 
-    def _insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared) -> int:
-        inserted = change.connection.execute(_INSERT, self._columns(run_id, new, prepared))
+    def _insert(
+        self, change: Change, run_id: str, new: NewRun, prepared: Prepared, earlier: Earlier | None
+    ) -> tuple[int, Mapping[str, str]]:
+        columns, its_properties = self._columns(run_id, new, prepared), new.properties
+        if earlier is not None:
+            now = columns["create_time"]
+            ended = {"state": State.COMPLETED, "slot": None, "start_time": now, "end_time": now, "secrets": None}
+            columns |= ended | identical.taken_over(change, earlier)
+            its_properties = {**new.properties, **identical.reused_properties(earlier)}
+        inserted = change.connection.execute(_INSERT, columns)
         assert inserted.inserted_primary_key is not None
         key: int = inserted.inserted_primary_key[0]
-        for table, labels in ((tags, new.tags), (properties, new.properties)):
+        for table, labels in ((tags, new.tags), (properties, its_properties)):
             if labels:
                 rows = [{"run_key": key, "key": name, "value": value} for name, value in labels.items()]
                 change.connection.execute(table.insert(), rows)
-        return key
+        return key, its_properties
 
     def _columns(self, run_id: str, new: NewRun, prepared: Prepared) -> dict[str, Any]:
         ready = bool(prepared.image)
@@ -106,6 +129,9 @@ class Submission:
             "next_sequence": 0,
             "demands": demands_to_text(new.demands),
             "rank": -new.priority,
+            "max_retries": new.max_retries,
+            "reuse": new.reuse,
+            "identity": identical.identity_of_new(new, prepared),
         }
 
     def _begin_build_log(self, change: Change, build: str) -> None:

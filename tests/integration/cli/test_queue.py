@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orris.cli.main import app
+from orris.runs.v1 import runs_pb2
 from tests.fakes.services.server import FakeOrris
 
 Invoke = Callable[..., Any]
@@ -45,3 +46,18 @@ def test_an_experiments_runs_at_a_time_are_set_and_listed(orris: Invoke) -> None
     (listed,) = json.loads(orris("experiments", "list", "--json").stdout)
     assert (listed["name"], listed["maxConcurrentRuns"]) == ("iris", 2)
     assert "any number of runs" in orris("experiments", "update", "iris", "--max-concurrent", "0").stderr
+
+
+def test_attempts_and_reuse_are_sent_and_shown(orris: Invoke, server: FakeOrris) -> None:
+    run = orris("submit", "--no-wait", "--max-retries", "3", "--reuse", "train.py").stdout.strip()
+    (name, sent), *_ = server.runs.runs.items()
+    assert (sent.max_retries, sent.reuse) == (3, True)
+    error = runs_pb2.RunError(code=runs_pb2.RunError.CODE_AGENT_LOST, message="its agent was lost")
+    attempt = runs_pb2.RunAttempt(number=1, agent="agents/a1", error=error)
+    server.runs.set(name, attempt=2, failed_attempts=[attempt], reused_run="workspaces/lab/runs/other")
+    shown = orris("runs", "show", run).stdout
+    for text in ("2 of 4", "CODE_AGENT_LOST: its agent was lost", "other"):
+        assert text in shown
+    details = json.loads(orris("runs", "show", run, "--json").stdout)
+    assert (details["attempt"], details["failedAttempts"][0]["agent"]) == (2, "a1")
+    assert (details["runDefinition"]["maxRetries"], details["runDefinition"]["reuse"]) == (3, True)

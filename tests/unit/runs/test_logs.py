@@ -8,8 +8,8 @@ from sqlalchemy import text
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from orris_runs.archive import StoredPart
 from orris_runs.limits import LOG_ROW_BYTES
-from orris_runs.logs import BUILD_LOG, DRIVER_LOG, STD_LOG, Piece
-from orris_runs.model import Run
+from orris_runs.logs import BUILD_LOG, DRIVER_LOG, Piece
+from orris_runs.model import STD_LOG, Run
 from orris_runs.states import State
 
 from .conftest import BUILD, IMAGE, World

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from orris.errors import InvalidArgument, NotFound
 from orris_runs.demands import Demands, Resources
-from orris_runs.model import Run
+from orris_runs.model import Lease, Run
 from orris_runs.reading import RunQuery
 from orris_runs.schema import lines, runs
 
@@ -35,7 +35,7 @@ def reason(world: World, run: Run) -> str:
 
 @pytest.mark.parametrize("priority", [-101, 101, 2**31 - 1])
 def test_a_priority_out_of_range_is_refused(world: World, priority: int) -> None:
-    with pytest.raises(InvalidArgument, match="run.priority"):
+    with pytest.raises(InvalidArgument, match=r"run\.priority"):
         world.submit(priority=priority)
 
 
@@ -71,7 +71,7 @@ def test_submitting_one_by_one_is_no_way_past_others(world: World) -> None:
     assert len(a) == 3
 
 
-def _finish_all_until(world: World, last: Run) -> Iterator:
+def _finish_all_until(world: World, last: Run) -> Iterator[Lease]:
     while held := world.core.leases.of_agent("a1"):
         yield held[0]
         world.finish(held[0].id)
@@ -184,7 +184,7 @@ def test_a_run_that_was_canceled_leaves_its_place(world: World) -> None:
 
 @contextmanager
 def work_of(world: World) -> Iterator[list[int]]:
-    """Count statements, and with SQLite the steps of its machine, in hundreds: what they cost, whatever the clock says."""
+    """Count statements, and with SQLite the steps of its machine, in hundreds: that is no duration."""
     counted = [0, 0]
 
     def begin(connection: sa.Connection, cursor: object, *_: object) -> None:

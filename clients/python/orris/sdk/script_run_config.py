@@ -20,6 +20,7 @@ DEFAULT_ENVIRONMENT = "orris-sklearn"
 # What the service takes.
 LONGEST_SECONDS = 366 * 86_400
 HIGHEST_PRIORITY = 100
+MOST_RETRIES = 100
 
 
 @dataclass
@@ -32,6 +33,8 @@ class ScriptRunConfig:
     `snapshot_limit_bytes` is how large the folder may be, by default ORRIS_SNAPSHOT_LIMIT_BYTES, else 300 MB.
     `isolation` is "process" or "container", by default what the agent does. `resources` are what the run needs;
     `network` is False for a container that has none. `priority`, -100 to 100, is who is next of those that wait.
+    `max_retries` is how often the run is executed anew where not its program failed, but Orris or a machine. `reuse`
+    takes over outputs and metrics of an identical run that has completed, where there is one, instead of executing it.
     """
 
     source_directory: str | Path = "."
@@ -48,6 +51,8 @@ class ScriptRunConfig:
     resources: Resources | None = None
     network: bool = True
     priority: int = 0
+    max_retries: int = 0
+    reuse: bool = False
 
     @property
     def pool(self) -> str:
@@ -100,6 +105,8 @@ class ScriptRunConfig:
         if not -HIGHEST_PRIORITY <= self.priority <= HIGHEST_PRIORITY:
             message = f"priority: -{HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}, the highest is next"
             raise InvalidArgument(message, field="priority")
+        if not 0 <= self.max_retries <= MOST_RETRIES:
+            raise InvalidArgument(f"max_retries: 0 to {MOST_RETRIES}", field="max_retries")
         _ = self.argument_texts, self.command_texts
         self._check_confinement()
 

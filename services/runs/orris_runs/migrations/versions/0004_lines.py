@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("reuse", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("runs", sa.Column("identity", Text(64), nullable=False, server_default=""))
     op.add_column("runs", sa.Column("reused_run", Text(), nullable=False, server_default=""))
+    op.add_column("logs", sa.Column("base", sa.BigInteger, nullable=False, server_default="0"))
     op.drop_index("runs_waiting", "runs")
     op.drop_index("runs_waiting_alike", "runs")
     in_line = ["pool", "slot", "rank", "workspace", "experiment", "demands", "key"]
