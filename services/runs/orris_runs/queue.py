@@ -45,11 +45,14 @@ class Queue:
         with self._store.change() as change:
             self.assign(change, pool)
 
-    def enter(self, change: Change, run: Any, slot: str) -> None:
-        """Put a run (something with the columns of `runs`) that waits from now on into its line, and do so."""
+    def enter(self, change: Change, run: Any, slot: str) -> bool:
+        """Put a run (something with the columns of `runs`) that waits from now on into its line, and do so.
+
+        Returns whether it may have been given away.
+        """
         take_turn(change.connection, "queue")
         line.join(change.connection, run, slot)
-        self.assign(change, run.pool)
+        return self.assign(change, run.pool)
 
     def leave(self, change: Change, run: Any) -> None:
         """Do so when an agent has ended a run: others of its experiment may be free to go, in other pools too."""
@@ -59,11 +62,11 @@ class Queue:
         for pool in sorted(set(pools)):
             self.assign(change, pool)
 
-    def assign(self, change: Change, pool: str) -> None:
-        """Do so in the transaction of what made a run wait, or an agent free."""
+    def assign(self, change: Change, pool: str) -> bool:
+        """Do so in the transaction of what made a run wait, or an agent free; return whether a run was given away."""
         take_turn(change.connection, "queue")
-        if there := self._agents.there(pool):
-            _Giving(self, change, pool, there).give()
+        there = self._agents.there(pool)
+        return bool(there) and _Giving(self, change, pool, there).give()
 
     @property
     def bounds(self) -> Bounds:
@@ -119,12 +122,15 @@ class _Giving:
         self._running = _running(held)
         self._bounds = queue.bounds
 
-    def give(self) -> None:
+    def give(self) -> bool:
+        given = False
         for slot in Slot:
             # There is only less room from now on: what does not fit need not be tried again.
             refused: set[str] = set()
             while self._rooms.places(slot) and self._give_one(slot, refused):
                 self._change.wake(pool_changed(self._pool))
+                given = True
+        return given
 
     def _give_one(self, slot: Slot, refused: set[str]) -> bool:
         """Give away the next run, or find out that there is none in its line; return whether to go on."""
@@ -173,7 +179,7 @@ class _Explaining:
         self._connection = connection
         self._there = there
         self._bounds = bounds
-        held = line.held(connection)
+        held = line.held(connection) if any(there.values()) else {}
         self._full = bounds.full(_running(held))
         self._rooms = {pool: Rooms(agents, held) for pool, agents in there.items()}
 

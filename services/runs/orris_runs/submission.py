@@ -57,25 +57,32 @@ class Submission:
         With an `earlier` run that is like it, it has that one's results, and completes at once.
         """
         requested = ("CreateRun", new.workspace, request_id, payload)
-        with self._store.change() as change:
+
+        def record(change: Change) -> Run:
             if (made := requests.recall(change.connection, *requested)) is not None:
                 return self._recorded(change, new.workspace, made)
-            self._experiments.ensure(change, new.workspace, new.experiment)
-            key, its_properties = self._insert(change, run_id, new, prepared, earlier)
+            run = self._record(change, run_id, new, prepared, earlier)
             requests.remember(change.connection, *requested, run_id)
-            if new.refers:
-                loose.take_back(change, new.workspace, run_id)
-            row = change.connection.execute(_BY_KEY, {"key": key}).one()
-            if earlier is not None:
-                identical.take_over_rows(change, key, earlier, row.state_reason)
-            elif prepared.image:
-                self._queue.enter(change, row, row.slot)
+            return run
+
+        return self._store.together(record)
+
+    def _record(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, earlier: Earlier | None) -> Run:
+        self._experiments.ensure(change, new.workspace, new.experiment)
+        key, its_properties = self._insert(change, run_id, new, prepared, earlier)
+        if new.refers:
+            loose.take_back(change, new.workspace, run_id)
+        row = change.connection.execute(_BY_KEY, {"key": key}).one()
+        if earlier is not None:
+            identical.take_over_rows(change, key, earlier, row.state_reason)
+        elif prepared.image:
+            if self._queue.enter(change, row, row.slot):
                 row = change.connection.execute(_BY_KEY, {"key": key}).one()
-            else:
-                self._begin_build_log(change, prepared.build)
-                change.wake(PREPARING_CHANGED)
-            change.wake(run_changed(key))
-            return self._queue.explain(change.connection, [to_run(row, new.tags, its_properties)])[0]
+        else:
+            self._begin_build_log(change, prepared.build)
+            change.wake(PREPARING_CHANGED)
+        change.wake(run_changed(key))
+        return self._queue.explain(change.connection, [to_run(row, new.tags, its_properties)])[0]
 
     def _recorded(self, change: Change, workspace: str, run_id: str) -> Run:
         found = load_runs(change.connection, runs.c.workspace == workspace, runs.c.id == run_id)

@@ -62,7 +62,7 @@ class Experiment:
     def update(self, *, max_concurrent_runs: int) -> Experiment:
         """Set how many of its runs are executed at a time, 0 for any number; return it.
 
-        An experiment that does not exist yet comes into being. What is executed already goes on. Raises InvalidArgument.
+        An experiment that does not exist yet comes into being. Those executed already go on. Raises InvalidArgument.
         """
         runs = self.workspace.connection.runs
         request = runs_service_pb2.CreateExperimentRequest(
