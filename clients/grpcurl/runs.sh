@@ -17,6 +17,7 @@ say "An experiment"
 call $service/CreateExperiment "{\"parent\": \"$workspace\", \"experiment_id\": \"grpcurl-story\"}"
 call $service/GetExperiment "{\"name\": \"$workspace/experiments/grpcurl-story\"}"
 call $service/ListExperiments "{\"parent\": \"$workspace\"}" | grep '"name"'
+call $service/UpdateExperiment "{\"experiment\": {\"name\": \"$workspace/experiments/grpcurl-story\", \"max_concurrent_runs\": 2}}"
 
 say "Submit"
 run="{\"experiment\": \"$workspace/experiments/grpcurl-story\", \"script\": \"train.py\",
@@ -44,8 +45,11 @@ say "Tag it, and find it by that"
 call $service/UpdateRun "{\"name\": \"$name\", \"set_tags\": {\"told\": \"with grpcurl\"}}" | field run.tags
 call $service/ListRuns "{\"parent\": \"$workspace\", \"tags\": {\"told\": \"with grpcurl\"}}" | grep '"display_name"'
 
+say "Submit it once more, and take over the results of that run"
+call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": ${run%\}}, \"reuse\": true, \"max_retries\": 2}}" | field run.reused_run
+
 say "Submit it once more, for a machine that nobody has: it says what it waits for. Cancel that one"
-large="${run%\}}, \"resources\": {\"gpus\": 1000}}"
+large="${run%\}}, \"priority\": -10, \"resources\": {\"gpus\": 1000}}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$STORY/second-run.json" | field run.state_reason
 second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state

@@ -87,6 +87,27 @@ def test_an_older_database_becomes_like_a_new_one_and_keeps_its_rows(new_databas
     engine.dispose()
 
 
+def test_runs_that_waited_before_there_were_lines_stand_in_lines(new_database: NewDatabase) -> None:
+    """One for each kind of demands, with one turn; leases know whose they are."""
+    url, before = new_database(), rows_of(REVISIONS / "runs-0003.json")
+    old = make_engine(url, "orris_runs")
+    with write(old) as connection:
+        migrate(connection, "orris_runs", "0003")
+        for table, rows in before.items():
+            connection.execute(plain(table, rows[0]).insert(), rows)
+    old.dispose()
+    engine = open_database(url, "orris_runs", metadata_of("runs"))
+    with read(engine) as connection:
+        lines = connection.exec_driver_sql("SELECT turn, pool, experiment, demands FROM lines ORDER BY demands").all()
+        owners = connection.exec_driver_sql("SELECT DISTINCT owner FROM leases").scalars().all()
+    engine.dispose()
+    assert [tuple(each) for each in lines] == [
+        (5, "local", "iris", ""),
+        (5, "local", "iris", '{"cpus":4,"isolation":2}'),
+    ]
+    assert owners == ["default/iris"]
+
+
 @pytest.mark.parametrize("noun", NOUNS)
 def test_there_are_rows_of_every_older_version(noun: str) -> None:
     versions = Path(str(import_module(f"orris_{noun}").__path__[0])) / "migrations" / "versions"

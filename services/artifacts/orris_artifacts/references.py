@@ -13,7 +13,7 @@ from orris_artifacts import schema
 from orris_artifacts.index import Index
 from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_TARGETS
 from orris_artifacts.trees import Trees
-from orris_kit.database import take_turn, write
+from orris_kit.database import Together, take_turn, write
 
 
 class References:
@@ -21,6 +21,7 @@ class References:
 
     def __init__(self, engine: sa.Engine, index: Index, trees: Trees) -> None:
         self._engine = engine
+        self._together = Together(engine)
         self._index = index
         self._trees = trees
 
@@ -34,7 +35,8 @@ class References:
             "tree": _digests(workspace, [TreeName.parse(name, field="reference.trees") for name in trees]),
             "blob": _digests(workspace, [BlobName.parse(name, field="reference.blobs") for name in blobs]),
         }
-        with write(self._engine) as connection:
+
+        def set_them(connection: sa.Connection) -> None:
             _take_turn(connection, workspace, owner)
             # Blobs before trees, as who creates a tree does: nobody waits in a ring.
             _check_there("blobs", workspace, wanted["blob"], self._index.hold(connection, workspace, wanted["blob"]))
@@ -47,6 +49,9 @@ class References:
             ]
             if rows:
                 connection.execute(schema.references.insert(), rows)
+
+        # Each run that is submitted has one set.
+        self._together.write(set_them)
 
     def delete(self, workspace: str, owner: str) -> None:
         """Drop what an owner needed, if anything. Raises InvalidArgument."""

@@ -46,6 +46,13 @@ class Requests:
             sa.Column("name", Text(), nullable=False),
             sa.Column("expiry", sa.BigInteger, nullable=False, index=True),
         )
+        # Made once: to put a statement together costs more than to execute it.
+        columns = self.table.c
+        now = sa.bindparam("now", type_=sa.Float)
+        its = (columns[name] == sa.bindparam(name) for name in ("method", "parent", "request_id"))
+        self._recall = sa.select(columns.payload, columns.name).where(*its, columns.expiry > now)
+        self._forget = self.table.delete().where(columns.expiry <= now)
+        self._insert = self.table.insert()
 
     def recall(
         self, connection: sa.Connection, method: str, parent: str, request_id: str, payload: bytes
@@ -60,12 +67,8 @@ class Requests:
             raise InvalidArgument("request_id must be 1 to 100 visible ASCII characters", field="request_id")
         # The same request at the same time waits here, and finds what the first has made.
         take_turn(connection, "request", method, parent, request_id)
-        table = self.table.c
-        row = connection.execute(
-            sa.select(table.payload, table.name).where(
-                *self._is(method, parent, request_id), table.expiry > self._clock()
-            )
-        ).one_or_none()
+        request = {"method": method, "parent": parent, "request_id": request_id}
+        row = connection.execute(self._recall, {**request, "now": self._clock()}).one_or_none()
         if row is None:
             return None
         if row.payload != _fingerprint(payload):
@@ -80,21 +83,16 @@ class Requests:
         if not request_id:
             return
         now = self._clock()
-        connection.execute(self.table.delete().where(self.table.c.expiry <= now))
-        connection.execute(
-            self.table.insert().values(
-                method=method,
-                parent=parent,
-                request_id=request_id,
-                payload=_fingerprint(payload),
-                name=name,
-                expiry=int(now + self._lifetime.total_seconds()) + 1,
-            )
-        )
-
-    def _is(self, method: str, parent: str, request_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-        table = self.table.c
-        return table.method == method, table.parent == parent, table.request_id == request_id
+        connection.execute(self._forget, {"now": now})
+        row = {
+            "method": method,
+            "parent": parent,
+            "request_id": request_id,
+            "payload": _fingerprint(payload),
+            "name": name,
+            "expiry": int(now + self._lifetime.total_seconds()) + 1,
+        }
+        connection.execute(self._insert, row)
 
 
 def _fingerprint(payload: bytes) -> str:

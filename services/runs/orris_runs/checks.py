@@ -43,6 +43,8 @@ def check_run(run: NewRun) -> None:
     _check_time_limit(findings, run)
     _check_variables(findings, run)
     findings.found.extend(wrong_demands(run.demands))
+    _check_priority(findings, run)
+    _check_repetition(findings, run)
     check_labels(findings.add, "run.tags", run.tags)
     check_labels(findings.add, "run.properties", run.properties)
     if findings.found:
@@ -140,6 +142,21 @@ def _check_time_limit(findings: _Findings, run: NewRun) -> None:
     fits = 0 < limit <= limits.TIME_LIMIT_SECONDS
     findings.demand(fits, "run.time_limit", "more than 0 seconds and at most 366 days; leave it out for the default")
     findings.demand(run.kind is not Kind.REPLICA, "run.time_limit", "a replica has no time limit; leave it out")
+
+
+def _check_priority(findings: _Findings, run: NewRun) -> None:
+    most = limits.PRIORITY
+    findings.demand(-most <= run.priority <= most, "run.priority", f"-{most} to {most}, the highest first")
+
+
+def _check_repetition(findings: _Findings, run: NewRun) -> None:
+    most = limits.RETRIES
+    if run.reuse:
+        findings.demand(run.kind is Kind.TRAINING, "run.reuse", "only training runs leave results to be used again")
+        findings.demand(not run.secrets, "run.reuse", "what a run does with secrets is not used again; leave one out")
+    findings.demand(0 <= run.max_retries <= most, "run.max_retries", f"0 to {most}")
+    if run.kind is Kind.REPLICA:
+        findings.demand(not run.max_retries, "run.max_retries", "a replica is replaced, not repeated; leave it out")
 
 
 def _check_variables(findings: _Findings, run: NewRun) -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from orris_runs.agents import Agents
 from orris_runs.archive import Archive
+from orris_runs.bounds import Bounds
 from orris_runs.cancellation import Cancellation
 from orris_runs.deadlines import Deadlines
 from orris_runs.deletion import Deletion
 from orris_runs.events import Events
 from orris_runs.experiments import Experiments
+from orris_runs.identical import Identical
 from orris_runs.interactive import Interactive, SessionTimes
 from orris_runs.labels import Labels
 from orris_runs.leases import Leases
@@ -18,6 +20,7 @@ from orris_runs.moves import Moves
 from orris_runs.preparation import Preparation
 from orris_runs.queue import Queue
 from orris_runs.reading import Reading
+from orris_runs.retries import Retries
 from orris_runs.store import Store
 from orris_runs.submission import Submission
 from orris_runs.summaries import Summaries
@@ -30,6 +33,7 @@ class Core:
     """What can be done with runs."""
 
     store: Store
+    bounds: Bounds
     workspaces: Workspaces
     experiments: Experiments
     submission: Submission
@@ -40,6 +44,7 @@ class Core:
     agents: Agents
     deadlines: Deadlines
     leases: Leases
+    retries: Retries
     logs: Logs
     events: Events
     usage: Usage
@@ -49,11 +54,13 @@ class Core:
     preparation: Preparation
     archive: Archive
     loose: Loose
+    identical: Identical
 
     def start(self) -> None:
         """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
         self.workspaces.ensure_default()
         self.loose.give_up_interrupted()
+        self.bounds.take_up()
         self.leases.take_up()
         self.interactive.take_up()
 
@@ -77,19 +84,22 @@ def make_core(
     """
     agents = Agents(store, patience=lease_duration / 2)
     deadlines = Deadlines(store.clock, lease_duration, lease_margin)
-    queue = Queue(store, agents, deadlines)
+    bounds = Bounds(store)
+    queue = Queue(store, agents, deadlines, bounds)
     moves = Moves(store, queue, deadlines)
+    retries = Retries(store, moves)
     workspaces = Workspaces(store)
-    experiments = Experiments(store, workspaces)
+    experiments = Experiments(store, workspaces, queue)
     reading = Reading(store, workspaces, experiments, queue)
     submission, events = Submission(store, experiments, queue), Events(store, reading, moves)
-    leases = Leases(store, agents, deadlines, queue, moves)
+    leases = Leases(store, agents, deadlines, queue, moves, retries)
     log_sizes = log_sizes or LogSizes()
     interactive = Interactive(
         store, reading, experiments, submission, events, leases, moves, deadlines, session_times or SessionTimes()
     )
     return Core(
         store=store,
+        bounds=bounds,
         workspaces=workspaces,
         experiments=experiments,
         submission=submission,
@@ -100,6 +110,7 @@ def make_core(
         agents=agents,
         deadlines=deadlines,
         leases=leases,
+        retries=retries,
         logs=Logs(store, reading, log_sizes),
         events=events,
         usage=Usage(store, reading),
@@ -109,4 +120,5 @@ def make_core(
         preparation=Preparation(store, moves),
         archive=Archive(store, log_sizes.segment),
         loose=Loose(store),
+        identical=Identical(store),
     )

@@ -7,12 +7,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from orris.errors import FailedPrecondition, NotFound
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 from orris.names import check_id
 from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
+from orris_runs import limits, line
+from orris_runs.queue import Queue
 from orris_runs.schema import experiments, runs
-from orris_runs.store import Change, Store
+from orris_runs.store import Change, Store, pool_changed
 from orris_runs.workspaces import Workspaces
 
 
@@ -24,14 +26,16 @@ class Experiment:
     id: str
     create_time: datetime
     archived: bool = False
+    max_concurrent_runs: int = 0
 
 
 class Experiments:
     """The experiments of all workspaces."""
 
-    def __init__(self, store: Store, workspaces: Workspaces) -> None:
+    def __init__(self, store: Store, workspaces: Workspaces, queue: Queue) -> None:
         self._store = store
         self._workspaces = workspaces
+        self._queue = queue
         self._known: set[tuple[str, str]] = set()
 
     def create(self, workspace: str, experiment: str) -> Experiment:
@@ -49,6 +53,27 @@ class Experiments:
         row = {"workspace": workspace, "id": experiment, "create_time": self._store.clock.now()}
         insert_new(change.connection, experiments, [row])
         change.then(lambda: self._known.add((workspace, experiment)))
+
+    def update(self, workspace: str, experiment: str, max_concurrent_runs: int) -> Experiment:
+        """Set how many of its runs agents have at a time, 0: any number; those that have begun go on.
+
+        Raises NotFound (EXPERIMENT_NOT_FOUND), InvalidArgument.
+        """
+        if not 0 <= max_concurrent_runs <= limits.CONCURRENT_RUNS:
+            message = f"experiment.max_concurrent_runs: 0 (no limit) to {limits.CONCURRENT_RUNS:,}"
+            raise InvalidArgument(message, field="experiment.max_concurrent_runs")
+        with self._store.change() as change:
+            self._require(change.connection, workspace, experiment)
+            its = (experiments.c.workspace == workspace, experiments.c.id == experiment)
+            values = {"max_concurrent_runs": max_concurrent_runs}
+            change.connection.execute(experiments.update().where(*its).values(values))
+            change.then(lambda: self._queue.bounds.learn(workspace, experiment, max_concurrent_runs))
+            updated = self._require(change.connection, workspace, experiment)
+            pools = line.pools_of(change.connection, workspace, experiment)
+        for pool in pools:
+            self._queue.dispatch(pool)
+            self._store.changes.notify(pool_changed(pool))
+        return updated
 
     def get(self, workspace: str, experiment: str) -> Experiment:
         """Return one. Raises NotFound (EXPERIMENT_NOT_FOUND)."""

@@ -12,7 +12,7 @@ from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
 from orris_runs.references import References
-from orris_runs.store import ARCHIVE_CHANGED, PREPARING_CHANGED, REMOVALS_CHANGED
+from orris_runs.store import ARCHIVE_CHANGED, PREPARING_CHANGED, REMOVALS_CHANGED, RETRIES_CHANGED
 
 log = get_logger(__name__)
 RETRY_SECONDS = 1.0
@@ -122,6 +122,13 @@ class Remover:
                 while await run_blocking(self._core.deletion.remove_some):
                     pass
                 await waiter.wait()
+
+
+async def begin_retries(core: Core) -> None:
+    """Begin the next attempts of runs when their times come, until canceled."""
+    async with core.store.changes.watch(RETRIES_CHANGED) as waiter:
+        while True:
+            await waiter.wait(timeout=await run_blocking(core.retries.begin_due))
 
 
 async def look_after_leases(core: Core, every: float) -> None:

@@ -21,6 +21,7 @@ from orris_runs.line import slot_of
 from orris_runs.model import ErrorCode, Kind, Lease, RunError, Used
 from orris_runs.moves import Moves
 from orris_runs.queue import Queue
+from orris_runs.retries import Retries
 from orris_runs.rows import to_json, to_runs
 from orris_runs.schema import leases, logs, runs
 from orris_runs.states import FINAL, State, may_follow
@@ -48,12 +49,15 @@ class Outcome:
 class Leases:
     """The leases, and what agents report under them."""
 
-    def __init__(self, store: Store, agents: Agents, deadlines: Deadlines, queue: Queue, moves: Moves) -> None:
+    def __init__(
+        self, store: Store, agents: Agents, deadlines: Deadlines, queue: Queue, moves: Moves, retries: Retries
+    ) -> None:
         self._store = store
         self._agents = agents
         self._deadlines = deadlines
         self._queue = queue
         self._moves = moves
+        self._retries = retries
 
     def take_up(self) -> int:
         """After a start, give each lease its whole duration again; return how many there are."""
@@ -114,18 +118,17 @@ class Leases:
             if row is not None and row.state is outcome.state:
                 return
             _demand_held(row)
-            failed = outcome.state is State.FAILED
-            self._moves.end(
-                change,
-                row,
-                outcome.state,
-                reason=row.state_reason if row.state is State.CANCEL_REQUESTED else "",
-                error=cut(outcome.error or _UNEXPLAINED) if failed else None,
-                outputs=outcome.outputs,
-                end_time=self._moves.happened_at(row, outcome.end_time),
-                left_behind=to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
+            columns: dict[str, Any] = {
+                "reason": row.state_reason if row.state is State.CANCEL_REQUESTED else "",
+                "outputs": outcome.outputs,
+                "end_time": self._moves.happened_at(row, outcome.end_time),
+                "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
                 **({} if outcome.used is None else asdict(outcome.used)),
-            )
+            }
+            if outcome.state is State.FAILED:
+                self._retries.fail(change, row, cut(outcome.error or _UNEXPLAINED), **columns)
+            else:
+                self._moves.end(change, row, outcome.state, **columns)
 
     def begin_finish(self, lease: str, state: State, outputs: str) -> RunName | None:
         """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""
@@ -199,7 +202,7 @@ class Leases:
             self._moves.end(change, row, State.CANCELED, row.state_reason, lease="")
         else:
             message = f"agent {row.agent} was lost while it had the run; submit the run again"
-            self._moves.end(change, row, State.FAILED, error=RunError(ErrorCode.AGENT_LOST, message), lease="")
+            self._retries.fail(change, row, RunError(ErrorCode.AGENT_LOST, message), lease="")
 
 
 _UNEXPLAINED = RunError(ErrorCode.SYSTEM, "the agent gave no reason; its own log has more")
@@ -245,10 +248,12 @@ def _is_canceled(connection: sa.Connection, lease: str) -> bool:
 
 
 def _never_began(connection: sa.Connection, row: Any) -> bool:
-    """Tell whether nothing at all was heard of the program: only then may another agent execute it."""
+    """Tell whether nothing at all was heard of the program: only then may another agent execute it unasked."""
     if row.start_time is not None or row.next_sequence or row.state is not State.QUEUED:
         return False
-    return connection.execute(sa.select(logs.c.key).where(logs.c.run_key == row.key).limit(1)).first() is None
+    # What is in a log up to its base is of an earlier attempt.
+    written = sa.select(logs.c.key).where(logs.c.run_key == row.key, (logs.c.size > logs.c.base) | (logs.c.size == 0))
+    return connection.execute(written.limit(1)).first() is None
 
 
 def cut(error: RunError) -> RunError:

@@ -59,6 +59,10 @@ METRIC_NAME = 255
 METRIC_TEXT = 8 * 1024
 COLUMNS = 100
 
+PRIORITY = 100
+RETRIES = 100
+CONCURRENT_RUNS = 1_000_000
+
 SLOTS = 4096
 # What a run may ask for: from what Docker takes to more than any machine has.
 LEAST_CPUS = 0.01

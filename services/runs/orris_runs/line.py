@@ -1,18 +1,36 @@
-"""The line: what is read of the runs that wait, in ways whose cost does not grow with their number."""
+"""The lines: what is read and changed of the runs that wait, in ways whose cost does not grow with their number.
 
-from collections.abc import Sequence
+The runs of one experiment that wait for the same (pool, kind of slot, priority, demands) are a line, in the order of
+submission. Experiments take turns: one that was served goes to the end, as does one that comes.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from orris_runs.model import Kind, Run, Slot
+from orris_kit.database import insert_new
+from orris_runs.model import Kind, Slot
 from orris_runs.rooms import Held
-from orris_runs.schema import leases, runs
+from orris_runs.schema import leases, lines, runs
 
-# Farther back, the exact place says little and costs much.
-COUNTED = 1000
 
-_WAITING = (runs.c.pool == sa.bindparam("pool"), runs.c.slot == sa.bindparam("slot"))
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """A row of `lines`: what is served first is smallest, but for the lines of one experiment, which have one turn."""
+
+    rank: int
+    turn: int
+    key: int
+    workspace: str
+    experiment: str
+    demands: str
+
+    @property
+    def owner(self) -> str:
+        """Its experiment, as leases name it."""
+        return owner_of(self.workspace, self.experiment)
 
 
 def slot_of(kind: Kind) -> Slot:
@@ -20,67 +38,105 @@ def slot_of(kind: Kind) -> Slot:
     return Slot.REPLICA if kind is Kind.REPLICA else Slot.WORK
 
 
-def heads(connection: sa.Connection, pool: str, slot: Slot) -> list[tuple[int, str]]:
-    """Return the first run of each kind of demands, and these."""
-    return [(key, demands) for key, demands in connection.execute(HEADS, {"pool": pool, "slot": slot.value})]
+def owner_of(workspace: str, experiment: str) -> str:
+    """Return an experiment as leases name it."""
+    return f"{workspace}/{experiment}"
 
 
-def behind(connection: sa.Connection, pool: str, slot: Slot, demands: str, key: int, most: int) -> list[int]:
-    """Return the next runs of equal demands."""
-    where = {"pool": pool, "slot": slot.value, "demands": demands, "after": key, "most": most}
-    return list(connection.execute(BEHIND, where).scalars())
+def join(connection: sa.Connection, run: Any, slot: str) -> None:
+    """See to it that there is a line for a run that waits, given as something with the columns of `runs`."""
+    line = {name: getattr(run, name) for name in ("pool", "rank", "workspace", "experiment", "demands")} | {
+        "slot": slot
+    }
+    if connection.execute(_LINE, line).first() is None:
+        turn = connection.execute(_OWN, line).scalar()
+        insert_new(connection, lines, [{"turn": _end(connection, line) if turn is None else turn, **line}])
 
 
-def lock(connection: sa.Connection, keys: Sequence[int]) -> set[int]:
-    """Lock runs; return those that still wait then: one that is being canceled is waited for here."""
-    return set(connection.execute(_STILL_WAITING, {"keys": sorted(keys)}).scalars())
+def heads(connection: sa.Connection, pool: str, slot: Slot, full: Collection[str]) -> list[Line]:
+    """Return the next line of each kind of demands, but for those of the experiments that are `full`."""
+    found = connection.execute(HEADS, {"pool": pool, "slot": slot.value, "full": sorted(full)})
+    return [Line(*row) for row in found]
+
+
+def first(connection: sa.Connection, pool: str, slot: Slot, line: Line, most: int) -> list[int]:
+    """Return the first runs of a line."""
+    return list(connection.execute(FIRST, {**_parameters(pool, slot, line), "most": most}).scalars())
+
+
+def leave(connection: sa.Connection, line: Line) -> None:
+    """Forget a line that nobody is in."""
+    connection.execute(_LEAVE, {"at": line.key})
+
+
+def serve(connection: sa.Connection, pool: str, slot: Slot, line: Line) -> None:
+    """Put the experiment that was served behind all others, whatever its runs ask for."""
+    own = _parameters(pool, slot, line)
+    connection.execute(
+        _TO_THE_END, {f"of_{name}": value for name, value in own.items()} | {"end": _end(connection, own)}
+    )
+
+
+def pools_of(connection: sa.Connection, workspace: str, experiment: str) -> list[str]:
+    """Return the pools that runs of an experiment wait in."""
+    return sorted(connection.execute(_POOLS, {"workspace": workspace, "experiment": experiment}).scalars())
+
+
+def lock(connection: sa.Connection, key: int) -> bool:
+    """Lock a run; return whether it still waits then: one that is being canceled is waited for here."""
+    return connection.execute(_STILL_WAITING, {"key": key}).first() is not None
 
 
 def held(connection: sa.Connection) -> Held:
     """Return what the agents have."""
-    return {(agent, Slot(slot), demands): count for agent, slot, demands, count in connection.execute(_HELD)}
+    found = connection.execute(_HELD)
+    return {(agent, Slot(slot), demands, owner): count for agent, slot, demands, owner, count in found}
 
 
-def places(connection: sa.Connection, waiting: Sequence[Run]) -> dict[int, int]:
-    """Return how many runs wait before each, by key; none for those that are farther back than is counted."""
-    if len(waiting) == 1:
-        (run,) = waiting
-        before = sa.select(runs.c.key).where(*_same_line(run), runs.c.key < run.key).limit(COUNTED + 1).subquery()
-        count = connection.execute(sa.select(sa.func.count()).select_from(before)).scalar_one()
-        return {run.key: count} if count <= COUNTED else {}
-    found: dict[int, int] = {}
-    for run in {(run.pool, slot_of(run.kind)): run for run in waiting}.values():
-        first = sa.select(runs.c.key).where(*_same_line(run)).order_by(runs.c.key).limit(COUNTED + 1)
-        found.update((key, place) for place, key in enumerate(connection.execute(first).scalars()))
-    return found
+def _parameters(pool: str, slot: Slot, line: Line) -> dict[str, object]:
+    own = {name: getattr(line, name) for name in ("rank", "workspace", "experiment", "demands")}
+    return {"pool": pool, "slot": slot.value, **own}
 
 
-def _same_line(run: Run) -> tuple[sa.ColumnElement[bool], ...]:
-    return runs.c.pool == run.pool, runs.c.slot == slot_of(run.kind).value
+def _end(connection: sa.Connection, line: Mapping[str, object]) -> int:
+    return int(connection.execute(_LAST, line).scalar() or 0) + 1
 
 
-# In the order of demands, then of submission: one index has that, and no planner is tempted by another.
-_ALIKE = sa.select(runs.c.key).where(*_WAITING).order_by(runs.c.demands, runs.c.key)
+# Made once: to put a statement together costs more than to execute it.
+_FULL: sa.BindParameter[list[str]] = sa.bindparam("full", expanding=True)
+NOT_FULL = (lines.c.workspace + "/" + lines.c.experiment).not_in(_FULL)
+_POOL_AND_SLOT = (lines.c.pool == sa.bindparam("pool"), lines.c.slot == sa.bindparam("slot"))
+# In the order of demands, then of turns: one index has that, and no planner is tempted by another.
+_ALIKE = sa.select(lines.c.key).where(*_POOL_AND_SLOT, NOT_FULL).order_by(lines.c.demands, lines.c.rank, lines.c.turn)
 
 
 def _heads() -> sa.Select[Any]:
     """Go from the first of one kind to the first of the next: an index finds each, however many are alike."""
-    head, of_kind = runs.alias("head"), sa.select(_ALIKE.limit(1).scalar_subquery().label("key"))
+    head, of_kind = lines.alias("head"), sa.select(_ALIKE.limit(1).scalar_subquery().label("key"))
     kinds = of_kind.cte("kinds", recursive=True)
-    following = _ALIKE.where(runs.c.demands > head.c.demands).limit(1).scalar_subquery()
+    following = _ALIKE.where(lines.c.demands > head.c.demands).limit(1).scalar_subquery()
     kinds = kinds.union_all(sa.select(following).join_from(kinds, head, head.c.key == kinds.c.key))
-    return sa.select(head.c.key, head.c.demands).join_from(kinds, head, head.c.key == kinds.c.key)
+    columns = (head.c[name] for name in ("rank", "turn", "key", "workspace", "experiment", "demands"))
+    return sa.select(*columns).join_from(kinds, head, head.c.key == kinds.c.key)
 
 
-# Made once: to put a statement together costs more than to execute it.
 HEADS = _heads()
-BEHIND = _ALIKE.where(
-    runs.c.demands.between(sa.bindparam("demands"), sa.bindparam("demands")), runs.c.key > sa.bindparam("after")
-).limit(sa.bindparam("most", type_=sa.Integer))
-_KEYS: sa.BindParameter[list[int]] = sa.bindparam("keys", expanding=True)
+_COLUMNS = ("pool", "slot", "rank", "workspace", "experiment", "demands")
+_IN_LINE = [runs.c[name] == sa.bindparam(name) for name in _COLUMNS]
+FIRST = sa.select(runs.c.key).where(*_IN_LINE).order_by(runs.c.key).limit(sa.bindparam("most", type_=sa.Integer))
+_LINE = sa.select(lines.c.turn).where(*(lines.c[name] == sa.bindparam(name) for name in _COLUMNS))
+_LAST = sa.select(sa.func.max(lines.c.turn)).where(*_POOL_AND_SLOT)
+_OF_EXPERIMENT = [lines.c[name] == sa.bindparam(name) for name in ("workspace", "experiment")]
+_OWN = sa.select(lines.c.turn).where(*_OF_EXPERIMENT, *_POOL_AND_SLOT).limit(1)
+_POOLS = sa.select(lines.c.pool).where(*_OF_EXPERIMENT).distinct()
+_LEAVE = lines.delete().where(lines.c.key == sa.bindparam("at"))
+_TO_THE_END = (
+    lines.update()
+    .where(*(lines.c[name] == sa.bindparam(f"of_{name}") for name in ("workspace", "experiment", "pool", "slot")))
+    .values(turn=sa.bindparam("end"))
+)
 _STILL_WAITING = (
-    sa.select(runs.c.key).where(runs.c.key.in_(_KEYS), runs.c.slot.is_not(None)).order_by(runs.c.key).with_for_update()
+    sa.select(runs.c.key).where(runs.c.key == sa.bindparam("key"), runs.c.slot.is_not(None)).with_for_update()
 )
-_HELD = sa.select(leases.c.agent, leases.c.slot, leases.c.demands, sa.func.count()).group_by(
-    leases.c.agent, leases.c.slot, leases.c.demands
-)
+_GROUPED = (leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
+_HELD = sa.select(*_GROUPED, sa.func.count()).group_by(*_GROUPED)

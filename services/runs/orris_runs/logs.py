@@ -1,4 +1,7 @@
-"""Logs: addressed by offset, complete when their end was said or their run is over."""
+"""Logs: addressed by offset, complete when their end was said or their run is over.
+
+An attempt counts from 0: what it writes comes behind what the attempts before it wrote.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +14,13 @@ from orris.names import check_id
 from orris_runs import limits
 from orris_runs.leases import held_run
 from orris_runs.log_rows import append_row, complete_log, read_rows
-from orris_runs.model import RunLog
+from orris_runs.model import STD_LOG, RunLog
 from orris_runs.reading import Reading
 from orris_runs.schema import log_blobs, logs
 from orris_runs.states import FINAL
 from orris_runs.store import ARCHIVE_CHANGED, Change, Store, logs_changed
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
-STD_LOG = "user_logs/std_log.txt"
 # Azure's older name of the same log; scripts and notebooks know both. It is stored once.
 DRIVER_LOG = "azureml-logs/70_driver_log.txt"
 
@@ -96,7 +98,8 @@ class Logs:
             log = self._own(change, row, STD_LOG if file == DRIVER_LOG else file)
             taken = self._append(change, log, offset, data)
             log = _by_key(change.connection, log.key)
-            if end and not log.complete and offset + len(data) == taken.size:
+            # Where another attempt may follow, a log ends when the run does.
+            if end and not log.complete and offset + len(data) == taken.size and not row.max_retries:
                 complete_log(change.connection, log)
             change.wake(logs_changed(row.key))
             return taken
@@ -150,7 +153,8 @@ class Logs:
         return connection.execute(chosen.where(logs.c.file == file)).one()
 
     def _append(self, change: Change, log: Any, offset: int, data: bytes) -> Taken:
-        taken: int = log.size + log.dropped
+        """Append what an attempt has written; offsets, and how far it was taken, are those of its own file."""
+        taken: int = log.size + log.dropped - log.base
         full = log.dropped > 0 or log.size >= self._sizes.cap
         if log.complete and log.dropped:
             return Taken(offset + len(data), full=True)

@@ -12,6 +12,8 @@ from orris_runs.states import FINAL, State
 Scalar = float | int | bool | str | None
 
 DEFAULT_POOL = "local"
+# What a program prints.
+STD_LOG = "user_logs/std_log.txt"
 
 
 class Kind(IntEnum):
@@ -85,6 +87,17 @@ class UsageSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to execute a run that failed, and was followed by another."""
+
+    number: int
+    agent: str
+    start_time: datetime | None
+    end_time: datetime
+    error: RunError
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What a run executes, fixed when it is submitted. `time_limit` is in seconds; None: no limit.
 
@@ -120,11 +133,19 @@ class NewRun:
     properties: Mapping[str, str] = field(default_factory=dict)
     demands: Demands = NO_DEMANDS
     submitted_by: str = ""
+    priority: int = 0
+    max_retries: int = 0
+    reuse: bool = False
 
     @property
     def slot(self) -> Slot:
         """What it will occupy on an agent."""
         return Slot.REPLICA if self.kind is Kind.REPLICA else Slot.WORK
+
+    @property
+    def refers(self) -> bool:
+        """Whether something may be kept for it at the artifacts when it is recorded."""
+        return bool(self.program.snapshot) or self.reuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +192,17 @@ class Run:
     demands: Demands
     used: Used | None
     archived: bool = False
+    priority: int = 0
+    max_retries: int = 0
+    failed_attempts: Sequence[Attempt] = ()
+    retry_time: datetime | None = None
+    reuse: bool = False
+    reused_run: str = ""
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is made, or was the last, from 1."""
+        return len(self.failed_attempts) + 1
 
     @property
     def name(self) -> str:

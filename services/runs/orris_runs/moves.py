@@ -35,7 +35,14 @@ class Moves:
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
         self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
-        self._queue.assign(change, row.pool)
+        self._queue.enter(change, row, slot)
+
+    def set_back(self, change: Change, row: Any, **columns: Any) -> None:
+        """Take a run from its agent, as if none had ever had it."""
+        none = {"agent": "", "lease": "", "address": "", "start_time": None, "attempts": 0, "state": State.QUEUED}
+        self._update(change, row.key, **none, **columns)
+        self.drop_lease(change, row)
+        self._queue.leave(change, row)
 
     def end(
         self, change: Change, row: Any, state: State, reason: str = "", error: RunError | None = None, **columns: Any
@@ -52,6 +59,7 @@ class Moves:
             error=error_to_json(error),
             secrets=None,
             slot=None,
+            retry_time=None,
             address="",
             **columns,
         )
@@ -63,7 +71,7 @@ class Moves:
             change.then(lambda: self._deadlines.end(row.lease))
         elif row.lease:
             self.drop_lease(change, row)
-            self._queue.assign(change, row.pool)
+            self._queue.leave(change, row)
 
     def drop_lease(self, change: Change, row: Any) -> None:
         """Take a run's lease from its agent."""

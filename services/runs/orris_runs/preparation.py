@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from orris_runs import limits
 from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation, demands_of
+from orris_runs.identical import identity_of_row
 from orris_runs.line import slot_of
 from orris_runs.log_rows import append_row
 from orris_runs.model import ErrorCode, RunError
@@ -54,7 +55,8 @@ class Preparation:
                     error = RunError(ErrorCode.ENVIRONMENT, NO_CONTAINER_IMAGES)
                     self._moves.end(change, row, State.FAILED, error=error)
                     continue
-                self._moves.enqueue(change, row, slot_of(row.kind).value, image=image)
+                identity = identity_of_row(row, image)
+                self._moves.enqueue(change, row, slot_of(row.kind).value, image=image, identity=identity)
 
     def failed(self, build: str, why: str) -> None:
         """Fail the runs that waited."""

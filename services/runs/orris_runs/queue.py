@@ -1,26 +1,31 @@
 """The queue: which run an agent gets next, and what the others wait for.
 
-First come, first served in each pool, for work and replicas apart. A run waits while its row names a slot. One that no
-agent will ever execute holds nobody up; one that waits for others to end is not overtaken where it will go.
+In each pool, for work and replicas apart: by priority, then experiments take turns, then in the order of submission. A
+run waits while its row names a slot. One that no agent will ever execute holds nobody up, nor does one whose experiment
+runs as many as it may; one that waits for others to end is not overtaken where it will go.
 
-Those who give runs away take turns, having locked the runs that they come with: so nothing is given away twice, and
-the next one sees what this one has made wait. Nobody who has locked a waiting run waits for a turn.
+Those who give runs away take turns: so nothing is given away twice, and the next one sees what this one has made wait.
+Nobody who has locked a waiting run waits for a turn.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from heapq import heapify, heappop, heappush
+from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 
 from orris_kit.database import take_turn
 from orris_runs import line, reasons
 from orris_runs.agents import Agents
+from orris_runs.bounds import Bounds
 from orris_runs.deadlines import Deadlines
 from orris_runs.demands import demands_of
-from orris_runs.line import slot_of
+from orris_runs.line import Line, owner_of, slot_of
 from orris_runs.model import Agent, Run, Slot
-from orris_runs.rooms import Rooms
+from orris_runs.places import Place, places
+from orris_runs.rooms import Held, Rooms, could_take
 from orris_runs.schema import leases, runs
 from orris_runs.states import State
 from orris_runs.store import Change, Store, agent_changed, pool_changed, run_changed
@@ -29,23 +34,44 @@ from orris_runs.store import Change, Store, agent_changed, pool_changed, run_cha
 class Queue:
     """Gives waiting runs to agents."""
 
-    def __init__(self, store: Store, agents: Agents, deadlines: Deadlines) -> None:
+    def __init__(self, store: Store, agents: Agents, deadlines: Deadlines, bounds: Bounds) -> None:
         self._store = store
         self._agents = agents
         self._deadlines = deadlines
+        self._bounds = bounds
 
     def dispatch(self, pool: str) -> None:
         """Give the runs that wait to the agents that are free."""
         with self._store.change() as change:
             self.assign(change, pool)
 
-    def assign(self, change: Change, pool: str) -> None:
-        """Do so in the transaction of what made a run wait, or an agent free."""
+    def enter(self, change: Change, run: Any, slot: str) -> bool:
+        """Put a run (something with the columns of `runs`) that waits from now on into its line, and do so.
+
+        Returns whether it may have been given away.
+        """
+        take_turn(change.connection, "queue")
+        line.join(change.connection, run, slot)
+        return self.assign(change, run.pool)
+
+    def leave(self, change: Change, run: Any) -> None:
+        """Do so when an agent has ended a run: others of its experiment may be free to go, in other pools too."""
+        pools = [run.pool]
+        if self._bounds.of(owner_of(run.workspace, run.experiment)):
+            pools += line.pools_of(change.connection, run.workspace, run.experiment)
+        for pool in sorted(set(pools)):
+            self.assign(change, pool)
+
+    def assign(self, change: Change, pool: str) -> bool:
+        """Do so in the transaction of what made a run wait, or an agent free; return whether a run was given away."""
         take_turn(change.connection, "queue")
         there = self._agents.there(pool)
-        # One that was canceled meanwhile leaves its place to the next.
-        while there and not self._give(change, pool, there):
-            continue
+        return bool(there) and _Giving(self, change, pool, there).give()
+
+    @property
+    def bounds(self) -> Bounds:
+        """How many runs experiments may have with agents at a time."""
+        return self._bounds
 
     def explain(self, connection: sa.Connection, found: Sequence[Run]) -> list[Run]:
         """Return the runs with the reason for waiting of those that wait."""
@@ -53,91 +79,161 @@ class Queue:
         if not waiting:
             return list(found)
         there = {pool: self._agents.there(pool) for pool in {run.pool for run in waiting}}
-        explained = {run.key: run for run in _explained(connection, waiting, there)}
+        explained = {run.key: run for run in _Explaining(connection, there, self._bounds).explain(waiting)}
         return [explained.get(run.key, run) for run in found]
 
     def provisioning(self) -> sa.ColumnElement[bool]:
         """Return the condition of the runs that are shown as PROVISIONING."""
         return sa.and_(runs.c.slot.is_not(None), runs.c.pool.not_in(self._agents.pools()))
 
-    def _give(self, change: Change, pool: str, there: Sequence[Agent]) -> bool:
-        """Give away what there is room for; return whether all of it was still waiting."""
-        rooms = Rooms(there, line.held(change.connection))
-        complete = True
-        for slot in Slot:
-            if not rooms.places(slot):
-                continue
-            chosen = _choose(change.connection, pool, slot, rooms)
-            locked = line.lock(change.connection, list(chosen)) if chosen else set()
-            for key, (agent, demands) in chosen.items():
-                if key in locked:
-                    self._lease(change, key, agent, slot, demands)
-            complete = complete and len(locked) == len(chosen)
-            change.wake(pool_changed(pool))
-        return complete
-
-    def _lease(self, change: Change, key: int, agent: str, slot: Slot, demands: str) -> None:
+    def lease(self, change: Change, key: int, agent: str, slot: Slot, line: Line) -> None:
+        """Give a run that waits to an agent."""
         lease = self._store.new_id()
         change.connection.execute(
-            leases.insert().values(id=lease, run_key=key, agent=agent, slot=slot.value, cancel=False, demands=demands)
+            leases.insert(),
+            {
+                "id": lease,
+                "run_key": key,
+                "agent": agent,
+                "slot": slot.value,
+                "cancel": False,
+                "demands": line.demands,
+                "owner": line.owner,
+            },
         )
-        change.connection.execute(
-            runs.update()
-            .where(runs.c.key == key)
-            .values(
-                slot=None,
-                agent=agent,
-                lease=lease,
-                attempts=runs.c.attempts + 1,
-                state_reason=f"starting on agent {agent}",
-            )
-        )
+        reason = f"starting on agent {agent}"
+        change.connection.execute(_LEASED, {"at": key, "to": agent, "under": lease, "why": reason})
         # Before anybody can know of it: a lease without a deadline is one that was lost.
         self._deadlines.begin(lease, agent)
         change.wake(agent_changed(agent))
         change.wake(run_changed(key))
 
 
+class _Giving:
+    """Gives away what there is room for in a pool, one run after the other."""
+
+    def __init__(self, queue: Queue, change: Change, pool: str, there: Sequence[Agent]) -> None:
+        self._queue = queue
+        self._change = change
+        self._connection = change.connection
+        self._pool = pool
+        held = line.held(change.connection)
+        self._rooms = Rooms(there, held)
+        self._running = _running(held)
+        self._bounds = queue.bounds
+
+    def give(self) -> bool:
+        given = False
+        for slot in Slot:
+            # There is only less room from now on: what does not fit need not be tried again.
+            refused: set[str] = set()
+            while self._rooms.places(slot) and self._give_one(slot, refused):
+                self._change.wake(pool_changed(self._pool))
+                given = True
+        return given
+
+    def _give_one(self, slot: Slot, refused: set[str]) -> bool:
+        """Give away the next run, or find out that there is none in its line; return whether to go on."""
+        for head, keys in self._next(slot, refused):
+            if not keys:
+                line.leave(self._connection, head)
+                return True
+            demands = demands_of(head.demands)
+            agent = self._rooms.take(demands, slot)
+            if agent is None:
+                refused.add(head.demands)
+                continue
+            if line.lock(self._connection, keys[0]):
+                self._lease(keys, agent, slot, head)
+            else:
+                # It was canceled meanwhile: its place is the next one's.
+                self._rooms.give_back(agent, demands, slot)
+            return True
+        return False
+
+    def _next(self, slot: Slot, refused: Collection[str]) -> Iterator[tuple[Line, list[int]]]:
+        """Give the lines to be served, the next first, each with its first two runs."""
+        full = self._bounds.full(self._running)
+        heads = sorted(line.heads(self._connection, self._pool, slot, full))
+        for _, alike in groupby(heads, key=lambda head: (head.rank, head.turn)):
+            # The second run tells whether the line goes on.
+            first = [
+                (line.first(self._connection, self._pool, slot, head, 2), head)
+                for head in alike
+                if head.demands not in refused
+            ]
+            yield from ((head, keys) for keys, head in sorted(first))
+
+    def _lease(self, keys: list[int], agent: str, slot: Slot, head: Line) -> None:
+        self._queue.lease(self._change, keys[0], agent, slot, head)
+        self._running[head.owner] += 1
+        if len(keys) == 1:
+            line.leave(self._connection, head)
+        line.serve(self._connection, self._pool, slot, head)
+
+
+class _Explaining:
+    """Says of runs that wait what they wait for."""
+
+    def __init__(self, connection: sa.Connection, there: dict[str, list[Agent]], bounds: Bounds) -> None:
+        self._connection = connection
+        self._there = there
+        self._bounds = bounds
+        held = line.held(connection) if any(there.values()) else {}
+        self._full = bounds.full(_running(held))
+        self._rooms = {pool: Rooms(agents, held) for pool, agents in there.items()}
+
+    def explain(self, waiting: Sequence[Run]) -> list[Run]:
+        return [run for (pool, slot) in _kinds(waiting) for run in self._explain(waiting, pool, slot)]
+
+    def _explain(self, waiting: Sequence[Run], pool: str, slot: Slot) -> list[Run]:
+        own = [run for run in waiting if (run.pool, slot_of(run.kind)) == (pool, slot)]
+        there = self._there[pool]
+        if not there:
+            return [replace(run, state=State.PROVISIONING, state_reason=reasons.no_agent(run)) for run in own]
+        never = {run.key: why for run in own if (why := reasons.never(run, there))}
+
+        def counts(demands: str) -> bool:
+            return any(could_take(agent, demands_of(demands), slot) for agent in there)
+
+        queued = [run for run in own if run.key not in never]
+        ahead = places(self._connection, queued, self._full, counts)
+        return [replace(run, state_reason=never.get(run.key) or self._for_now(run, ahead[run.key])) for run in own]
+
+    def _for_now(self, run: Run, place: Place) -> str:
+        owner = owner_of(run.workspace, run.experiment)
+        if owner in self._full:
+            return reasons.bounded(run, self._bounds.of(owner), place.own)
+        only_busy = run.demands.weigh and self._rooms[run.pool].only_busy(run.demands, slot_of(run.kind))
+        return reasons.for_now(run, place.all, only_busy=only_busy)
+
+
+def _running(held: Held) -> Counter[str]:
+    """Return how many runs each experiment has with agents."""
+    found: Counter[str] = Counter()
+    for (_, _, _, owner), count in held.items():
+        found[owner] += count
+    return found
+
+
+def _kinds(waiting: Sequence[Run]) -> list[tuple[str, Slot]]:
+    return sorted({(run.pool, slot_of(run.kind)) for run in waiting})
+
+
 def is_waiting(run: Run) -> bool:
     """Tell whether a run waits for an agent."""
-    return run.state is State.QUEUED and not run.agent
+    return run.state is State.QUEUED and not run.agent and run.retry_time is None
 
 
-def _choose(connection: sa.Connection, pool: str, slot: Slot, rooms: Rooms) -> dict[int, tuple[str, str]]:
-    """Return the runs that there is room for, in the order of submission: for each its agent, and its demands.
-
-    Of runs with equal demands none fits where the first does not. So what cannot be given away is looked at once,
-    however many runs it is.
-    """
-    chosen: dict[int, tuple[str, str]] = {}
-    following: dict[str, list[int]] = {}
-    first = line.heads(connection, pool, slot)
-    heapify(first)
-    while first and (places := rooms.places(slot)):
-        key, demands = heappop(first)
-        agent = rooms.take(demands_of(demands), slot)
-        if agent is None:
-            continue
-        chosen[key] = agent, demands
-        if demands not in following and places > 1:
-            following[demands] = line.behind(connection, pool, slot, demands, key, places - 1)[::-1]
-        if following.get(demands):
-            heappush(first, (following[demands].pop(), demands))
-    return chosen
-
-
-def _explained(connection: sa.Connection, waiting: Sequence[Run], there: dict[str, list[Agent]]) -> list[Run]:
-    why = {run.key: reasons.never(run, there[run.pool]) for run in waiting if there[run.pool]}
-    queued = [run for run in waiting if why.get(run.key) == ""]
-    ahead = line.places(connection, queued) if queued else {}
-    held = line.held(connection) if any(run.demands.weigh for run in queued) else {}
-    rooms = {pool: Rooms(agents, held) for pool, agents in there.items()}
-    explained = []
-    for run in waiting:
-        if run.key not in why:
-            explained.append(replace(run, state=State.PROVISIONING, state_reason=reasons.no_agent(run)))
-            continue
-        only_busy = run.demands.weigh and rooms[run.pool].only_busy(run.demands, slot_of(run.kind))
-        reason = why[run.key] or reasons.for_now(run, ahead.get(run.key), only_busy=only_busy)
-        explained.append(replace(run, state_reason=reason))
-    return explained
+# Made once: to put a statement together costs more than to execute it.
+_LEASED = (
+    runs.update()
+    .where(runs.c.key == sa.bindparam("at"))
+    .values(
+        slot=None,
+        agent=sa.bindparam("to"),
+        lease=sa.bindparam("under"),
+        attempts=runs.c.attempts + 1,
+        state_reason=sa.bindparam("why"),
+    )
+)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from orris.sizes import size_text
-from orris_runs import line
+from orris_runs import places
 from orris_runs.demands import Isolation, Resources
 from orris_runs.line import slot_of
 from orris_runs.model import Agent, Kind, Run
@@ -39,12 +39,21 @@ def never(run: Run, there: Sequence[Agent]) -> str:
 
 def for_now(run: Run, ahead: int | None, *, only_busy: bool) -> str:
     """Say what a run waits for that it will get; `only_busy`: there is a slot, but too little besides."""
-    place = f"over {line.COUNTED}" if ahead is None else ahead
+    place = _place(ahead)
     if only_busy:
         return (
             f"waits for {_listed(_amounts(run.demands.resources))} to be free in pool {run.pool}: {place} ahead of it"
         )
     return f"waits for a free slot of pool {run.pool}: {place} ahead of it"
+
+
+def bounded(run: Run, most: int, ahead: int | None) -> str:
+    """Say that a run waits for others of its experiment to end."""
+    return f"experiment {run.experiment} runs {most} at a time: {_place(ahead)} ahead of it"
+
+
+def _place(ahead: int | None) -> str:
+    return f"over {places.COUNTED}" if ahead is None else str(ahead)
 
 
 def _too_small(run: Run, agents: Sequence[Agent]) -> str:

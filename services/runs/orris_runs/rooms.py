@@ -6,8 +6,8 @@ from math import inf
 from orris_runs.demands import Demands, Resources, demands_of
 from orris_runs.model import Agent, Slot
 
-# What is held: how many leases there are of an agent, a kind of slot, and demands.
-Held = Mapping[tuple[str, Slot, str], int]
+# What is held: how many leases there are of an agent, a kind of slot, demands, and an experiment.
+Held = Mapping[tuple[str, Slot, str, str], int]
 _Amounts = tuple[float, float, float]
 # Fractions of a processor do not add up exactly.
 _ROUNDING = 1e-6
@@ -21,7 +21,7 @@ class Room:
         self.slots = {slot: agent.capacity(slot) for slot in Slot}
         self._free = total_of(agent)
         self._waited_for = False
-        for (name, slot, text), count in held.items():
+        for (name, slot, text, _), count in held.items():
             if name == agent.id:
                 self.slots[slot] -= count
                 self._take(demands_of(text), count)
@@ -39,6 +39,11 @@ class Room:
         """Note that a run gets it."""
         self.slots[slot] -= 1
         self._take(demands, 1)
+
+    def give_back(self, demands: Demands, slot: Slot) -> None:
+        """Note that the run does not need it after all."""
+        self.slots[slot] += 1
+        self._take(demands, -1)
 
     def be_waited_for(self) -> None:
         """Keep what becomes free for a run that is the first in the queue: those behind it that weigh wait too."""
@@ -76,6 +81,10 @@ class Rooms:
         if able and demands.weigh:
             min(able, key=lambda room: room.lacks(demands)).be_waited_for()
         return None
+
+    def give_back(self, agent: str, demands: Demands, slot: Slot) -> None:
+        """Note that a run does not need what it was given."""
+        next(room for room in self._rooms if room.agent.id == agent).give_back(demands, slot)
 
     def only_busy(self, demands: Demands, slot: Slot) -> bool:
         """Tell whether there is a slot for a run, but too little besides."""

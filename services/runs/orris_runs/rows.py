@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from orris_runs.demands import demands_of
-from orris_runs.model import ErrorCode, Program, Run, RunError, Used
+from orris_runs.model import Attempt, ErrorCode, Program, Run, RunError, Used
 from orris_runs.schema import properties, runs, tags
 
 
@@ -59,7 +60,45 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         demands=demands_of(row.demands),
         used=None if row.cpu_seconds is None else Used(row.cpu_seconds, row.max_memory_bytes),
         archived=row.archived,
+        priority=-row.rank,
+        max_retries=row.max_retries,
+        failed_attempts=attempts_of(row.failed_attempts),
+        retry_time=row.retry_time,
+        reuse=row.reuse,
+        reused_run=row.reused_run,
     )
+
+
+def attempts_to_json(attempts: Sequence[Attempt]) -> str:
+    """Return failed attempts as their column holds them."""
+
+    def moment(time: datetime | None) -> float | None:
+        return time.timestamp() if time else None
+
+    return to_json(
+        [
+            {**asdict(each), "start_time": moment(each.start_time), "end_time": moment(each.end_time)}
+            for each in attempts
+        ]
+    )
+
+
+def attempts_of(text: str) -> list[Attempt]:
+    """Return the failed attempts that a column holds."""
+
+    def moment(time: float | None) -> datetime | None:
+        return None if time is None else datetime.fromtimestamp(time, UTC)
+
+    return [
+        Attempt(
+            number=each["number"],
+            agent=each["agent"],
+            start_time=moment(each["start_time"]),
+            end_time=datetime.fromtimestamp(each["end_time"], UTC),
+            error=_error_of(each["error"]),
+        )
+        for each in json.loads(text)
+    ]
 
 
 def to_runs(connection: sa.Connection, found: Sequence[Any]) -> list[Run]:
@@ -93,5 +132,8 @@ _OF_RUNS = {table.name: _of_runs(table) for table in (tags, properties)}
 def _error(text: str | None) -> RunError | None:
     if text is None:
         return None
-    fields = json.loads(text)
+    return _error_of(json.loads(text))
+
+
+def _error_of(fields: Mapping[str, Any]) -> RunError:
     return RunError(**{**fields, "code": ErrorCode(fields["code"])})

@@ -50,12 +50,14 @@ experiments = sa.Table(
     sa.Column("id", Text(255), primary_key=True),
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("max_concurrent_runs", sa.Integer, nullable=False, server_default="0"),
 )
 
-# `key` is the order of submission: of the queue, and of lists. `slot` is set while a run waits for an agent, only then.
+# `key` is the order of submission: of a line, and of lists. `slot` is set while a run waits for an agent, only then.
 # `holder` is the key of the run that an interactive run is part of: it is held with it, and ends with it. A run of no
 # workspace was deleted: what belongs to it is being removed.
-# `demands`, on leases too, is the text of equal demands.
+# `demands`, on leases too, is the text of equal demands. `rank` is the negated priority: what comes first is smallest.
+# `retry_time` is set while a run waits for its next attempt. `identity` is a digest that runs share which are alike.
 runs = sa.Table(
     "runs",
     metadata,
@@ -94,6 +96,13 @@ runs = sa.Table(
     sa.Column("max_memory_bytes", sa.BigInteger),
     sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("holder", sa.BigInteger),
+    sa.Column("rank", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("max_retries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failed_attempts", Text(), nullable=False, server_default="[]"),
+    sa.Column("retry_time", UtcDateTime),
+    sa.Column("reuse", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("identity", Text(64), nullable=False, server_default=""),
+    sa.Column("reused_run", Text(), nullable=False, server_default=""),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -106,13 +115,43 @@ partial_index("runs_by_parent", *_CHILDREN, where=IS_CHILD)
 partial_index("runs_by_holder", runs.c.holder, runs.c.state, where=runs.c.holder.is_not(None))
 sa.Index("runs_by_state", runs.c.workspace, runs.c.state, runs.c.key)
 sa.Index("runs_by_lease", runs.c.lease)
-partial_index("runs_waiting", runs.c.pool, runs.c.slot, runs.c.key, where=runs.c.slot.is_not(None))
 partial_index(
-    "runs_waiting_alike", runs.c.pool, runs.c.slot, runs.c.demands, runs.c.key, where=runs.c.slot.is_not(None)
+    "runs_in_line",
+    runs.c.pool,
+    runs.c.slot,
+    runs.c.rank,
+    runs.c.workspace,
+    runs.c.experiment,
+    runs.c.demands,
+    runs.c.key,
+    where=runs.c.slot.is_not(None),
 )
+partial_index("runs_to_retry", runs.c.retry_time, where=runs.c.retry_time.is_not(None))
 # A literal (State.PREPARING), not a parameter: only so can the planner tell that the index serves the query.
 PREPARING = runs.c.state == sa.literal_column("2")
 partial_index("runs_preparing", runs.c.build, where=PREPARING)
+# The same of State.COMPLETED.
+COMPLETED_ALIKE = sa.and_(runs.c.state == sa.literal_column("7"), runs.c.identity != sa.literal_column("''"))
+partial_index("runs_completed_alike", runs.c.workspace, runs.c.identity, runs.c.key, where=COMPLETED_ALIKE)
+
+# The runs of an experiment that wait for the same: one row as long as there are any, and perhaps a little longer. The
+# experiment with the smallest turn is next; all its lines in a pool have the same. Changed by those who give runs away.
+lines = sa.Table(
+    "lines",
+    metadata,
+    sa.Column("key", _Key, primary_key=True, autoincrement=True),
+    sa.Column("turn", sa.BigInteger, nullable=False),
+    sa.Column("pool", Text(63), nullable=False),
+    sa.Column("slot", Text(10), nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("workspace", Text(33), nullable=False),
+    sa.Column("experiment", Text(255), nullable=False),
+    sa.Column("demands", Text(255), nullable=False),
+    sa.UniqueConstraint("workspace", "experiment", "pool", "slot", "rank", "demands"),
+)
+sa.Index("lines_of_demands", lines.c.pool, lines.c.slot, lines.c.demands, lines.c.rank, lines.c.turn)
+sa.Index("lines_in_turn", lines.c.pool, lines.c.slot, lines.c.rank, lines.c.turn, lines.c.key)
+sa.Index("lines_by_turn", lines.c.pool, lines.c.slot, lines.c.turn)
 
 tags = sa.Table(
     "run_tags",
@@ -146,7 +185,8 @@ agents = sa.Table(
     sa.Column("resources", Text(), nullable=False, server_default="{}"),
 )
 
-# Leases that are held. A lease's end is not here: after a restart each is given its whole duration again.
+# Leases that are held. A lease's end is not here: after a restart each is given its whole duration again. `owner` is
+# `workspace/experiment`.
 leases = sa.Table(
     "leases",
     metadata,
@@ -156,11 +196,12 @@ leases = sa.Table(
     sa.Column("slot", Text(10), nullable=False),
     sa.Column("cancel", sa.Boolean, nullable=False),
     sa.Column("demands", Text(255), nullable=False, server_default=""),
+    sa.Column("owner", Text(289), nullable=False, server_default=""),
 )
-sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands)
+sa.Index("leases_by_agent", leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
 
 # A log belongs to a run, or to a build that any number of runs waited for. Its first `kept` bytes are blobs, the others
-# rows; `dropped` came behind the `size` that a log may have.
+# rows; `dropped` came behind the `size` that a log may have. From `base` on it is that of this attempt.
 logs = sa.Table(
     "logs",
     metadata,
@@ -173,6 +214,7 @@ logs = sa.Table(
     sa.Column("to_archive", sa.Boolean, nullable=False),
     sa.Column("kept", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("dropped", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("base", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("run_key", "file"),
     sa.UniqueConstraint("build"),
     sqlite_autoincrement=True,

@@ -19,7 +19,7 @@ from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
-from orris_runs.following import Archivist, BuildFollower, Remover, keep_at, look_after_leases
+from orris_runs.following import Archivist, BuildFollower, Remover, begin_retries, keep_at, look_after_leases
 from orris_runs.interactive import SessionTimes
 from orris_runs.logs import LogSizes
 from orris_runs.numbers import numbers_of
@@ -56,6 +56,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     _beside(stack, Releaser(core, references).run)
     _beside(stack, Remover(core).run)
     _beside(stack, partial(use_images, core, images))
+    _beside(stack, partial(begin_retries, core))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
     provide(stack, partial(numbers_of, core))
     submitting = Submitting(core, images, artifacts, references)

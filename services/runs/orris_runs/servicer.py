@@ -57,6 +57,13 @@ class RunServicer(RunServiceServicer):
         made = await run_blocking(self._core.experiments.create, workspace, request.experiment_id)
         return pb.CreateExperimentResponse(experiment=experiment_message(made))
 
+    @writers
+    async def UpdateExperiment(self, request: pb.UpdateExperimentRequest, context: Any) -> pb.UpdateExperimentResponse:
+        name = ExperimentName.parse(request.experiment.name, field="experiment.name")
+        most = request.experiment.max_concurrent_runs
+        updated = await run_blocking(self._core.experiments.update, name.workspace, name.experiment, most)
+        return pb.UpdateExperimentResponse(experiment=experiment_message(updated))
+
     @readers
     async def GetExperiment(self, request: pb.GetExperimentRequest, context: Any) -> pb.GetExperimentResponse:
         name = ExperimentName.parse(request.name)

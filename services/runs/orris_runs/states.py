@@ -38,6 +38,15 @@ _NEXT: dict[State, frozenset[State]] = {
 }
 
 
+# Out of these, a run with retries goes back to QUEUED; an agent cannot report that.
+_REPEATED = frozenset({State.QUEUED, State.RUNNING, State.NOT_RESPONDING, State.FINALIZING})
+
+
+def may_be_repeated(state: State) -> bool:
+    """Tell whether another attempt may follow one that failed in `state`: not where somebody has canceled it."""
+    return state in _REPEATED
+
+
 def may_follow(state: State, new: State) -> bool:
     """Tell whether a run in `state` may be in `new` next."""
     return new in _NEXT.get(state, frozenset())

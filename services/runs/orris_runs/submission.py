@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from orris.errors import NotFound
 from orris_kit.database import insert_new
-from orris_runs import limits, loose
+from orris_runs import identical, limits, loose
 from orris_runs.checks import check_run
 from orris_runs.demands import demands_to_text
 from orris_runs.experiments import Experiments
+from orris_runs.identical import Earlier
 from orris_runs.line import slot_of
 from orris_runs.model import Kind, NewRun, Prepared, Run
 from orris_runs.queue import Queue
@@ -42,25 +43,52 @@ class Submission:
         """Return the id of a run to be recorded: `<experiment>_<unix time>_<8 hex>`."""
         return f"{experiment}_{int(self._store.clock.now().timestamp())}_{self._store.new_id()[-8:]}"
 
-    def submit(self, run_id: str, new: NewRun, prepared: Prepared, request_id: str = "", payload: bytes = b"") -> Run:
-        """Record a run that was checked; return it, or what the same request recorded before."""
+    def submit(
+        self,
+        run_id: str,
+        new: NewRun,
+        prepared: Prepared,
+        request_id: str = "",
+        payload: bytes = b"",
+        earlier: Earlier | None = None,
+    ) -> Run:
+        """Record a run that was checked; return it, or what the same request recorded before.
+
+        With an `earlier` run that is like it, it has that one's results, and completes at once.
+        """
         requested = ("CreateRun", new.workspace, request_id, payload)
-        with self._store.change() as change:
+
+        def record(change: Change) -> Run:
             if (made := requests.recall(change.connection, *requested)) is not None:
                 return self.recorded(change, new.workspace, made)
-            self._experiments.ensure(change, new.workspace, new.experiment)
-            key = self.insert(change, run_id, new, prepared)
+            run = self._record(change, run_id, new, prepared, earlier)
             requests.remember(change.connection, *requested, run_id)
-            if new.program.snapshot:
-                loose.take_back(change, new.workspace, run_id)
-            if prepared.image:
-                self._queue.assign(change, new.pool)
-            else:
-                self._begin_build_log(change, prepared.build)
-                change.wake(PREPARING_CHANGED)
-            change.wake(run_changed(key))
-            row = change.connection.execute(_BY_KEY, {"key": key}).one()
-            return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
+            return run
+
+        return self._store.together(record)
+
+    def _record(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, earlier: Earlier | None) -> Run:
+        self._experiments.ensure(change, new.workspace, new.experiment)
+        columns: dict[str, Any] = {}
+        if earlier is not None:
+            now = self._store.clock.now()
+            ended = {"state": State.COMPLETED, "slot": None, "start_time": now, "end_time": now, "secrets": None}
+            columns = ended | {"create_time": now} | identical.taken_over(change, earlier)
+            new = replace(new, properties={**new.properties, **identical.reused_properties(earlier)})
+        key = self.insert(change, run_id, new, prepared, **columns)
+        if new.refers:
+            loose.take_back(change, new.workspace, run_id)
+        row = change.connection.execute(_BY_KEY, {"key": key}).one()
+        if earlier is not None:
+            identical.take_over_rows(change, key, earlier, row.state_reason)
+        elif prepared.image:
+            if self._queue.enter(change, row, row.slot):
+                row = change.connection.execute(_BY_KEY, {"key": key}).one()
+        else:
+            self._begin_build_log(change, prepared.build)
+            change.wake(PREPARING_CHANGED)
+        change.wake(run_changed(key))
+        return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
 
     def recorded(self, change: Change, workspace: str, run_id: str) -> Run:
         """Return what a request made before. Raises NotFound where that was deleted."""
@@ -111,6 +139,10 @@ class Submission:
             "demands": demands_to_text(new.demands),
             "start_time": None,
             "holder": None,
+            "rank": -new.priority,
+            "max_retries": new.max_retries,
+            "reuse": new.reuse,
+            "identity": identical.identity_of_new(new, prepared),
         }
 
     def _begin_build_log(self, change: Change, build: str) -> None:

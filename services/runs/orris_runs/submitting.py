@@ -4,13 +4,14 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from orris.errors import FailedPrecondition, OrrisError
+from orris.errors import FailedPrecondition, NotFound, OrrisError
 from orris.names import RunName
 from orris_kit.blocking import run_blocking
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
 from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation
+from orris_runs.identical import Earlier
 from orris_runs.leases import Outcome
 from orris_runs.model import NewRun, Prepared, Run
 from orris_runs.references import Noting, References
@@ -59,8 +60,9 @@ class Submitting:
             await self._artifacts.check_script(new.program.snapshot, new.program.script)
         name = RunName(new.workspace, self._core.submission.new_id(new.experiment))
         try:
-            prepared = await self._get_ready(name, new)
-            run = await run_blocking(self._core.submission.submit, name.run, new, prepared, request_id, payload)
+            prepared, earlier = await self._get_ready(name, new)
+            record = partial(self._core.submission.submit, name.run, new, prepared, request_id, payload, earlier)
+            run = await run_blocking(record)
         except BaseException:
             await self._give_up(name, new)
             raise
@@ -80,17 +82,23 @@ class Submitting:
                 await self._references.add(run, trees=(outcome.outputs,))
             await run_blocking(self._core.leases.finish, lease, outcome)
 
-    async def _get_ready(self, name: RunName, new: NewRun) -> Prepared:
-        if not new.program.snapshot:
-            return await self._prepare(new)
+    async def _get_ready(self, name: RunName, new: NewRun) -> tuple[Prepared, Earlier | None]:
+        """Have kept what the run needs; return its image or build, and the run whose results it can have."""
+        if not new.refers:
+            return await self._prepare(new), None
         noted = asyncio.ensure_future(self._noting.begin(name))
         try:
             prepared = await self._prepare(new)
         finally:
             await noted
         # Nobody else knows the name yet: nothing to add to.
-        await self._artifacts.refer(name, [new.program.snapshot], [])
-        return prepared
+        own = [new.program.snapshot] if new.program.snapshot else []
+        if new.reuse and (earlier := await run_blocking(self._core.identical.find, new, prepared)) is not None:
+            with suppress(NotFound):  # its outputs are not there any more: the run is executed
+                await self._artifacts.refer(name, sorted({*own, *filter(None, [earlier.outputs])}), [])
+                return prepared, earlier
+        await self._artifacts.refer(name, own, [])
+        return prepared, None
 
     async def _prepare(self, new: NewRun) -> Prepared:
         prepared = await self._images.prepare(new.workspace, new.environment, new.image)
@@ -102,7 +110,7 @@ class Submitting:
 
     async def _give_up(self, name: RunName, new: NewRun) -> None:
         """Let what is kept for a run that was not recorded be released. Where that fails, the next start does it."""
-        if new.program.snapshot:
+        if new.refers:
             with suppress(OrrisError):
                 # Recording it may go on in its thread, or have been committed just as the connection was lost.
                 await asyncio.shield(run_blocking(self._core.loose.give_up, name))

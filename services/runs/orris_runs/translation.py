@@ -13,7 +13,7 @@ from orris.names import AgentName, ExperimentName, WorkspaceName
 from orris.runs.v1 import runs_pb2 as pb
 from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
-from orris_runs.model import DEFAULT_POOL, ErrorCode, Kind, NewRun, Program, Run, RunError
+from orris_runs.model import DEFAULT_POOL, Attempt, ErrorCode, Kind, NewRun, Program, Run, RunError
 from orris_runs.states import State
 from orris_runs.workspaces import Workspace
 
@@ -60,6 +60,22 @@ def run_message(run: Run) -> pb.Run:
         network_disabled=run.demands.network_disabled,
         usage=pb.RunUsage(**asdict(run.used)) if run.used else None,
         archived=run.archived,
+        priority=run.priority,
+        max_retries=run.max_retries,
+        attempt=run.attempt,
+        failed_attempts=map(_attempt_message, run.failed_attempts),
+        reuse=run.reuse,
+        reused_run=run.reused_run,
+    )
+
+
+def _attempt_message(attempt: Attempt) -> pb.RunAttempt:
+    return pb.RunAttempt(
+        number=attempt.number,
+        agent=str(AgentName(attempt.agent)),
+        start_time=timestamp(attempt.start_time),
+        end_time=timestamp(attempt.end_time),
+        error=_error_message(attempt.error),
     )
 
 
@@ -84,6 +100,9 @@ def new_run(parent: str, run: pb.Run, submitted_by: str) -> NewRun:
         properties=dict(run.properties),
         demands=Demands(isolation(run.isolation, "run.isolation"), resources(run.resources), run.network_disabled),
         submitted_by=submitted_by,
+        priority=run.priority,
+        max_retries=run.max_retries,
+        reuse=run.reuse,
     )
 
 
@@ -117,7 +136,12 @@ def resources_message(resources: Resources) -> pb.Resources | None:
 def experiment_message(experiment: Experiment) -> pb.Experiment:
     """Return an experiment's message."""
     name = str(ExperimentName(experiment.workspace, experiment.id))
-    return pb.Experiment(name=name, create_time=timestamp(experiment.create_time), archived=experiment.archived)
+    return pb.Experiment(
+        name=name,
+        create_time=timestamp(experiment.create_time),
+        archived=experiment.archived,
+        max_concurrent_runs=experiment.max_concurrent_runs,
+    )
 
 
 def workspace_message(workspace: Workspace) -> pb.Workspace:

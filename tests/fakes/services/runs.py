@@ -44,6 +44,7 @@ class FakeRuns(_RunServiceServicer):
         self.samples: dict[str, list[runs_pb2.UsageSample]] = {}
         self.by_request: dict[str, str] = {}
         self.recorded: dict[str, list[agents_service_pb2.RunEvent]] = {}
+        self.at_a_time: dict[str, int] = {}
         self.changed = threading.Condition()
         self.draining = threading.Event()
         self.script: Callable[[str], object] = self._hello
@@ -161,7 +162,23 @@ class FakeRuns(_RunServiceServicer):
 
     def ListExperiments(self, request: Any, context: Any) -> Any:
         names = sorted({run.experiment for run in self.runs.values()})
-        return runs_service_pb2.ListExperimentsResponse(experiments=[runs_pb2.Experiment(name=name) for name in names])
+        return runs_service_pb2.ListExperimentsResponse(experiments=map(self._experiment, names))
+
+    def CreateExperiment(self, request: Any, context: Any) -> Any:
+        name = f"{request.parent}/experiments/{request.experiment_id}"
+        self.at_a_time.setdefault(name, 0)
+        return runs_service_pb2.CreateExperimentResponse(experiment=self._experiment(name))
+
+    def GetExperiment(self, request: Any, context: Any) -> Any:
+        return runs_service_pb2.GetExperimentResponse(experiment=self._experiment(request.name))
+
+    def UpdateExperiment(self, request: Any, context: Any) -> Any:
+        name = request.experiment.name
+        self.at_a_time[name] = request.experiment.max_concurrent_runs
+        return runs_service_pb2.UpdateExperimentResponse(experiment=self._experiment(name))
+
+    def _experiment(self, name: str) -> runs_pb2.Experiment:
+        return runs_pb2.Experiment(name=name, max_concurrent_runs=self.at_a_time.get(name, 0))
 
     def ListRuns(self, request: Any, context: Any) -> Any:
         wanted = [

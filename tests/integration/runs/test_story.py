@@ -40,6 +40,81 @@ async def metrics(service: Service, run: runs_pb2.Run, **query: Any) -> list[run
     return list((await service.runs.ListRunMetrics(pb.ListRunMetricsRequest(parent=run.name, **query))).points)
 
 
+async def test_the_same_request_many_times_at_once_is_one_run_and_one_reference(service: Service) -> None:
+    made = await asyncio.gather(*(service.submit(request_id="same", reuse=True) for _ in range(8)))
+    (name,) = {run.name for run in made}
+    found = (await service.runs.ListRuns(pb.ListRunsRequest(parent=PARENT))).runs
+    assert [run.name for run in found] == [name]
+    await until(lambda: list(service.artifacts.references) == [name])
+
+
+async def test_all_creates_can_be_repeated(service: Service) -> None:
+    create = workspaces_service_pb2.CreateWorkspaceRequest(workspace_id="lab", request_id="r1")
+    workspaces = await asyncio.gather(*(service.workspaces.CreateWorkspace(create) for _ in range(4)))
+    assert {answer.workspace.name for answer in workspaces} == {"workspaces/lab"}
+    ask = pb.CreateExperimentRequest(parent=PARENT, experiment_id="e", request_id="r2")
+    experiments = await asyncio.gather(*(service.runs.CreateExperiment(ask) for _ in range(4)))
+    assert {answer.experiment.name for answer in experiments} == {f"{PARENT}/experiments/e"}
+
+
+async def test_a_failure_that_is_not_the_programs_is_followed_by_another_attempt(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit(max_retries=1)
+    first = await agent.lease()
+    await agent.report(first.id, State.STATE_RUNNING)
+    await agent.log(first.id, 0, b"one\n", end=True)
+    reading = asyncio.ensure_future(follow(service, run))
+    error = runs_pb2.RunError(code=runs_pb2.RunError.CODE_SYSTEM, message="the engine is gone")
+    await agent.finish(first.id, State.STATE_FAILED, error=error, outputs=service.artifacts.tree("outputs/half"))
+    assert "the next one begins at" in (await service.get(run)).state_reason
+    second = await agent.lease()
+    assert (second.run.name, second.run.attempt, second.id != first.id) == (run.name, 2, True)
+    await agent.log(second.id, 0, b"two\n")
+    await agent.finish(second.id, outputs=service.artifacts.tree("outputs/whole"))
+    done = await service.until(run, State.STATE_COMPLETED)
+    assert done.outputs == service.artifacts.tree("outputs/whole")
+    assert [(each.number, each.error.message) for each in done.failed_attempts] == [(1, "the engine is gone")]
+    lines = (await reading).splitlines()
+    assert (lines[0], lines[2], len(lines)) == (b"one", b"two", 3)
+    await until(lambda: service.artifacts.tree("outputs/half") not in service.artifacts.references[run.name].trees)
+
+
+async def test_an_identical_run_has_the_results_of_the_first_which_are_kept_for_it(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    first, outputs = await service.submit(), service.artifacts.tree("outputs/model.pkl")
+    await agent.finish((await agent.lease()).id, outputs=outputs)
+    again = await service.submit(reuse=True)
+    assert (again.state, again.reused_run, again.outputs) == (State.STATE_COMPLETED, first.name, outputs)
+    assert set(service.artifacts.references[again.name].trees) == {again.snapshot, outputs}
+    assert b"not executed" in await follow(service, again)
+
+
+async def test_where_the_results_are_gone_an_identical_run_is_executed(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    await service.submit()
+    outputs = service.artifacts.tree("outputs/model.pkl")
+    await agent.finish((await agent.lease()).id, outputs=outputs)
+    del service.artifacts.trees[outputs]
+    again = await service.submit(reuse=True)
+    assert (again.reused_run, (await agent.lease()).run.name) == ("", again.name)
+
+
+async def test_an_experiment_runs_so_many_at_a_time_and_the_next_is_that_of_the_highest_priority(
+    service: Service,
+) -> None:
+    agent = await FakeAgent(service).connect(slots=3)
+    experiment = runs_pb2.Experiment(name=f"{PARENT}/experiments/iris", max_concurrent_runs=1)
+    await service.runs.CreateExperiment(pb.CreateExperimentRequest(parent=PARENT, experiment_id="iris"))
+    updated = await service.runs.UpdateExperiment(pb.UpdateExperimentRequest(experiment=experiment))
+    assert updated.experiment.max_concurrent_runs == 1
+    await service.submit()
+    low, high = [await service.submit(priority=priority) for priority in (0, 5)]
+    assert (await service.get(low)).state_reason == "experiment iris runs 1 at a time: 1 ahead of it"
+    await agent.finish((await agent.lease()).id)
+    assert (await agent.lease()).run.name == high.name
+    assert (await service.get(high)).priority == 5
+
+
 async def test_a_run_from_submit_to_its_end(service: Service) -> None:
     agent = await FakeAgent(service).connect()
     assert agent.first.all

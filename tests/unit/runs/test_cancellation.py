@@ -1,10 +1,14 @@
 """Canceling: at once without an agent, through the agent with one."""
 
+from collections.abc import Callable
+
 import pytest
 
 from orris.errors import NotFound
-from orris_runs.model import Run
-from orris_runs.states import State
+from orris_runs.leases import Outcome
+from orris_runs.model import ErrorCode, Run, RunError
+from orris_runs.schema import runs
+from orris_runs.states import FINAL, State
 
 from .conftest import DURATION, MARGIN, World
 
@@ -95,3 +99,100 @@ def test_all_can_be_stopped_at_once(world: World) -> None:
         State.CANCEL_REQUESTED,
         State.CANCELED,
     ]
+
+
+def _with_agent(world: World, *reported: State) -> Run:
+    world.agent()
+    run = world.submit(max_retries=1)
+    for state in reported:
+        world.core.leases.report(world.lease_of(run), state, "", None)
+    return run
+
+
+def _waits_for_a_slot(world: World) -> Run:
+    world.agent()
+    world.submit()
+    return world.submit()
+
+
+def _waits_for_its_experiment(world: World) -> Run:
+    world.core.experiments.create("default", "iris")
+    world.core.experiments.update("default", "iris", 1)
+    world.agent(slots=2)
+    world.submit()
+    return world.submit()
+
+
+def _waits_for_its_next_attempt(world: World) -> Run:
+    run = _with_agent(world, State.RUNNING)
+    world.core.leases.finish(world.lease_of(run), Outcome(State.FAILED, RunError(ErrorCode.SYSTEM, "gone")))
+    return run
+
+
+def _in_its_second_attempt(world: World) -> Run:
+    run = _waits_for_its_next_attempt(world)
+    world.clock.advance(10)
+    world.core.leases.renew("a1", [])
+    world.core.retries.begin_due()
+    return run
+
+
+def _not_responding(world: World) -> Run:
+    run = _with_agent(world, State.RUNNING)
+    world.clock.advance(DURATION / 2 + 1)
+    world.core.leases.look_after()
+    return run
+
+
+def _asked_already(world: World) -> Run:
+    run = _with_agent(world, State.RUNNING)
+    cancel(world, run)
+    return run
+
+
+def _ended(state: State) -> Callable[[World], Run]:
+    def end(world: World) -> Run:
+        run = _with_agent(world, State.RUNNING)
+        world.finish(world.lease_of(run), state)
+        return run
+
+    return end
+
+
+WAYS: dict[str, tuple[Callable[[World], Run], State, State]] = {
+    "preparing": (lambda world: world.submit_preparing(), State.PREPARING, State.CANCELED),
+    "no agent": (lambda world: world.submit(), State.PROVISIONING, State.CANCELED),
+    "no slot": (_waits_for_a_slot, State.QUEUED, State.CANCELED),
+    "bounded": (_waits_for_its_experiment, State.QUEUED, State.CANCELED),
+    "backing off": (_waits_for_its_next_attempt, State.QUEUED, State.CANCELED),
+    "starting": (_with_agent, State.QUEUED, State.CANCEL_REQUESTED),
+    "again": (_in_its_second_attempt, State.QUEUED, State.CANCEL_REQUESTED),
+    "running": (lambda world: _with_agent(world, State.RUNNING), State.RUNNING, State.CANCEL_REQUESTED),
+    "not responding": (_not_responding, State.NOT_RESPONDING, State.CANCEL_REQUESTED),
+    "finalizing": (lambda world: _with_agent(world, State.FINALIZING), State.FINALIZING, State.FINALIZING),
+    "asked": (_asked_already, State.CANCEL_REQUESTED, State.CANCEL_REQUESTED),
+    "completed": (_ended(State.COMPLETED), State.COMPLETED, State.COMPLETED),
+    "failed": (_ended(State.FAILED), State.QUEUED, State.CANCELED),
+    "canceled": (_ended(State.CANCELED), State.CANCELED, State.CANCELED),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_in_every_state_a_run_can_be_canceled_and_ends(world: World, way: str) -> None:
+    """At once where no agent has it, else when its agent says so, or is lost; nothing waits any more then."""
+    make, before, after = WAYS[way]
+    run = make(world)
+    assert world.get(run).state is before
+    assert cancel(world, run).state is after
+    assert cancel(world, run).state is after
+    if after not in FINAL:
+        world.clock.advance(DURATION + MARGIN + 1)
+        world.core.leases.look_after()
+    ended = world.get(run)
+    assert ended.state is (after if after in FINAL else State.CANCELED)
+    world.agent("a9", slots=9)
+    world.clock.advance(1)
+    assert world.core.retries.begin_due() is None
+    assert run.key not in [lease.run.key for lease in world.core.leases.of_agent("a9")]
+    with world.core.store.look() as connection:
+        assert connection.execute(runs.select().where(runs.c.slot.is_not(None))).first() is None

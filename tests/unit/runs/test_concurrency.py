@@ -7,8 +7,8 @@ from typing import Any
 
 from orris.errors import AlreadyExists
 from orris_runs.leases import Outcome
-from orris_runs.logs import STD_LOG, Taken
-from orris_runs.model import Prepared, Run
+from orris_runs.logs import Taken
+from orris_runs.model import STD_LOG, Prepared, Run
 from orris_runs.states import State
 from tests.servers.databases import until_somebody_waits
 from tests.unit.threads import AT_ONCE, at_once, same

@@ -5,8 +5,7 @@ from sqlalchemy import func, select
 
 from orris.errors import FailedPrecondition, NotFound
 from orris.names import RunName
-from orris_runs.logs import STD_LOG
-from orris_runs.model import Kind, MetricPoint, MetricType, Run
+from orris_runs.model import STD_LOG, Kind, MetricPoint, MetricType, Run
 from orris_runs.reading import RunQuery
 from orris_runs.schema import metadata
 from orris_runs.states import State

@@ -247,23 +247,24 @@ def test_runs_are_looked_at_by_what_they_ask_for_not_one_by_one(world: World) ->
     assert statements_with(2) == statements_with(100)
 
 
-def test_the_first_of_each_kind_and_those_behind_it_are_found_by_indexes(world: World) -> None:
-    values = {"pool": "local", "slot": "work", "demands": "", "after": 1, "most": 1}
+def test_the_first_line_of_each_kind_and_those_in_it_are_found_by_indexes(world: World) -> None:
+    values = {"rank": 0, "workspace": "default", "experiment": "iris", "demands": "", "most": 1, "full": ["default/x"]}
     world.submit()
-    for query in (line.HEADS, line.BEHIND):
-        plan = plan_of(world.engine, query.params(values))
-        assert "runs_waiting_alike" in plan
-        assert "sorted" not in plan
-        assert "SCAN runs" not in plan
-        assert "Seq Scan on runs" not in plan
+    for query, index in ((line.HEADS, "lines_of_demands"), (line.FIRST, "runs_in_line")):
+        plan = plan_of(world.engine, query.params(values | {"pool": "local", "slot": "work"}))
+        assert index in plan
+        for not_in_it in ("sorted", "SCAN runs", "SCAN lines", "Seq Scan on runs", "Seq Scan on lines"):
+            assert not_in_it not in plan
 
 
-def test_the_first_of_each_kind(world: World) -> None:
+def test_the_first_line_of_each_kind(world: World) -> None:
     made = [world.submit(demands=needing(cpus=cpus)) for cpus in (2, 0, 2, 1, 0)]
     with world.core.store.look() as connection:
-        found = sorted(key for key, _ in line.heads(connection, "local", Slot.WORK))
-        assert line.heads(connection, "other", Slot.WORK) == []
-        assert found == [made[0].key, made[1].key, made[3].key]
+        found = line.heads(connection, "local", Slot.WORK, [])
+        keys = {key for each in found for key in line.first(connection, "local", Slot.WORK, each, 1)}
+        assert line.heads(connection, "other", Slot.WORK, []) == []
+        assert line.heads(connection, "local", Slot.WORK, ["default/iris"]) == []
+        assert keys == {made[0].key, made[1].key, made[3].key}
         kept = connection.execute(sa.select(runs.c.demands).order_by(runs.c.key)).scalars().all()
     assert kept[1] == ""
     assert kept[0] == kept[2]

@@ -12,8 +12,8 @@ from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRan
 from orris.names import RunName
 from orris_runs.limits import LOG_APPEND_BYTES, LOG_ROW_BYTES
 from orris_runs.log_rows import NOTICE
-from orris_runs.logs import BUILD_LOG, DRIVER_LOG, STD_LOG, LogSizes, Piece, Taken
-from orris_runs.model import Run
+from orris_runs.logs import BUILD_LOG, DRIVER_LOG, LogSizes, Piece, Taken
+from orris_runs.model import STD_LOG, Run
 from orris_runs.states import State
 
 from .conftest import BUILD, IMAGE, World

@@ -1,13 +1,10 @@
-"""First come, first served in each pool; whoever waits is told why."""
+"""First come, first served in an experiment; whoever waits is told why."""
 
 import pytest
-import sqlalchemy as sa
 
 from orris_runs.model import Kind, Run
 from orris_runs.reading import RunQuery
-from orris_runs.schema import runs
 from orris_runs.states import State
-from tests.servers.databases import plan_of
 
 from .conftest import World
 
@@ -50,7 +47,7 @@ def test_in_a_list_those_that_wait_know_their_places_too(world: World) -> None:
 
 
 def test_far_back_the_place_is_not_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orris_runs.line.COUNTED", 1)
+    monkeypatch.setattr("orris_runs.places.COUNTED", 1)
     world.agent()
     last = [world.submit() for _ in range(5)][-1]
     assert "over 1 ahead" in last.state_reason
@@ -111,10 +108,3 @@ def test_only_the_newest_stream_of_an_agent_counts(world: World) -> None:
     world.core.agents.close_stream("a1", 1)
     assert world.core.agents.is_newest("a1", newer)
     assert world.submit().agent == "a1"
-
-
-def test_the_head_of_the_queue_is_found_by_an_index(world: World) -> None:
-    query = sa.select(runs.c.key).where(runs.c.pool == "local", runs.c.slot == "work").order_by(runs.c.key).limit(1)
-    plan = plan_of(world.engine, query)
-    assert "runs_waiting" in plan
-    assert "sorted" not in plan

@@ -15,8 +15,7 @@ from orris_kit.database import DatabaseUnavailable
 from orris_runs.core import Core
 from orris_runs.following import Archivist
 from orris_runs.leases import Outcome
-from orris_runs.logs import STD_LOG
-from orris_runs.model import Kind, Prepared, Run
+from orris_runs.model import STD_LOG, Kind, Prepared, Run
 from orris_runs.references import References
 from orris_runs.releasing import Releaser
 from orris_runs.states import State

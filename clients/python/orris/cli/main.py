@@ -14,6 +14,7 @@ from orris.cli import (
     endpoints,
     environment_build,
     environments,
+    experiments,
     images,
     init,
     instance,
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 
 environment_build.add_to(environments.app)
-for group in (runs, environments, builds, images, models, endpoints, agents):
+for group in (runs, experiments, environments, builds, images, models, endpoints, agents):
     app.add_typer(group.app)
 for commands in (instance, top, backup, init, submit, deploy, predict, storage):
     commands.add_to(app)

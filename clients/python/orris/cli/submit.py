@@ -76,6 +76,18 @@ def submit(
     shm: SharedMemory = None,
     no_network: NoNetwork = False,
     pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
+    priority: Annotated[
+        int, typer.Option(metavar="NUMBER", min=-100, max=100, help="Of those that wait, the highest is next.")
+    ] = 0,
+    max_retries: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=100, help="Execute it anew, so often, where a machine failed or was lost."
+        ),
+    ] = 0,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Take over the results of an identical run that has completed.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the run's output to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -101,6 +113,9 @@ def submit(
         isolation=isolation.value if isolation else None,
         resources=resources_from(cpus, memory, gpus, pids, shm),
         network=not no_network,
+        priority=priority,
+        max_retries=max_retries,
+        reuse=reuse,
     )
     config.environment = described or environment or config.environment
     run = Experiment(open_workspace(workspace), group).submit(config, tags=pairs(tag, "--tag"))

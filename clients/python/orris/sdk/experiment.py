@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orris.errors import NotFound
 from orris.names import ExperimentName
-from orris.runs.v1 import runs_service_pb2
+from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.paging import pages
 from orris.sdk.run_list import VIEWS, list_runs
+from orris.sdk.spelling import moment
 
 if TYPE_CHECKING:
     from orris.sdk.interactive import InteractiveRun
@@ -29,13 +32,50 @@ class Experiment:
         self.workspace = workspace
         self.name = name
         self.resource_name = str(ExperimentName(workspace.name, name))
+        self._message: runs_pb2.Experiment | None = None
 
     @classmethod
     def list(cls, workspace: Workspace, *, archived: bool | None = False) -> list[Experiment]:
         """Return the workspace's experiments by name; `archived`: only archived ones, or (None) those as well."""
         request = runs_service_pb2.ListExperimentsRequest(parent=workspace.resource_name, view=VIEWS[archived])
         found = pages(workspace.connection.runs.ListExperiments, request, lambda page: page.experiments)
-        return [cls(workspace, ExperimentName.parse(each.name).experiment) for each in found]
+        experiments = []
+        for message in found:
+            experiments.append(cls(workspace, ExperimentName.parse(message.name).experiment))
+            experiments[-1]._message = message
+        return experiments
+
+    @property
+    def created(self) -> datetime | None:
+        """When it came into being (UTC). Raises NotFound."""
+        return moment(self._seen.create_time)
+
+    @property
+    def max_concurrent_runs(self) -> int:
+        """How many of its runs are executed at a time, as last seen; 0 means any number. Raises NotFound."""
+        return self._seen.max_concurrent_runs
+
+    @property
+    def _seen(self) -> runs_pb2.Experiment:
+        if self._message is None:
+            request = runs_service_pb2.GetExperimentRequest(name=self.resource_name)
+            self._message = self.workspace.connection.runs.GetExperiment(request).experiment
+        return self._message
+
+    def update(self, *, max_concurrent_runs: int) -> Experiment:
+        """Set how many of its runs are executed at a time, 0 for any number; return it.
+
+        An experiment that does not exist yet comes into being. Those executed already go on. Raises InvalidArgument.
+        """
+        runs = self.workspace.connection.runs
+        request = runs_service_pb2.CreateExperimentRequest(
+            parent=self.workspace.resource_name, experiment_id=self.name, request_id=uuid.uuid4().hex
+        )
+        runs.CreateExperiment(request)
+        wanted = runs_pb2.Experiment(name=self.resource_name, max_concurrent_runs=max_concurrent_runs)
+        updated = runs.UpdateExperiment(runs_service_pb2.UpdateExperimentRequest(experiment=wanted))
+        self._message = updated.experiment
+        return self
 
     def submit(self, config: ScriptRunConfig, tags: Mapping[str, str] | None = None) -> Run:
         """Upload what the script needs and submit it; return the run, which is durable then.

@@ -32,6 +32,8 @@ def details(run: Run) -> dict[str, Any]:
         "error": error(message),
         "usage": usage(message),
         "warnings": [{"source": "Orris", "message": text} for text in message.warnings] or None,
+        "attempt": message.attempt or 1,
+        "failedAttempts": [_attempt(each) for each in message.failed_attempts] or None,
         "properties": {**_snapshot_id(message), **run.properties},
         "inputDatasets": [],
         "outputDatasets": [],
@@ -58,6 +60,19 @@ def definition(message: runs_pb2.Run) -> dict[str, Any]:
         "isolation": isolation_name(message.isolation),
         "resources": resources_details(message.resources),
         "network": not message.network_disabled,
+        "priority": message.priority,
+        "maxRetries": message.max_retries,
+        "reuse": message.reuse,
+    }
+
+
+def _attempt(message: runs_pb2.RunAttempt) -> dict[str, Any]:
+    return {
+        "number": message.number,
+        "agent": message.agent.rpartition("/")[2],
+        "startTimeUtc": utc_text(message.start_time),
+        "endTimeUtc": utc_text(message.end_time),
+        "error": f"{runs_pb2.RunError.Code.Name(message.error.code)}: {message.error.message}",
     }
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 # Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.
 DEFAULT_ENVIRONMENT = "orris-sklearn"
-LONGEST_SECONDS = 366 * 86_400  # what the service takes
+# What the service takes.
+LONGEST_SECONDS = 366 * 86_400
+HIGHEST_PRIORITY = 100
+MOST_RETRIES = 100
 
 
 @dataclass
@@ -29,7 +32,9 @@ class ScriptRunConfig:
     `Environment`, or the name of one, as `NAME` or `NAME:VERSION`. `compute_target` is a pool's name.
     `snapshot_limit_bytes` is how large the folder may be, by default ORRIS_SNAPSHOT_LIMIT_BYTES, else 300 MB.
     `isolation` is "warm", "process" or "container", by default what the agent does. `resources` are what the run needs;
-    `network` is False for a container that has none.
+    `network` is False for a container that has none. `priority`, -100 to 100, is who is next of those that wait.
+    `max_retries` is how often the run is executed anew where not its program failed, but Orris or a machine. `reuse`
+    takes over outputs and metrics of an identical run that has completed, where there is one, instead of executing it.
     """
 
     source_directory: str | Path = "."
@@ -45,6 +50,9 @@ class ScriptRunConfig:
     isolation: str | None = None
     resources: Resources | None = None
     network: bool = True
+    priority: int = 0
+    max_retries: int = 0
+    reuse: bool = False
 
     @property
     def pool(self) -> str:
@@ -94,6 +102,11 @@ class ScriptRunConfig:
                 f"max_run_duration_seconds: give seconds, more than 0 and at most {LONGEST_SECONDS:,}",
                 field="max_run_duration_seconds",
             )
+        if not -HIGHEST_PRIORITY <= self.priority <= HIGHEST_PRIORITY:
+            message = f"priority: -{HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}, the highest is next"
+            raise InvalidArgument(message, field="priority")
+        if not 0 <= self.max_retries <= MOST_RETRIES:
+            raise InvalidArgument(f"max_retries: 0 to {MOST_RETRIES}", field="max_retries")
         _ = self.argument_texts, self.command_texts
         self._check_confinement()
 

@@ -46,6 +46,9 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         isolation=config.isolation_asked,
         resources=config.resources.to_message() if config.resources else None,
         network_disabled=not config.network,
+        priority=config.priority,
+        max_retries=config.max_retries,
+        reuse=config.reuse,
     )
     run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
     request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)

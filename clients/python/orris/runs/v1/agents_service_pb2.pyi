@@ -550,11 +550,11 @@ class AppendRunLogRequest(_message.Message):
     file: _builtins.str
     """File name, for example "user_logs/std_log.txt"."""
     offset: _builtins.int
-    """Offset of the first byte of `data` in the file."""
+    """Offset of the first byte of `data` in the file, as this lease's attempt writes it."""
     data: _builtins.bytes
     """The bytes, at most 1 MiB."""
     end: _builtins.bool
-    """Whether the file ends behind `data`, for good."""
+    """Whether the file ends behind `data`, for good. The log ends there, or with the run where other attempts may follow."""
     def __init__(
         self,
         *,
@@ -581,7 +581,7 @@ class AppendRunLogResponse(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     FULL_FIELD_NUMBER: _builtins.int
     size: _builtins.int
-    """Number of bytes taken: where to go on."""
+    """Number of bytes taken of what this lease's attempt writes: where to go on."""
     full: _builtins.bool
     """Whether the log is as large as it may become: what is sent from now on is counted and dropped. The rest of the file may
     be passed over, by an append without data at the file's end.

@@ -190,10 +190,13 @@ class Experiment(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ARCHIVED_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENT_RUNS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/experiments/{experiment}`."""
     archived: _builtins.bool
     """Whether lists leave it out unless they are asked for it."""
+    max_concurrent_runs: _builtins.int
+    """How many of its runs agents have at a time; 0 means no limit. See UpdateExperiment."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When its first run, or it itself, was created."""
@@ -204,10 +207,11 @@ class Experiment(_message.Message):
         name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         archived: _builtins.bool = ...,
+        max_concurrent_runs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "create_time", b"create_time", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "create_time", b"create_time", "max_concurrent_runs", b"max_concurrent_runs", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -337,6 +341,50 @@ class RunError(_message.Message):
 Global___RunError: _TypeAlias = RunError  # noqa: Y015
 
 @_typing.final
+class RunAttempt(_message.Message):
+    """An attempt to execute a run that failed and was followed by another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """From 1."""
+    agent: _builtins.str
+    """The agent that made it: `agents/{agent}`."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the program started; absent if it did not."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was known that the attempt had failed."""
+
+    @_builtins.property
+    def error(self) -> Global___RunError:
+        """Why it failed."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        agent: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        error: Global___RunError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "end_time", b"end_time", "error", b"error", "number", b"number", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunAttempt: _TypeAlias = RunAttempt  # noqa: Y015
+
+@_typing.final
 class Run(_message.Message):
     """One execution of a program in an environment."""
 
@@ -351,7 +399,7 @@ class Run(_message.Message):
         STATE_UNSPECIFIED: Run._State.ValueType  # 0
         """Not set."""
         STATE_NOT_STARTED: Run._State.ValueType  # 1
-        """Recorded. Next: PREPARING, QUEUED, CANCELED."""
+        """Recorded. Next: PREPARING, QUEUED, CANCELED, COMPLETED (with `reused_run`)."""
         STATE_PREPARING: Run._State.ValueType  # 2
         """Its environment is being made. Next: PROVISIONING, QUEUED, FAILED, CANCELED."""
         STATE_PROVISIONING: Run._State.ValueType  # 3
@@ -361,7 +409,9 @@ class Run(_message.Message):
         its pool left), RUNNING, FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED (an agent has it), CANCELED.
         """
         STATE_RUNNING: Run._State.ValueType  # 5
-        """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING."""
+        """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING. From here, from
+        FINALIZING and from NOT_RESPONDING also QUEUED, where another attempt follows.
+        """
         STATE_FINALIZING: Run._State.ValueType  # 6
         """The program has ended, its outputs are being kept; `state_reason` says what that waits for. Next: COMPLETED, FAILED,
         CANCELED.
@@ -385,7 +435,7 @@ class Run(_message.Message):
     STATE_UNSPECIFIED: Run.State.ValueType  # 0
     """Not set."""
     STATE_NOT_STARTED: Run.State.ValueType  # 1
-    """Recorded. Next: PREPARING, QUEUED, CANCELED."""
+    """Recorded. Next: PREPARING, QUEUED, CANCELED, COMPLETED (with `reused_run`)."""
     STATE_PREPARING: Run.State.ValueType  # 2
     """Its environment is being made. Next: PROVISIONING, QUEUED, FAILED, CANCELED."""
     STATE_PROVISIONING: Run.State.ValueType  # 3
@@ -395,7 +445,9 @@ class Run(_message.Message):
     its pool left), RUNNING, FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED (an agent has it), CANCELED.
     """
     STATE_RUNNING: Run.State.ValueType  # 5
-    """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING."""
+    """The program runs. Next: FINALIZING, COMPLETED, FAILED, CANCEL_REQUESTED, CANCELED, NOT_RESPONDING. From here, from
+    FINALIZING and from NOT_RESPONDING also QUEUED, where another attempt follows.
+    """
     STATE_FINALIZING: Run.State.ValueType  # 6
     """The program has ended, its outputs are being kept; `state_reason` says what that waits for. Next: COMPLETED, FAILED,
     CANCELED.
@@ -526,6 +578,12 @@ class Run(_message.Message):
     ISOLATION_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     NETWORK_DISABLED_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    MAX_RETRIES_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    FAILED_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REUSE_FIELD_NUMBER: _builtins.int
+    REUSED_RUN_FIELD_NUMBER: _builtins.int
     ARCHIVED_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -568,6 +626,26 @@ class Run(_message.Message):
     """What separates it from its machine. Only agents that offer it execute the run."""
     network_disabled: _builtins.bool
     """Whether a container has no network; a process always has one."""
+    priority: _builtins.int
+    """From -100 to 100: of the runs that wait in a pool, those with the highest are next. Within one priority experiments take
+    turns, within an experiment the order is that of submission.
+    """
+    max_retries: _builtins.int
+    """How often it is executed anew when it failed of something that is not its program's: its agent was lost (CODE_AGENT_LOST),
+    Orris itself failed (CODE_SYSTEM), an agent could not make its environment ready (CODE_ENVIRONMENT, before the program
+    started). At most 100; never what the program did. 0 means that no program is started twice. The run is QUEUED again for
+    a while that doubles from 2 seconds to 5 minutes, half of it by chance. Logs go on behind a line that says why; a log ends
+    when the run does. Metrics and outputs are those of the last attempt.
+    """
+    attempt: _builtins.int
+    """Number of the attempt that is made, or was the last, from 1. Set by the server."""
+    reuse: _builtins.bool
+    """Whether the results of an identical run will do: one of the workspace that has completed and had the same kind, snapshot,
+    script or command, arguments, environment variables and image. Then the run is COMPLETED at once, with that one's outputs
+    and metrics. It is executed where there is none, or the image is not made yet. For training runs without secrets.
+    """
+    reused_run: _builtins.str
+    """The run whose results it has instead of its own: `workspaces/{workspace}/runs/{run}`. Set by the server."""
     archived: _builtins.bool
     """Whether lists leave it out unless they are asked for it."""
     @_builtins.property
@@ -629,6 +707,10 @@ class Run(_message.Message):
         """What it needs of its machine, and its limits."""
 
     @_builtins.property
+    def failed_attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunAttempt]:
+        """The attempts before. Set by the server."""
+
+    @_builtins.property
     def usage(self) -> Global___RunUsage:
         """What it used, told at its end; absent before, and where nobody saw the end. Its course: ListRunUsage."""
 
@@ -668,12 +750,18 @@ class Run(_message.Message):
         isolation: Global___Isolation.ValueType = ...,
         resources: Global___Resources | None = ...,
         network_disabled: _builtins.bool = ...,
+        priority: _builtins.int = ...,
+        max_retries: _builtins.int = ...,
+        attempt: _builtins.int = ...,
+        failed_attempts: _abc.Iterable[Global___RunAttempt] | None = ...,
+        reuse: _builtins.bool = ...,
+        reused_run: _builtins.str = ...,
         archived: _builtins.bool = ...,
         usage: Global___RunUsage | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "properties", b"properties", "resources", b"resources", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

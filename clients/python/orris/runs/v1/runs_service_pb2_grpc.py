@@ -45,6 +45,11 @@ class RunServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.GetExperimentRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.GetExperimentResponse.FromString,
                 _registered_method=True)
+        self.UpdateExperiment = channel.unary_unary(
+                '/orris.runs.v1.RunService/UpdateExperiment',
+                request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UpdateExperimentRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UpdateExperimentResponse.FromString,
+                _registered_method=True)
         self.ListExperiments = channel.unary_unary(
                 '/orris.runs.v1.RunService/ListExperiments',
                 request_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsRequest.SerializeToString,
@@ -175,6 +180,17 @@ class RunServiceServicer:
         """Returns an experiment.
 
         Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateExperiment(self, request, context):
+        """Sets how many runs of an experiment agents have at a time. Those that they have already go on.
+
+        Errors:
+        - INVALID_ARGUMENT: the limit is negative or over 1,000,000.
         - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -437,6 +453,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.GetExperimentRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.GetExperimentResponse.SerializeToString,
             ),
+            'UpdateExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateExperiment,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UpdateExperimentRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.UpdateExperimentResponse.SerializeToString,
+            ),
             'ListExperiments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListExperiments,
                     request_deserializer=orris_dot_runs_dot_v1_dot_runs__service__pb2.ListExperimentsRequest.FromString,
@@ -603,6 +624,33 @@ class RunService:
             '/orris.runs.v1.RunService/GetExperiment',
             orris_dot_runs_dot_v1_dot_runs__service__pb2.GetExperimentRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_runs__service__pb2.GetExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.RunService/UpdateExperiment',
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.UpdateExperimentRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_runs__service__pb2.UpdateExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,13 @@ class RunServiceStub:
     Errors:
     - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
     """
+    UpdateExperiment: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.UpdateExperimentRequest, _runs_service_pb2.UpdateExperimentResponse]
+    """Sets how many runs of an experiment agents have at a time. Those that they have already go on.
+
+    Errors:
+    - INVALID_ARGUMENT: the limit is negative or over 1,000,000.
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    """
     ListExperiments: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ListExperimentsRequest, _runs_service_pb2.ListExperimentsResponse]
     """Lists experiments by name.
 
@@ -216,6 +223,13 @@ class RunServiceAsyncStub(RunServiceStub):
     """Returns an experiment.
 
     Errors:
+    - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+    """
+    UpdateExperiment: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.UpdateExperimentRequest, _runs_service_pb2.UpdateExperimentResponse]  # type: ignore[assignment]
+    """Sets how many runs of an experiment agents have at a time. Those that they have already go on.
+
+    Errors:
+    - INVALID_ARGUMENT: the limit is negative or over 1,000,000.
     - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
     """
     ListExperiments: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ListExperimentsRequest, _runs_service_pb2.ListExperimentsResponse]  # type: ignore[assignment]
@@ -398,6 +412,19 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns an experiment.
 
         Errors:
+        - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateExperiment(
+        self,
+        request: _runs_service_pb2.UpdateExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_service_pb2.UpdateExperimentResponse, _abc.Awaitable[_runs_service_pb2.UpdateExperimentResponse]]:
+        """Sets how many runs of an experiment agents have at a time. Those that they have already go on.
+
+        Errors:
+        - INVALID_ARGUMENT: the limit is negative or over 1,000,000.
         - NOT_FOUND (EXPERIMENT_NOT_FOUND): no such experiment.
         """
 

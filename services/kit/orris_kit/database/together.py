@@ -1,0 +1,89 @@
+"""Transactions that come at the same time, as one: durable at once, for the price of one.
+
+together = Together(engine)
+made = together.write(lambda connection: ...)          # from any thread
+
+In SQLite there is one writer at a time, and each commit waits for the disk: what comes meanwhile is done next, in one
+transaction, each in a savepoint of its own. PostgreSQL commits together by itself what many connections commit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from orris_kit.database.transactions import write
+
+T = TypeVar("T")
+# So many are one transaction: those who come later need not wait for more.
+MOST = 64
+
+
+class _Wanted:
+    """What somebody wants to be done, and what became of it."""
+
+    __slots__ = ("action", "done", "error", "value")
+
+    def __init__(self, action: Callable[[sa.Connection], Any]) -> None:
+        self.action = action
+        self.done = False
+        self.error: BaseException | None = None
+        self.value: Any = None
+
+    def do(self, connection: sa.Connection) -> None:
+        """Do it in a savepoint: where it raises, that is undone, and only that."""
+        try:
+            with connection.begin_nested():
+                self.value = self.action(connection)
+        except Exception as error:
+            self.error = error
+
+
+class Together:
+    """Runs what is to be written in transactions that are shared."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._alone = engine.dialect.name != "sqlite"
+        self._coming: deque[_Wanted] = deque()
+        self._turn = threading.Lock()
+
+    def write(self, action: Callable[[sa.Connection], T]) -> T:
+        """Return what `action` returns, once that is durable; undone when it raises. What others do is not touched.
+
+        Raises what `write` raises, for all who shared the transaction.
+        """
+        if self._alone:
+            with write(self._engine) as connection:
+                return action(connection)
+        wanted = _Wanted(action)
+        self._coming.append(wanted)
+        with self._turn:
+            while not wanted.done:
+                self._do_next()
+        if wanted.error is not None:
+            raise wanted.error
+        value: T = wanted.value
+        return value
+
+    def _do_next(self) -> None:
+        batch = [self._coming.popleft() for _ in range(min(MOST, len(self._coming)))]
+        try:
+            with write(self._engine) as connection:
+                if len(batch) == 1:
+                    batch[0].value = batch[0].action(connection)
+                else:
+                    for wanted in batch:
+                        wanted.do(connection)
+        except BaseException as error:
+            for wanted in batch:
+                wanted.error = wanted.error or error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for wanted in batch:
+                wanted.done = True

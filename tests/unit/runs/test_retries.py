@@ -1,0 +1,195 @@
+"""Another attempt: after failures that are not the program's, and where it was asked for."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from orris.errors import FailedPrecondition, InvalidArgument
+from orris_runs.leases import Outcome
+from orris_runs.model import STD_LOG, ErrorCode, Kind, MetricPoint, MetricType, Run, RunError
+from orris_runs.retries import LONGEST_SECONDS, back_off
+from orris_runs.states import State
+
+from .conftest import DURATION, MARGIN, World
+
+OURS = RunError(ErrorCode.SYSTEM, "the engine is gone")
+
+
+def fail(world: World, lease: str, error: RunError = OURS) -> None:
+    world.core.leases.finish(lease, Outcome(State.FAILED, error))
+
+
+def next_attempt(world: World) -> None:
+    wait = world.core.retries.begin_due()
+    assert wait is not None
+    world.clock.advance(wait + 0.001)
+    assert world.core.retries.begin_due() is None
+
+
+def point(value: float) -> MetricPoint:
+    return MetricPoint("loss", MetricType.SCALAR, datetime(2026, 1, 1, tzinfo=UTC), value=value)
+
+
+def values(world: World, run: Run) -> list[Any]:
+    return [each.value for each in world.core.events.list_metrics("default", run.id, "", 100, "").items]
+
+
+def log_of(world: World, run: Run) -> bytes:
+    return world.core.logs.read("default", run.id, STD_LOG, 0).data
+
+
+def test_a_failure_of_orriss_own_is_repeated_after_a_while(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=2)
+    fail(world, lease)
+    waiting = world.get(run)
+    assert (waiting.state, waiting.agent, waiting.attempt, waiting.start_time) == (State.QUEUED, "", 2, None)
+    assert waiting.state_reason.startswith("the next one begins at 2026-01-01 00:00:0")
+    assert waiting.state_reason.endswith("attempt 1 of 3 failed: the engine is gone")
+    assert world.core.leases.of_agent("a1") == []
+    next_attempt(world)
+    assert world.get(run).agent == "a1"
+    world.finish(world.lease_of(run))
+    done = world.get(run)
+    assert (done.state, done.error) == (State.COMPLETED, None)
+    (failed,) = done.failed_attempts
+    assert (failed.number, failed.agent, failed.error) == (1, "a1", OURS)
+
+
+def test_the_slot_is_free_for_others_meanwhile(world: World) -> None:
+    world.agent()
+    _, lease = world.start(max_retries=1)
+    other = world.submit()
+    fail(world, lease)
+    assert world.get(other).agent == "a1"
+
+
+@pytest.mark.parametrize(
+    ("code", "started", "repeated"),
+    [
+        (ErrorCode.SYSTEM, True, True),
+        (ErrorCode.AGENT_LOST, True, True),
+        (ErrorCode.ENVIRONMENT, False, True),
+        (ErrorCode.ENVIRONMENT, True, False),
+        (ErrorCode.USER_PROGRAM, True, False),
+        (ErrorCode.TIME_LIMIT, True, False),
+        (ErrorCode.OUT_OF_MEMORY, True, False),
+    ],
+)
+def test_what_the_program_did_is_never_repeated(world: World, code: ErrorCode, started: bool, repeated: bool) -> None:
+    world.agent()
+    run = world.submit(max_retries=5)
+    lease = world.lease_of(run)
+    if started:
+        world.core.leases.report(lease, State.RUNNING, "", None)
+    fail(world, lease, RunError(code, "why"))
+    assert world.get(run).state is (State.QUEUED if repeated else State.FAILED)
+
+
+def test_without_retries_nothing_is_executed_twice(world: World) -> None:
+    world.agent()
+    run, lease = world.start()
+    fail(world, lease)
+    assert (world.get(run).state, world.get(run).error) == (State.FAILED, OURS)
+    assert world.core.retries.begin_due() is None
+
+
+def test_the_last_attempts_failure_is_the_runs(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    fail(world, lease)
+    next_attempt(world)
+    last = RunError(ErrorCode.SYSTEM, "again")
+    fail(world, world.lease_of(run), last)
+    ended = world.get(run)
+    assert (ended.state, ended.error, ended.attempt) == (State.FAILED, last, 2)
+
+
+def test_a_lost_agents_run_goes_to_another(world: World) -> None:
+    world.agent("a1")
+    run, lease = world.start(max_retries=1)
+    world.clock.advance(DURATION / 2 + 1)
+    world.core.leases.look_after()
+    world.agent("a2")
+    world.clock.advance(DURATION / 2 + MARGIN)
+    world.core.leases.renew("a2", [])
+    world.core.leases.look_after()
+    assert world.get(run).failed_attempts[0].error.code is ErrorCode.AGENT_LOST
+    world.core.leases.renew("a2", [])
+    next_attempt(world)
+    assert world.get(run).agent == "a2"
+    with pytest.raises(FailedPrecondition, match="no longer held"):
+        world.finish(lease)
+
+
+def test_a_restart_forgets_no_attempt(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    fail(world, lease)
+    world.reopen()
+    world.agent()
+    next_attempt(world)
+    assert (world.get(run).agent, world.get(run).attempt) == ("a1", 2)
+
+
+def test_the_log_goes_on_and_the_metrics_are_those_of_the_last_attempt(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    assert world.core.logs.append(lease, STD_LOG, 0, b"first\n", True).size == 6
+    world.core.events.append(lease, 0, [point(1), point(2)])
+    assert not world.core.logs.read("default", run.id, STD_LOG, 6).end
+    fail(world, lease)
+    next_attempt(world)
+    lease = world.lease_of(run)
+    assert world.core.logs.append(lease, STD_LOG, 0, b"sec", False).size == 3
+    assert world.core.logs.append(lease, STD_LOG, 0, b"second\n", True).size == 7
+    assert world.core.events.append(lease, 0, [point(3)]) == 1
+    world.finish(lease)
+    lines = log_of(world, run).decode().splitlines()
+    assert lines == [
+        "first",
+        "--- orris: attempt 1 of 2 failed: the engine is gone; another one follows ---",
+        "second",
+    ]
+    assert world.core.logs.read("default", run.id, STD_LOG, 0).end
+    assert values(world, run) == [3]
+
+
+def test_a_run_that_waits_for_its_next_attempt_is_canceled_at_once(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    fail(world, lease)
+    assert world.core.cancellation.cancel("default", run.id, "me").state is State.CANCELED
+    assert world.core.retries.begin_due() is None
+
+
+def test_what_is_being_canceled_is_not_repeated(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    world.core.cancellation.cancel("default", run.id, "me")
+    fail(world, lease)
+    assert world.get(run).state is State.FAILED
+
+
+def test_to_cancel_while_outputs_are_kept_ends_the_attempts_too(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    world.core.leases.report(lease, State.FINALIZING, "", None)
+    world.core.cancellation.cancel("default", run.id, "me")
+    fail(world, lease)
+    assert world.get(run).state is State.FAILED
+
+
+def test_times_double_up_to_a_bound_and_half_of_them_is_chance() -> None:
+    assert [back_off(attempt, 1) for attempt in (1, 2, 3)] == [2, 4, 8]
+    assert back_off(1, 0) == 1
+    assert back_off(100, 1) == LONGEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    "changed", [{"max_retries": -1}, {"max_retries": 101}, {"kind": Kind.REPLICA, "max_retries": 1}]
+)
+def test_retries_that_are_none_are_refused(world: World, changed: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match="run\\.max_retries"):
+        world.submit(**changed)
