@@ -45,6 +45,7 @@ NOT_IN_THE_STORY = {
     "orris.runs.v1.AgentService/ReportRun": _AGENTS,
     "orris.runs.v1.AgentService/AppendRunLog": _AGENTS,
     "orris.runs.v1.AgentService/AppendRunEvents": _AGENTS,
+    "orris.runs.v1.AgentService/AppendRunUsage": _AGENTS,
     "orris.runs.v1.AgentService/FinishRun": _AGENTS,
 }
 

@@ -181,6 +181,7 @@ class RunServicer(RunServiceServicer):
         found = await run_blocking(self._core.usage.list, name.workspace, name.run)
         return pb.ListRunUsageResponse(samples=map(sample_message, found))
 
+    @readers
     async def SummarizeRunMetrics(
         self, request: pb.SummarizeRunMetricsRequest, context: Any
     ) -> pb.SummarizeRunMetricsResponse:
