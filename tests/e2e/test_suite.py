@@ -29,7 +29,15 @@ Run.get_context().log("Accuracy", model.score(x, y))
 os.makedirs("outputs")
 joblib.dump(model, "outputs/model.joblib")
 """
-COUNT = "import time\nfor number in range(200):\n    print('line', number, flush=True)\n    time.sleep(0.02)\n"
+# Half of it, then the rest when the file `go` is there: however slow the machine is, it runs until then.
+COUNT = """
+import os, time
+for number in range(200):
+    while number == 100 and not os.path.exists({go!r}):
+        time.sleep(0.05)
+    print('line', number, flush=True)
+    time.sleep(0.01)
+"""
 COUNTED = b"".join(b"line %d\n" % number for number in range(200))
 LAST_WORDS = "import os\nos.makedirs('outputs')\nopen('outputs/kept', 'w').write('x')\nprint('done')\n"
 
@@ -126,11 +134,12 @@ def test_the_story_is_told_while_every_service_is_killed_once(
 def test_a_run_is_adopted_by_the_next_agent_and_every_line_is_there_once(
     suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
 ) -> None:
-    run = submit(workspace, environment, tmp_path / "count", COUNT)
-    wait_until(lambda: b"line 20\n" in log_of(run) if run.refresh().status == "Running" else False)
+    run = submit(workspace, environment, tmp_path / "count", COUNT.format(go=str(tmp_path / "go")))
+    wait_until(lambda: b"line 20\n" in log_of(run))
     suite.kill("agent")
-    wait_until(lambda: any("script.py" in each for each in processes_of(suite.root / "agent").values()), 1)
+    assert any("script.py" in each for each in processes_of(suite.root / "agent").values()), "a run outlives its agent"
     suite.start("agent")
+    (tmp_path / "go").touch()
     run.wait_for_completion()
     assert run.refresh().status == "Completed"
     assert log_of(run) == COUNTED
@@ -161,10 +170,11 @@ def test_nothing_is_lost_while_the_database_is_away(
     databases: Databases = request.getfixturevalue("postgres_databases")
     if databases.server.program is None:
         pytest.skip("somebody else's server: ORRIS_TEST_POSTGRES")
-    run = submit(workspace, environment, tmp_path / "count", COUNT)
-    wait_until(lambda: b"line 20\n" in log_of(run) if run.refresh().status == "Running" else False)
+    run = submit(workspace, environment, tmp_path / "count", COUNT.format(go=str(tmp_path / "go")))
+    wait_until(lambda: b"line 20\n" in log_of(run))
     databases.server.program.stop()
     wait_until(lambda: "the database cannot be reached" in suite.log("runs"))
+    (tmp_path / "go").touch()
     databases.server.program.start()
     wait_until(lambda: _listed(workspace))
     run.wait_for_completion()
