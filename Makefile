@@ -11,7 +11,7 @@ SETTINGS := requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
 BASE ?= HEAD# what the contracts must stay compatible with
 CODE := clients services tests tools $(wildcard demo)
 
-.PHONY: help setup lock protos format check test demo bench clean
+.PHONY: help setup lock protos format check test torture demo bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ check: setup ## format, lint, types, import rules, contracts
 
 test: setup ## run the tests (ARGS=... goes to pytest)
 	@$(PY) -m pytest $(ARGS)
+
+torture: setup ## kill everything at random during 300 runs, then check every record (ARGS="--runs 1000")
+	@$(PY) -m tests.e2e.torture $(ARGS)
 
 demo: setup ## the whole story on this machine
 	@$(PY) demo/run.py
