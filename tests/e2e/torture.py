@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -155,7 +156,7 @@ def _wait_for_all(workspace: Workspace, names: list[str]) -> None:
     while waiting:
         assert time.monotonic() < end, f"{len(waiting)} runs do not end: {sorted(waiting)[:3]}"
         for name in sorted(waiting):
-            run = _answered(lambda name=name: Run.get(workspace, RunName.parse(name).run))
+            run = _answered(partial(Run.get, workspace, RunName.parse(name).run))
             if not run.finished:
                 break  # in the order of submission: the next ones have not ended either, or are seen later
             waiting.discard(name)
