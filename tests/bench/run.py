@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SUBJECTS = ("startup", "artifacts", "environments", "images", "runs", "queue", "endpoints", "inference_v2")
+SUBJECTS = ("startup", "artifacts", "environments", "images", "runs", "submitting", "endpoints", "inference_v2")
 FILE = ROOT / "build" / "bench.json"
 
 
