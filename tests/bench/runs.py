@@ -105,14 +105,19 @@ def _late(workspace: Workspace, environment: Environment) -> list[float]:
 
 def _idle(home: Path) -> float:
     """Return how much of a processor all processes of an instance take that has nothing to do, in percent."""
-    pids = [pid for pid in processes_of(home) if pid != os.getpid()]
-    before = sum(map(_ticks, pids))
+    time.sleep(IDLE_SECONDS)  # what runs have left to do is done
+    before = {pid: _ticks(pid) for pid in processes_of(home)}
     time.sleep(IDLE_SECONDS)
-    return 100 * (sum(map(_ticks, pids)) - before) / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS
+    used = sum(max(0, _ticks(pid) - ticks) for pid, ticks in before.items())
+    return 100 * used / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS
 
 
 def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """Return the processor time of a process, in the kernel's ticks; 0 of one that has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
     return int(fields[11]) + int(fields[12])
 
 
