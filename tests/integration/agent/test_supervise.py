@@ -522,3 +522,14 @@ def test_a_short_run_is_not_sampled(run: Supervised) -> None:
     run.start("/bin/true")
     assert run.exit().exit_code == 0
     assert not (run.folder / "usage.jsonl").exists()
+
+
+def test_what_ended_before_the_machine_was_started_again_is_lost(run: Supervised) -> None:
+    """Its record is there, but nobody knows which of its files had reached the disk."""
+    run.start("/bin/sh", "-c", "exit 0")
+    assert run.exit().exit_code == 0
+    supervisor = json.loads((run.folder / "supervisor.json").read_text())
+    (run.folder / "supervisor.json").write_text(json.dumps({**supervisor, "boot": "another"}))
+    assert process.read_exit(run.folder) is None
+    assert not process.is_alive(run.folder)
+    assert process.has_started(run.folder)

@@ -11,7 +11,7 @@ else:
     except ImportError:
         import signal
 
-__all__ = ["LINUX", "adopt_orphans", "die_with_parent", "signal"]
+__all__ = ["LINUX", "adopt_orphans", "boot_id", "die_with_parent", "signal"]
 
 LINUX = sys.platform.startswith("linux")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -25,6 +25,15 @@ def adopt_orphans() -> None:
 def die_with_parent() -> None:
     """Have this process killed when its parent ends (Linux only)."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def boot_id() -> str:
+    """Return what tells this start of the machine from every other; empty where the system does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def _prctl(option: int, value: int) -> None:

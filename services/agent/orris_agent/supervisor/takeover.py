@@ -7,7 +7,7 @@ import time
 from orris_agent.supervisor.command import read_command
 from orris_agent.supervisor.files import reserve, write_file
 from orris_agent.supervisor.run import Run
-from orris_agent.supervisor.system import LINUX, adopt_orphans
+from orris_agent.supervisor.system import LINUX, adopt_orphans, boot_id
 from orris_agent.supervisor.tree import stat_fields
 
 
@@ -44,5 +44,6 @@ def take_over(folder: str, control: str = "") -> "Run | None":
     run = Run(folder, read_command(control or folder), control)
     ticks = int(stat_fields(os.getpid())[19]) if LINUX else 0
     reserve(folder, "exit.json")
-    write_file(folder, "supervisor.json", b'{"pid": %d, "start_ticks": %d}\n' % (os.getpid(), ticks))
+    identity = '{"pid": %d, "start_ticks": %d, "boot": "%s"}\n' % (os.getpid(), ticks, boot_id())
+    write_file(folder, "supervisor.json", identity.encode())
     return run

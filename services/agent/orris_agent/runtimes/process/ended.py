@@ -11,7 +11,10 @@ from orris_agent.runtimes.port import Ending
 from orris_agent.runtimes.process import supervisors
 from orris_kit.blocking import run_blocking
 
-_LOST = "The run's supervisor was killed from outside: how the program ended is not known. Submit the run again."
+_LOST = (
+    "The run's supervisor was killed from outside, or its machine restarted: how the program ended is not known. "
+    "Submit the run again."
+)
 _POLL = 0.2  # seconds, where the system has no file descriptors for processes
 
 

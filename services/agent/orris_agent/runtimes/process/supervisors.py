@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from orris_agent import supervisor
 from orris_agent.beneath import Beneath
@@ -22,7 +23,7 @@ from orris_agent.exits import Exit
 from orris_agent.exits import read_exit as read_record
 from orris_agent.runtimes.port import StartError
 from orris_agent.supervisor import conduct, exit_record, measuring, processors, takeover, usage  # noqa: F401  see SUPERVISOR
-from orris_agent.supervisor.system import LINUX
+from orris_agent.supervisor.system import LINUX, boot_id
 from orris_agent.supervisor.tree import processes, stat_fields
 
 # Started as a file: as a folder it would take 4 ms longer. It keeps nothing compiled (-B); the import of its modules
@@ -88,8 +89,11 @@ def has_died(run_folder: Path) -> bool:
 
 
 def read_exit(run_folder: Path) -> Exit | None:
-    """Return how the run ended; None while that is not recorded."""
-    return read_record(Beneath(run_folder))
+    """Return how the run ended; None while that is not recorded, and when the machine was started again since.
+
+    Nobody knows then which of the run's files had reached the disk.
+    """
+    return None if _is_of_another_boot(run_folder) else read_record(Beneath(run_folder))
 
 
 def cancel(run_folder: Path) -> bool:
@@ -159,11 +163,23 @@ def _marked(mark: bytes) -> set[int]:
 
 
 def _identity(run_folder: Path) -> tuple[int, int] | None:
-    try:
-        content = json.loads((run_folder / "supervisor.json").read_bytes())
-    except FileNotFoundError:
+    content = _supervisor(run_folder)
+    if content is None or _is_of_another_boot(run_folder):
         return None
     return int(content["pid"]), int(content["start_ticks"])
+
+
+def _is_of_another_boot(run_folder: Path) -> bool:
+    content = _supervisor(run_folder)
+    return content is not None and content.get("boot", boot_id()) != boot_id()
+
+
+def _supervisor(run_folder: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads((run_folder / "supervisor.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    return content
 
 
 def _is_running(run_folder: Path, pid: int, start_ticks: int) -> bool:
