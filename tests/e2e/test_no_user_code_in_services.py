@@ -21,6 +21,7 @@ STARTS_PROGRAMS = {
     "standalone/orris_standalone/agent_process.py": "the agent",
     "standalone/orris_standalone/control.py": "the instance itself: `orris up -d`",
     "agent/orris_agent/removal.py": "chmod and rm",
+    "agent/orris_agent/runtimes/process/warm/process.py": "the interpreters that runs are forks of",
     "agent/orris_agent/runtimes/process/supervisors.py": "the supervisors of runs: what an agent is for",
     "agent/orris_agent/supervisor/": "the runs themselves",
 }
@@ -34,8 +35,9 @@ EXECUTING = {"exec", "eval", "compile", "__import__"}
 
 
 def modules() -> list[Path]:
-    """Return what is executed by services and agent; `inside*` is shipped into users' environments instead."""
-    found = [path for path in SERVICES.rglob("*.py") if not any(part.startswith("inside") for part in path.parts)]
+    """Return what services and agent execute; `inside*` and `launcher` are executed in users' environments instead."""
+    users = ("inside", "launcher")
+    found = [path for path in SERVICES.rglob("*.py") if not any(part.startswith(users) for part in path.parts[:-1])]
     assert len(found) > 150
     return found
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,10 +52,9 @@ class Imports:
 class Launcher:
     """A launcher that is ready. It ends when it is closed, and with the agent."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], requests: int, replies: asyncio.StreamReader, log: Path
-    ) -> None:
-        self._process = process
+    def __init__(self, pid: int, requests: int, replies: asyncio.StreamReader, log: Path) -> None:
+        self._pid = pid
+        self._handle = os.pidfd_open(pid)
         self._requests = requests
         self._replies = replies
         self._log = log
@@ -108,13 +108,19 @@ class Launcher:
             os.close(replies)
         protocol = asyncio.StreamReaderProtocol(reader)
         await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(own_replies, "rb", 0))
-        return cls(process, own_requests, reader, log)
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                pid = await reader.readline()
+            await run_blocking(process.wait)  # its child is the launcher
+            return cls(int(pid), own_requests, reader, log)
+        except (OSError, TimeoutError, ValueError) as error:
+            os.close(own_requests)
+            raise LauncherError(f"{python} does not start: {_said(log) or repr(error)}") from error
 
     async def _ready(self) -> Imports:
         line = await self._replies.readline()
         if not line:
-            said = self._log.read_text(errors="replace")[-500:].strip()
-            raise LauncherError(f"it ended while it imported: {said or 'without a word'}")
+            raise LauncherError(f"it ended while it imported: {_said(self._log) or 'without a word'}")
         answer: dict[str, Any] = json.loads(line)
         if "unfit" in answer:
             raise UnfitError(answer["unfit"], answer["why"])
@@ -142,13 +148,13 @@ class Launcher:
     @property
     def is_alive(self) -> bool:
         """Whether it answers, as far as is known."""
-        return self._reading is not None and not self._reading.done() and self._process.poll() is None
+        return self._reading is not None and not self._reading.done()
 
     @property
     def memory(self) -> int:
         """What it occupies, in bytes; its forks share most of that."""
         try:
-            pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+            pages = Path(f"/proc/{self._pid}/statm").read_text(encoding="ascii").split()[1]
         except (OSError, IndexError):
             return 0
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -159,8 +165,9 @@ class Launcher:
             with contextlib.suppress(OSError):
                 os.close(self._requests)
             self._requests = -1
-        self._process.kill()
-        self._process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            os.close(self._handle)
         if self._reading is not None:
             self._reading.cancel()
         self._log.unlink(missing_ok=True)
@@ -177,6 +184,10 @@ class Launcher:
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_result("the launcher has ended")
+
+
+def _said(log: Path) -> str:
+    return log.read_text(errors="replace")[-500:].strip()
 
 
 def _write(descriptor: int, line: str) -> None:
