@@ -2,7 +2,7 @@
 
 REQUESTS and REPLIES are descriptors of pipes. The command returns when the launcher stands on its own, nobody's child,
 as a supervisor does; its first reply is its pid. The first line of the requests names the modules to import; it is
-answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must import itself. Each further line, a JSON object
+answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must import itself. Each further line, JSON
 with the `folder` of a run whose command.json is there, is answered when a supervisor, a fork of this process, has taken
 the run over. Its program is a fork of that, and begins below, at the bottom of the stack, as in a fresh interpreter.
 
