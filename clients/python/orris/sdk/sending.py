@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,8 @@ from orris.sdk.pieces import Piece
 from orris.sdk.repeating import Sleep, repeat
 
 THREADS = 4
+# Large blobs that go through the service at a time: it keeps each in memory for an object storage. Two fill a slow line.
+STREAMS = 2
 # More jobs than threads, so that nobody waits for the next one; few, so that hashing keeps near.
 JOBS = 3 * THREADS
 
@@ -41,6 +44,7 @@ class Sender:
         self._stack = ExitStack()
         self._direct = DirectUploads(stub, parent, progress, sleep)
         self._crew = Crew(THREADS, JOBS, "upload")
+        self._streams = threading.BoundedSemaphore(STREAMS)
         self._changed: set[str] = set()
         self._stopped = False
 
@@ -80,7 +84,8 @@ class Sender:
     def _send_through(self, piece: Piece) -> None:
         """Send one piece through the service, which compares it with its digest."""
         try:
-            repeat(lambda: self._stub.UploadBlob(self._messages(piece), timeout=BLOB_SECONDS), self._sleep)
+            with self._streams:
+                repeat(lambda: self._stub.UploadBlob(self._messages(piece), timeout=BLOB_SECONDS), self._sleep)
         except InvalidArgument as error:
             if error.reason not in ("DIGEST_MISMATCH", "SIZE_MISMATCH"):
                 raise
