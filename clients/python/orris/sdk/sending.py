@@ -18,7 +18,7 @@ from orris.sdk.pieces import Piece
 from orris.sdk.repeating import Sleep, repeat
 
 THREADS = 4
-# Large blobs that go through the service at a time: it keeps each in memory for an object storage. Two fill a slow line.
+# Large blobs that go through the service at a time: it may keep each in memory. Two fill a slow line.
 STREAMS = 2
 # More jobs than threads, so that nobody waits for the next one; few, so that hashing keeps near.
 JOBS = 3 * THREADS

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import islice
 
 from orris.errors import FailedPrecondition
@@ -116,14 +117,13 @@ class BufferedWriter:
 
     def __init__(self, put: Callable[[bytes], None]) -> None:
         self._put = put
-        self._pieces: list[bytes] = []
+        self._whole = BytesIO()
 
     def write(self, data: Bytes) -> None:
         """Take the next bytes."""
-        self._pieces.append(bytes(data))
+        self._whole.write(data)
 
     def commit(self) -> None:
         """Store the object. Raises as `S3Store.put`."""
-        whole = b"".join(self._pieces)
-        self._pieces.clear()  # not in memory twice while it is sent
-        self._put(whole)
+        self._put(self._whole.getvalue())  # which is no copy: nothing is in memory twice
+        self._whole = BytesIO()
