@@ -99,7 +99,7 @@ def test_the_main_job_runs_in_containers_and_its_model_answers(suite: Suite) -> 
     assert json.loads(orris("predict", "iris", "--data", FLOWERS, "--method", "predict").stdout) == [0, 2]
 
 
-def test_a_replica_in_a_container_answers_under_any_name_of_project_and_network(suite: Suite) -> None:
+def test_a_replica_in_a_container_answers_under_any_name_of_project_and_network(suite: Suite, engine: Engine) -> None:
     folder = suite.folder / "scoring"
     folder.mkdir()
     (folder / "score.py").write_text(
@@ -111,6 +111,9 @@ def test_a_replica_in_a_container_answers_under_any_name_of_project_and_network(
     suite.orris("deploy", "greeting", "--name", "scored", *script)
     told = json.loads(suite.orris("predict", "scored", "--data", '"hi"').stdout)
     assert told == ['"hi"', 10001]
+    suite.orris("endpoints", "delete", "scored")
+    # It would outlive the suite, as it outlives its agent.
+    wait_until(lambda: not engine.client.containers.list(all=True, filters={"label": "io.orris.run"}))
 
 
 def test_passwords_are_made_and_kept(suite: Suite) -> None:
