@@ -117,9 +117,9 @@ async def test_the_log_says_why_runs_get_no_containers(place: Path, caplog: pyte
     """An engine that is not there is no news; one that does not answer as it should is a warning."""
     caplog.set_level(logging.INFO)
     engine = Engine({"DOCKER_HOST": f"unix://{place}/docker.sock"})
-    assert await offered(Settings(), engine) == (runs.ISOLATION_PROCESS,)
+    assert await offered(Settings(), engine) == (runs.ISOLATION_WARM, runs.ISOLATION_PROCESS)
     leave(place / "docker.sock")
-    assert await offered(Settings(), engine) == (runs.ISOLATION_PROCESS,)
+    assert await offered(Settings(), engine) == (runs.ISOLATION_WARM, runs.ISOLATION_PROCESS)
     absent, refused = caplog.records
     assert (absent.levelno, refused.levelno) == (logging.INFO, logging.WARNING)
     assert "Connection refused" in refused.getMessage() + str(refused.__dict__)

@@ -61,7 +61,7 @@ def test_without_options_nothing_is_asked_for(orris: Invoke, server: FakeOrris) 
         ("--cpus", "nan", "give a number over 0"),
         ("--gpus", "-1", "give a whole number"),
         ("--gpus", "all", "valid integer"),
-        ("--isolation", "vm", "'vm' is not one of 'process', 'container'"),
+        ("--isolation", "vm", "'vm' is not one of 'warm', 'process', 'container'"),
     ],
 )
 def test_what_cannot_be_is_a_mistake_of_usage_that_names_the_option(

@@ -12,7 +12,7 @@ from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import identity
 from orris_agent.config import Settings
 
-PROCESS, CONTAINER = runs.ISOLATION_PROCESS, runs.ISOLATION_CONTAINER
+WARM, PROCESS, CONTAINER = runs.ISOLATION_WARM, runs.ISOLATION_PROCESS, runs.ISOLATION_CONTAINER
 
 
 class Engine:
@@ -35,6 +35,8 @@ class Engine:
         ("process", "auto", 0, (PROCESS, CONTAINER)),
         ("process", "auto", None, (PROCESS,)),
         ("process", "off", 0, (PROCESS,)),
+        ("warm", "off", 0, (WARM, PROCESS)),
+        ("warm", "auto", 0, (WARM, PROCESS, CONTAINER)),
         ("process", "on", 3, (PROCESS, CONTAINER)),
         ("container", "auto", 3, (CONTAINER,)),
         ("container", "on", 0, (CONTAINER,)),
