@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,8 @@ __all__ = [
     "seaweedfs",
 ]
 
+# Whoever starts the tests in the background may have them ignore Ctrl-C, and all that they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The tests of the client fork, as its users do; in their process nobody imports the kit, which says "0" here.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "1"  # gRPC reads it when it is imported, which is after this
 

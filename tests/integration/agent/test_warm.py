@@ -189,14 +189,14 @@ async def test_there_are_as_many_launchers_as_there_is_room_for(tmp_path: Path) 
     machine = Machine(tmp_path, Limits(number=2))
     for module in ("colorsys", "json", "csv"):
         assert (await machine.run(f"import {module}", **WARM)).told == ""
-    assert len(launchers_of(machine)) == 2
+    await until(lambda: len(launchers_of(machine)) == 2)
     small = Machine(tmp_path / "small", Limits(memory=1))
     for module in ("colorsys", "json"):
         assert (await small.run(f"import {module}", **WARM)).told == ""
-    assert len(launchers_of(small)) == 1, "the one that is needed now"
+    await until(lambda: len(launchers_of(small)) == 1)  # the one that is needed now
     await machine.launchers.close()
     await small.launchers.close()
-    assert launchers_of(machine) == launchers_of(small) == []
+    await until(lambda: launchers_of(machine) == launchers_of(small) == [])
 
 
 async def test_a_launcher_that_nobody_needs_is_ended(tmp_path: Path) -> None:
