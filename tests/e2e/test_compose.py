@@ -113,7 +113,7 @@ def test_a_replica_in_a_container_answers_under_any_name_of_project_and_network(
     assert told == ['"hi"', 10001]
     suite.orris("endpoints", "delete", "scored")
     # It would outlive the suite, as it outlives its agent.
-    wait_until(lambda: not engine.client.containers.list(all=True, filters={"label": "io.orris.run"}), 120)
+    wait_until(lambda: not engine.client.api.containers(all=True, filters={"label": "io.orris.run"}), 120)
 
 
 def test_passwords_are_made_and_kept(suite: Suite) -> None:
