@@ -121,7 +121,9 @@ def test_of_a_failed_build_the_reason_is_its_last_line() -> None:
 def test_a_silent_index_is_no_verdict(answers: Install) -> None:
     answers(
         Finished(
-            2, "", ("error: Request failed after 3 retries", "  cause: Failed to fetch: https://index.example.com/simple/x/")
+            2,
+            "",
+            ("error: Request failed after 3 retries", "  cause: Failed to fetch: https://index.example.com/simple/x/"),
         )
     )
     with pytest.raises(Unavailable, match="did not answer"):
