@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from orris.artifacts.v1 import artifacts_pb2
@@ -56,14 +56,24 @@ class FakeArtifacts(ArtifactServiceServicer):
     @services
     async def SetReference(self, request: pb.SetReferenceRequest, context: Any) -> pb.SetReferenceResponse:
         self._count("SetReference")
-        if request.reference.owner in self.refused:
-            raise FailedPrecondition("refused", reason="TARGET_MISSING")
-        missing = [name for name in request.reference.trees if name not in self.trees]
-        missing += [name for name in request.reference.blobs if name.rpartition("/")[2] not in self.blobs]
-        if missing:
-            raise FailedPrecondition(f"{missing[0]} is not stored", reason="TARGET_MISSING")
-        self.references[request.reference.owner] = request.reference
+        self._refer([request.reference])
         return pb.SetReferenceResponse()
+
+    @services
+    async def SetReferences(self, request: pb.SetReferencesRequest, context: Any) -> pb.SetReferencesResponse:
+        self._count("SetReferences")
+        self._refer(request.references)
+        return pb.SetReferencesResponse()
+
+    def _refer(self, references: Sequence[artifacts_pb2.Reference]) -> None:
+        for reference in references:
+            if reference.owner in self.refused:
+                raise FailedPrecondition("refused", reason="TARGET_MISSING")
+            missing = [name for name in reference.trees if name not in self.trees]
+            missing += [name for name in reference.blobs if name.rpartition("/")[2] not in self.blobs]
+            if missing:
+                raise FailedPrecondition(f"{missing[0]} is not stored", reason="TARGET_MISSING")
+        self.references.update({reference.owner: reference for reference in references})
 
     @services
     async def DeleteReference(self, request: pb.DeleteReferenceRequest, context: Any) -> pb.DeleteReferenceResponse:

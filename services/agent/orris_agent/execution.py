@@ -116,7 +116,7 @@ class Execution:
                 if self._cancel:
                     return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
                 return failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
-        return await self._attend()
+        return await self._attend(begun)
 
     async def _start(self) -> bool:
         """Start the run; return whether it was, and not canceled. An image that has gone since is made ready again."""
@@ -178,12 +178,12 @@ class Execution:
             size = await self._reports.log(file, size, f"{line}\n".encode())
         await self._reports.log(file, size, b"", end=True)
 
-    async def _attend(self) -> agents.FinishRunRequest:
+    async def _attend(self, begun: bool) -> agents.FinishRunRequest:
         """Stay with the started program until it has ended and all that it wrote is sent."""
         ended = asyncio.Event()
         published = await self._runs(runs.Run.STATE_RUNNING, lambda: self._runtime.published(self.lease, self.folder))
         async with self._requests.serving(self.lease, self.folder):
-            shipping = asyncio.ensure_future(Shipping(self._reports, self.folder, published).until(ended))
+            shipping = asyncio.ensure_future(Shipping(self._reports, self.folder, published, begun).until(ended))
             try:
                 warnings = [self._told] if self._told else []
                 if await self._reports.state(runs.Run.STATE_RUNNING, warnings=warnings) or self._cancel:
@@ -202,8 +202,7 @@ class Execution:
     async def _keep_all(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         self._kept, refused = await run_blocking(kept_files, self.folder)
         not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
-        await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)
-        await self._upload(outcome)
+        await asyncio.gather(self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept), self._upload(outcome))
         snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
         outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot))
         return outcome

@@ -22,6 +22,7 @@ from orris_agent.config import Settings
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.identity import identity, offered
+from orris_agent.known_trees import KnownTrees
 from orris_agent.record import Record
 from orris_agent.registration import Registration
 from orris_agent.reports import Reports
@@ -55,9 +56,11 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack))
     runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
+    trees = KnownTrees()
 
     def storage(workspace: str) -> Storage:
-        return Storage(ArtifactServiceStub(shared_channel(settings.artifacts_address, token())), workspace, cache)
+        stub = ArtifactServiceStub(shared_channel(settings.artifacts_address, token()))
+        return Storage(stub, workspace, cache, trees)
 
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)

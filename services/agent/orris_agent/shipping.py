@@ -37,37 +37,51 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = (0.01, 0.25)  # seconds between looks for new 
 class LogFile:
     """One growing file and its log on the server.
 
-    With an `owner`, the user that the run has, the disk gets back what is stored by the server, but for the last bytes.
+    `stored`: how much of it the server has, where that is known. With an `owner`, the user that the run has, the disk
+    gets back what is stored by the server, but for the last bytes.
     """
 
-    def __init__(self, reports: Reports, name: str, folder: Beneath, path: str, owner: int | None = None) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        name: str,
+        folder: Beneath,
+        path: str,
+        owner: int | None = None,
+        stored: int | None = None,
+    ) -> None:
         self._reports = reports
         self._name = name
         self._folder, self._path = folder, path
         self._owner = owner
-        self._stored: int | None = None
+        self._stored = stored
         self._given_back = 0
 
     async def step(self) -> bool:
         """Send the next bytes; return whether there were any."""
+        return await self._send(last=False) > 0
+
+    async def close(self) -> None:
+        """Send what is left, and that nothing follows."""
+        while await self._send(last=True) == _CHUNK:
+            pass
+
+    async def _send(self, last: bool) -> int:
+        """Send the next bytes, with `last` that nothing follows where they are fewer than a chunk; return how many."""
         if self._stored is None:
             self._stored = await self._reports.log(self._name, 0, b"")
         if self._name in self._reports.full:
             # Nothing of the rest is kept: the server counts it by where the file ends.
             self._stored = max(self._stored, _size(self._folder, self._path))
             await self._give_back(self._stored)
-            return False
-        data = _read(self._folder, self._path, self._stored, _CHUNK)
-        if data:
-            self._stored = await self._reports.log(self._name, self._stored, data)
+            data = b""
+        else:
+            data = _read(self._folder, self._path, self._stored, _CHUNK)
+        end = last and len(data) < _CHUNK
+        if data or end:
+            self._stored = await self._reports.log(self._name, self._stored, data, end=end)
             await self._give_back(self._stored)
-        return bool(data)
-
-    async def close(self) -> None:
-        """Send what is left, and that nothing follows."""
-        while await self.step():
-            pass
-        await self._reports.log(self._name, self._stored or 0, b"", end=True)
+        return len(data)
 
     async def _give_back(self, stored: int) -> None:
         end = stored - _KEPT_BYTES
@@ -78,15 +92,20 @@ class LogFile:
 
 
 class Journal:
-    """A run's journal and its events on the server. `published`: see `journal.parse`."""
+    """A run's journal and its events on the server, which expects the one that is `expected`, where that is known.
 
-    def __init__(self, reports: Reports, folder: Beneath, published: str | None = None) -> None:
+    `published`: see `journal.parse`.
+    """
+
+    def __init__(
+        self, reports: Reports, folder: Beneath, published: str | None = None, expected: int | None = None
+    ) -> None:
         self._reports = reports
         self._folder = folder
         self._published = published
         self._offset = 0
         self._sequence = 0
-        self._expected: int | None = None
+        self._expected = expected
 
     async def step(self, last: bool = False) -> bool:
         """Send the next complete lines, with `last` also one left incomplete; return whether there were any."""
@@ -114,14 +133,16 @@ class Journal:
 
 
 class Shipping:
-    """Everything that one run writes."""
+    """Everything that one run writes. `begun`: whether some of it may have been sent by another agent process."""
 
-    def __init__(self, reports: Reports, folder: RunFolder, published: str | None = None) -> None:
+    def __init__(self, reports: Reports, folder: RunFolder, published: str | None = None, begun: bool = True) -> None:
         self._reports = reports
+        self._stored = None if begun else 0
         self._folder = folder.written
         # Files in logs/ are kept with the run's outputs as well: they stay whole.
-        self._files = {STD_LOG: LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE, folder.owner[0])}
-        self._journal = Journal(reports, self._folder, published)
+        std_log = LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE, folder.owner[0], self._stored)
+        self._files = {STD_LOG: std_log}
+        self._journal = Journal(reports, self._folder, published, self._stored)
         self._usage = UsageFile(reports, self._folder)
         self._next_look = 0.0
 
@@ -157,7 +178,7 @@ class Shipping:
             return
         for name in await run_blocking(self._found):
             if name not in self._files:
-                self._files[name] = LogFile(self._reports, name, self._folder, f"work/{name}")
+                self._files[name] = LogFile(self._reports, name, self._folder, f"work/{name}", stored=self._stored)
 
     def _has_logs(self) -> bool:
         return os.path.lexists(self._folder.root / "work" / "logs")

@@ -13,6 +13,7 @@ from orris.sdk.downloading import Downloader
 from orris.sdk.transfer import Transfer
 from orris_agent.blob_cache import BlobCache
 from orris_agent.cached_blobs import CachedBlobs
+from orris_agent.known_trees import Files, KnownTrees
 from orris_agent.run_file import RunFile
 from orris_kit.blocking import run_blocking
 
@@ -20,9 +21,12 @@ from orris_kit.blocking import run_blocking
 class Storage:
     """The trees of one workspace. Blocking transfers run in the process's executor."""
 
-    def __init__(self, stub: ArtifactServiceStub, workspace: str, cache: BlobCache) -> None:
+    def __init__(
+        self, stub: ArtifactServiceStub, workspace: str, cache: BlobCache, trees: KnownTrees | None = None
+    ) -> None:
         self._transfer = Transfer(stub, workspace)
         self._cache = cache
+        self._trees = trees or KnownTrees()
         self._begun: dict[Path, Path] = {}
 
     async def download(self, tree: str, folder: Path) -> None:
@@ -39,7 +43,7 @@ class Storage:
         self._begun.pop(folder).rename(folder)
 
     def _fill(self, folder: Path, tree: str) -> None:
-        files = {entry.path: entry for entry in self._transfer.entries(tree)}
+        files = self._files(tree)
         with self._transfer.blobs(tree) as served:
             blobs = CachedBlobs(self._cache, served) if self._cache.limit else served
             Downloader(blobs).download(files, folder)
@@ -51,9 +55,10 @@ class Storage:
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""
-        if not tree:
-            return set()
-        return {entry.path for entry in await run_blocking(lambda: list(self._transfer.entries(tree)))}
+        return set(await run_blocking(self._files, tree)) if tree else set()
+
+    def _files(self, tree: str) -> Files:
+        return self._trees.files(tree, lambda: {entry.path: entry for entry in self._transfer.entries(tree)})
 
 
 def _beside(folder: Path) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,9 +12,15 @@ from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import BlobName, TreeName
 from orris_artifacts import schema
 from orris_artifacts.index import Index
-from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_TARGETS
+from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_REFERENCES, MAX_TARGETS
 from orris_artifacts.trees import Trees
 from orris_kit.database import Together, take_turn, write
+
+
+class _Target(NamedTuple):
+    owner: str
+    kind: str
+    digest: str
 
 
 class References:
@@ -30,25 +37,26 @@ class References:
 
         Raises InvalidArgument, FailedPrecondition (TARGET_MISSING).
         """
-        _check_owner(workspace, owner)
-        wanted = {
-            "tree": _digests(workspace, [TreeName.parse(name, field="reference.trees") for name in trees]),
-            "blob": _digests(workspace, [BlobName.parse(name, field="reference.blobs") for name in blobs]),
-        }
+        self.set_all(workspace, [(owner, trees, blobs)])
+
+    def set_all(self, workspace: str, needs: Sequence[tuple[str, Sequence[str], Sequence[str]]]) -> None:
+        """Do so for several owners: each with the trees and the blobs that it needs. All of them, or none.
+
+        Raises InvalidArgument, FailedPrecondition (TARGET_MISSING).
+        """
+        targets = _targets(workspace, needs)
+        owners = sorted({owner for owner, _, _ in needs})
+        trees, blobs = ({each.digest for each in targets if each.kind == kind} for kind in ("tree", "blob"))
 
         def set_them(connection: sa.Connection) -> None:
-            _take_turn(connection, workspace, owner)
+            for owner in owners:
+                _take_turn(connection, workspace, owner)
             # Blobs before trees, as who creates a tree does: nobody waits in a ring.
-            _check_there("blobs", workspace, wanted["blob"], self._index.hold(connection, workspace, wanted["blob"]))
-            _check_there("trees", workspace, wanted["tree"], self._trees.hold(connection, workspace, wanted["tree"]))
-            _drop(connection, workspace, owner)
-            rows = [
-                {"workspace": workspace, "owner": owner, "kind": kind, "digest": digest}
-                for kind, digests in wanted.items()
-                for digest in digests
-            ]
-            if rows:
-                connection.execute(schema.references.insert(), rows)
+            _check_there("blobs", workspace, blobs, self._index.hold(connection, workspace, blobs))
+            _check_there("trees", workspace, trees, self._trees.hold(connection, workspace, trees))
+            _drop(connection, workspace, owners)
+            if targets:
+                connection.execute(_INSERT, [{"workspace": workspace, **target._asdict()} for target in targets])
 
         # Each run that is submitted has one set.
         self._together.write(set_them)
@@ -58,7 +66,7 @@ class References:
         _check_owner(workspace, owner)
         with write(self._engine) as connection:
             _take_turn(connection, workspace, owner)
-            _drop(connection, workspace, owner)
+            _drop(connection, workspace, [owner])
 
 
 def _take_turn(connection: sa.Connection, workspace: str, owner: str) -> None:
@@ -66,9 +74,26 @@ def _take_turn(connection: sa.Connection, workspace: str, owner: str) -> None:
     take_turn(connection, "reference", workspace, owner)
 
 
-def _drop(connection: sa.Connection, workspace: str, owner: str) -> None:
-    table = schema.references
-    connection.execute(table.delete().where(table.c.workspace == workspace, table.c.owner == owner))
+def _drop(connection: sa.Connection, workspace: str, owners: Sequence[str]) -> None:
+    connection.execute(_DROP, [{"of_workspace": workspace, "of_owner": owner} for owner in owners])
+
+
+def _targets(workspace: str, needs: Sequence[tuple[str, Sequence[str], Sequence[str]]]) -> list[_Target]:
+    """Return what the owners need; of one that is there twice, what it needs last. Raises InvalidArgument."""
+    if len(needs) > MAX_REFERENCES:
+        message = f"{len(needs)} references are too many for one call; at most {MAX_REFERENCES}"
+        raise InvalidArgument(message, field="references", reason="TOO_MANY_TARGETS")
+    found: dict[str, list[_Target]] = {}
+    for owner, trees, blobs in needs:
+        _check_owner(workspace, owner)
+        tree_names = [TreeName.parse(name, field="reference.trees") for name in trees]
+        blob_names = [BlobName.parse(name, field="reference.blobs") for name in blobs]
+        found[owner] = [
+            _Target(owner, kind, digest)
+            for kind, names in (("tree", tree_names), ("blob", blob_names))
+            for digest in _digests(workspace, names)
+        ]
+    return [target for targets in found.values() for target in targets]
 
 
 def _check_owner(workspace: str, owner: str) -> None:
@@ -90,8 +115,16 @@ def _digests(workspace: str, names: Sequence[TreeName] | Sequence[BlobName]) -> 
     return list(dict.fromkeys(name.sha256 for name in names))
 
 
-def _check_there(kind: str, workspace: str, wanted: Sequence[str], stored: Container[str]) -> None:
+def _check_there(kind: str, workspace: str, wanted: Collection[str], stored: Container[str]) -> None:
     for digest in wanted:
         if digest not in stored:
             message = f"workspaces/{workspace}/{kind}/{digest} is not stored; create it before referring to it"
             raise FailedPrecondition(message, reason="TARGET_MISSING", metadata={"digest": digest})
+
+
+# Made once: to put a statement together costs more than to execute it.
+_OF = schema.references.c
+_DROP = schema.references.delete().where(
+    _OF.workspace == sa.bindparam("of_workspace"), _OF.owner == sa.bindparam("of_owner")
+)
+_INSERT = schema.references.insert()

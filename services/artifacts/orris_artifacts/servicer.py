@@ -124,6 +124,12 @@ class ArtifactServicer(ArtifactServiceServicer):
         return pb.SetReferenceResponse()
 
     @allow(Role.SERVICE)
+    async def SetReferences(self, request: pb.SetReferencesRequest, context: Any) -> pb.SetReferencesResponse:
+        needs = [(each.owner, each.trees, each.blobs) for each in request.references]
+        await run_blocking(self._references.set_all, _workspace(request.parent), needs)
+        return pb.SetReferencesResponse()
+
+    @allow(Role.SERVICE)
     async def DeleteReference(self, request: pb.DeleteReferenceRequest, context: Any) -> pb.DeleteReferenceResponse:
         await run_blocking(self._references.delete, _workspace(request.parent), request.owner)
         return pb.DeleteReferenceResponse()

@@ -21,6 +21,8 @@ from orris.errors import InvalidArgument
 from orris_kit.database import Text, take_turn
 
 LIFETIME = timedelta(days=1)
+# What is too old is not found anyway.
+FORGET_SECONDS = 60.0
 
 
 class Requests:
@@ -36,6 +38,7 @@ class Requests:
     ) -> None:
         self._lifetime = lifetime
         self._clock = clock
+        self._forget_time = float("-inf")
         self.table = sa.Table(
             table,
             metadata,
@@ -79,11 +82,13 @@ class Requests:
     def remember(
         self, connection: sa.Connection, method: str, parent: str, request_id: str, payload: bytes, name: str
     ) -> None:
-        """Keep what the request made, in the same transaction; forget what is too old."""
+        """Keep what the request made, in the same transaction; now and then forget what is too old."""
         if not request_id:
             return
         now = self._clock()
-        connection.execute(self._forget, {"now": now})
+        if now >= self._forget_time:
+            connection.execute(self._forget, {"now": now})
+            self._forget_time = now + FORGET_SECONDS
         row = {
             "method": method,
             "parent": parent,

@@ -12,6 +12,7 @@ from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.errors import FailedPrecondition, NotFound
 from orris.names import BlobName, RunName
 from orris_runs.bounded import Bounded
+from orris_runs.gathering import Gathering
 
 CONTRACT = service.DESCRIPTOR.services_by_name["ArtifactService"]
 REMEMBERED = 10_000
@@ -51,6 +52,7 @@ class ArtifactsClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ArtifactServiceStub(channel)
         self._scripts: Bounded[tuple[str, str], bool] = Bounded(REMEMBERED)
+        self._referring = Gathering(self._refer)
 
     async def check_script(self, tree: str, script: str) -> None:
         """Raise FailedPrecondition (SCRIPT_NOT_IN_SNAPSHOT) unless the tree has the file, NotFound without the tree."""
@@ -66,8 +68,15 @@ class ArtifactsClient:
     async def refer(self, run: RunName, trees: Sequence[str], blobs: Sequence[str]) -> None:
         """Have trees and blobs kept for a run, and nothing else. Raises NotFound (TREE_NOT_FOUND)."""
         reference = artifacts_pb2.Reference(owner=str(run), trees=trees, blobs=blobs)
+        await self._referring.do((run.parent, reference))
+
+    async def _refer(self, wanted: Sequence[tuple[str, artifacts_pb2.Reference]]) -> None:
+        of_workspaces: dict[str, list[artifacts_pb2.Reference]] = {}
+        for parent, reference in wanted:
+            of_workspaces.setdefault(parent, []).append(reference)
         try:
-            await self._stub.SetReference(service.SetReferenceRequest(parent=run.parent, reference=reference))
+            for parent, references in of_workspaces.items():
+                await self._stub.SetReferences(service.SetReferencesRequest(parent=parent, references=references))
         except FailedPrecondition as error:
             raise NotFound(error.message, reason="TREE_NOT_FOUND") from error
 

@@ -87,7 +87,7 @@ class Interactive:
             self._experiments.ensure(change, new.workspace, new.experiment)
             own = "" if holder else self._store.new_id()
             now = self._store.clock.now()
-            key = self._submission.insert(
+            key: int = self._submission.insert(
                 change,
                 run_id,
                 new,
@@ -97,7 +97,7 @@ class Interactive:
                 start_time=now,
                 lease=own,
                 holder=holder,
-            )
+            ).key
             requests.remember(change.connection, *requested, run_id)
             if new.program.snapshot:
                 loose.take_back(change, new.workspace, run_id)

@@ -2,7 +2,6 @@
 
 import asyncio
 import weakref
-from collections.abc import Callable, Iterable
 
 from orris.names import RunName
 from orris_kit.blocking import run_blocking
@@ -36,24 +35,3 @@ class References:
             else:
                 await self._artifacts.forget(run)
             await run_blocking(self._core.loose.settle, run)
-
-
-class Noting:
-    """Notes runs before they are referred for. Those that come together are one transaction."""
-
-    def __init__(self, note: Callable[[Iterable[RunName]], None]) -> None:
-        self._note = note
-        self._coming: set[RunName] = set()
-        self._turn = asyncio.Lock()
-
-    async def begin(self, run: RunName) -> None:
-        """Note durably that there may be a reference without a run; recording the run takes it back."""
-        self._coming.add(run)
-        try:
-            async with self._turn:
-                if run in self._coming:
-                    together = set(self._coming)
-                    await run_blocking(self._note, together)
-                    self._coming -= together
-        finally:
-            self._coming.discard(run)

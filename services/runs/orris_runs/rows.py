@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from orris_runs.demands import demands_of
 from orris_runs.model import Attempt, ErrorCode, Program, Run, RunError, Used
 from orris_runs.schema import properties, runs, tags
 
+# `asdict` copies what is in them, too.
+_PROGRAM = tuple(each.name for each in fields(Program))
+
 
 def to_json(value: Any) -> str:
     """Return compact JSON, with Python's NaN and Infinity."""
@@ -20,7 +23,7 @@ def to_json(value: Any) -> str:
 
 def program_to_json(program: Program) -> str:
     """Return a program as its column holds it: what is empty is left out."""
-    return to_json({name: value for name, value in asdict(program).items() if value})
+    return to_json({name: value for name in _PROGRAM if (value := getattr(program, name))})
 
 
 def error_to_json(error: RunError | None) -> str | None:

@@ -23,7 +23,7 @@ from orris_runs.store import PREPARING_CHANGED, Change, Store, run_changed
 WAITS_FOR_BUILD = "waits for its environment: {build} makes it, see the log azureml-logs/20_image_build_log.txt"
 
 # Made once: to put a statement together costs more than to execute it.
-_INSERT = runs.insert()
+_INSERT = runs.insert().returning(runs)
 _BY_KEY = sa.select(runs).where(runs.c.key == sa.bindparam("key"))
 
 
@@ -75,10 +75,10 @@ class Submission:
             ended = {"state": State.COMPLETED, "slot": None, "start_time": now, "end_time": now, "secrets": None}
             columns = ended | {"create_time": now} | identical.taken_over(change, earlier)
             new = replace(new, properties={**new.properties, **identical.reused_properties(earlier)})
-        key = self.insert(change, run_id, new, prepared, **columns)
+        row = self.insert(change, run_id, new, prepared, **columns)
+        key = row.key
         if new.refers:
             loose.take_back(change, new.workspace, run_id)
-        row = change.connection.execute(_BY_KEY, {"key": key}).one()
         if earlier is not None:
             identical.take_over_rows(change, key, earlier, row.state_reason)
         elif prepared.image:
@@ -97,16 +97,14 @@ class Submission:
             raise NotFound(f"the run {run_id}, which this request made, was deleted", reason="RUN_NOT_FOUND")
         return self._queue.explain(change.connection, found)[0]
 
-    def insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, **columns: Any) -> int:
-        """Insert the row of a run, with its labels; return its key."""
-        inserted = change.connection.execute(_INSERT, {**self._columns(run_id, new, prepared), **columns})
-        assert inserted.inserted_primary_key is not None
-        key: int = inserted.inserted_primary_key[0]
+    def insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, **columns: Any) -> Any:
+        """Insert the row of a run, with its labels; return it."""
+        row = change.connection.execute(_INSERT, {**self._columns(run_id, new, prepared), **columns}).one()
         for table, labels in ((tags, new.tags), (properties, new.properties)):
             if labels:
-                rows = [{"run_key": key, "key": name, "value": value} for name, value in labels.items()]
+                rows = [{"run_key": row.key, "key": name, "value": value} for name, value in labels.items()]
                 change.connection.execute(table.insert(), rows)
-        return key
+        return row
 
     def _columns(self, run_id: str, new: NewRun, prepared: Prepared) -> dict[str, Any]:
         ready = bool(prepared.image)

@@ -11,10 +11,11 @@ from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
 from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation
+from orris_runs.gathering import Gathering
 from orris_runs.identical import Earlier
 from orris_runs.leases import Outcome
 from orris_runs.model import NewRun, Prepared, Run
-from orris_runs.references import Noting, References
+from orris_runs.references import References
 
 
 class Submitting:
@@ -25,7 +26,8 @@ class Submitting:
         self._images = images
         self._artifacts = artifacts
         self._references = references
-        self._noting = Noting(core.loose.begin)
+        # A reference is noted durably before it is made: recording the run takes the note back.
+        self._noting = Gathering[RunName](lambda runs: run_blocking(core.loose.begin, runs))
 
     async def begin(
         self, new: NewRun, session: str, caller: str | None, request_id: str, payload: bytes
@@ -36,7 +38,7 @@ class Submitting:
         begin = partial(self._core.interactive.begin, name.run, new, session, caller, request_id, payload)
         try:
             if new.program.snapshot:
-                await self._noting.begin(name)
+                await self._noting.do(name)
                 await self._artifacts.refer(name, [new.program.snapshot], [])
             run, own = await run_blocking(begin)
         except BaseException:
@@ -86,7 +88,7 @@ class Submitting:
         """Have kept what the run needs; return its image or build, and the run whose results it can have."""
         if not new.refers:
             return await self._prepare(new), None
-        noted = asyncio.ensure_future(self._noting.begin(name))
+        noted = asyncio.ensure_future(self._noting.do(name))
         try:
             prepared = await self._prepare(new)
         finally:

@@ -60,6 +60,7 @@ def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
         "GetTree": lambda: stub.GetTree(rpc.GetTreeRequest(name=tree)),
         "ListTreeEntries": lambda: stub.ListTreeEntries(rpc.ListTreeEntriesRequest(parent=tree)),
         "SetReference": lambda: stub.SetReference(rpc.SetReferenceRequest(parent=parent, reference=reference)),
+        "SetReferences": lambda: stub.SetReferences(rpc.SetReferencesRequest(parent=parent, references=[reference])),
         "DeleteReference": lambda: stub.DeleteReference(
             rpc.DeleteReferenceRequest(parent=parent, owner=f"{parent}/runs/r")
         ),
@@ -68,7 +69,7 @@ def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
 
 WRITES = {"BatchUploadBlobs", "UploadBlob", "PrepareUploads", "CompleteUploads", "CreateTree"}
 COLLECTS = {"CollectGarbage"}
-REFERS = {"SetReference", "DeleteReference"}
+REFERS = {"SetReference", "SetReferences", "DeleteReference"}
 
 
 async def test_each_role_may_do_what_is_its_business(running: Running) -> None:

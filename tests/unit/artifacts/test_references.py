@@ -52,6 +52,26 @@ def test_dropping_leaves_other_owners_alone(core: Artifacts, tree: str) -> None:
     assert targets(core) == {(RUN + "0", "tree")}
 
 
+def test_what_several_owners_need_is_set_at_once_or_not_at_all(core: Artifacts, tree: str) -> None:
+    core.references.set_all("lab", [(RUN, [tree], []), (RUN + "0", [], [BLOB])])
+    assert targets(core) == {(RUN, "tree"), (RUN + "0", "blob")}
+    absent = f"workspaces/lab/trees/{'0' * 64}"
+    with pytest.raises(FailedPrecondition, match=absent):
+        core.references.set_all("lab", [(RUN, [], []), (RUN + "1", [absent], [])])
+    assert targets(core) == {(RUN, "tree"), (RUN + "0", "blob")}
+
+
+def test_of_an_owner_that_is_there_twice_the_last_counts(core: Artifacts, tree: str) -> None:
+    core.references.set_all("lab", [(RUN, [tree], []), (RUN, [], [BLOB])])
+    assert targets(core) == {(RUN, "blob")}
+
+
+def test_too_many_owners_at_once_are_refused(core: Artifacts) -> None:
+    with pytest.raises(InvalidArgument, match="1001 references") as refused:
+        core.references.set_all("lab", [(f"{RUN}{number}", [], []) for number in range(1001)])
+    assert refused.value.reason == "TOO_MANY_TARGETS"
+
+
 @pytest.mark.needs("postgres")
 def test_what_an_owner_asks_for_is_done_in_this_order(new_postgres: NewDatabase, store: FolderStore) -> None:
     """Also where the second did not wait until the first was done: its caller had gone."""

@@ -12,20 +12,24 @@ SECONDS = 2.0
 
 def git_properties(folder: Path) -> dict[str, str]:
     """Return repository, branch, commit and whether there are uncommitted changes; empty outside of a repository."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
+    asking = (
+        _begin(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"),
+        _begin(folder, "config", "--get", "remote.origin.url"),
+        _begin(folder, "status", "--porcelain", "--untracked-files=no", "--", "."),
+    )
+    head, address, changes = map(_answer, asking)
+    if len(head) != 2:
         return {}
-    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
-    address = without_credentials(_git(folder, "config", "--get", "remote.origin.url"))
-    dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", "."))
+    commit, branch = head
+    repository = without_credentials(" ".join(address))
     found = {
-        "azureml.git.repository_uri": address,
-        "mlflow.source.git.repoURL": address,
+        "azureml.git.repository_uri": repository,
+        "mlflow.source.git.repoURL": repository,
         "azureml.git.branch": branch,
         "mlflow.source.git.branch": branch,
         "azureml.git.commit": commit,
         "mlflow.source.git.commit": commit,
-        "azureml.git.dirty": str(dirty),
+        "azureml.git.dirty": str(bool(changes)),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -41,11 +45,22 @@ def without_credentials(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _begin(folder: Path, *arguments: str) -> subprocess.Popen[str] | None:
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None
+
+
+def _answer(asked: subprocess.Popen[str] | None) -> list[str]:
+    """Return the lines of the answer; none where there was none in time, or no good one."""
+    if asked is None:
+        return []
+    with asked:
+        try:
+            said, _ = asked.communicate(timeout=SECONDS)
+        except (subprocess.TimeoutExpired, UnicodeDecodeError):
+            asked.kill()
+            return []
+    return said.splitlines() if asked.returncode == 0 else []

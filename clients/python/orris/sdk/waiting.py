@@ -10,6 +10,7 @@ from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.failures import RunFailed, StillRunning
 from orris.sdk.follow import Changed, Event, Output, Waiting, follow
 from orris.sdk.run import FINAL
+from orris.sdk.run_details import details
 from orris.sdk.run_files import BUILD_LOG, STD_LOG
 from orris.sdk.streams import watch
 
@@ -29,10 +30,10 @@ def wait(run: Run, *, show_output: bool = False, raise_on_error: bool = True) ->
         _show(run) if show_output else _watch(run)
     except KeyboardInterrupt:
         raise StillRunning(goes_on(run)) from None
-    details = run.get_details()
+    found = details(run)
     if raise_on_error and run.message.state == runs_pb2.Run.STATE_FAILED:
-        raise RunFailed(failure(run), details)
-    return details
+        raise RunFailed(failure(run), found)
+    return found
 
 
 def goes_on(run: Run) -> str:

@@ -1,5 +1,6 @@
 """What a fork has from its parents and a fresh interpreter has not, and how it is made anew."""
 
+import fcntl
 import os
 import sys
 import types
@@ -14,12 +15,32 @@ if TYPE_CHECKING:
 
 def close_descriptors(keep: "set[int]") -> None:
     """Close all descriptors but those to keep."""
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in keep:
-            try:
-                os.close(int(name))
-            except OSError:
-                pass  # the one that listed them
+    for descriptor in descriptors() - keep:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass  # the one that listed them
+
+
+def descriptors() -> "set[int]":
+    """Return the descriptors that are open, and perhaps the one that listed them."""
+    return {int(name) for name in os.listdir("/proc/self/fd")}
+
+
+def target_of(descriptor: int) -> str:
+    """Return the path of what a descriptor is open for, "" where it is not."""
+    try:
+        return os.readlink("/proc/self/fd/%d" % descriptor)
+    except OSError:
+        return ""
+
+
+def is_written(descriptor: int) -> bool:
+    """Tell whether something can be written to a descriptor."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+    except OSError:
+        return False
 
 
 def set_variables(env: "dict[bytes, bytes]", written: "dict[str, str | None]") -> None:

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orris_agent.launcher.program import Program
 
+CAN_FREEZE = hasattr(gc, "freeze")  # new in Python 3.7
 FLUSH_FAILED = 120  # what an interpreter ends with that cannot write its last words
 
 
@@ -31,7 +32,7 @@ class Farewell:
             return
         program, status = self.program, self.program.status
         _clear(program)
-        if not _flush():
+        if not _flush(program):
             status = FLUSH_FAILED
         if status < 0:
             signal.signal(-status, signal.SIG_DFL)
@@ -57,17 +58,25 @@ def _clear(program: "Program") -> None:
         names = getattr(module, "__dict__", {})
         for name in [name for name in names if name != "__builtins__"]:
             names[name] = None
-    gc.collect()
+    # Where nothing can be frozen, what is old is the launcher's, as long as nothing has grown old since.
+    gc.collect(2 if CAN_FREEZE or program.has_grown_old() else 1)
 
 
-def _flush() -> bool:
+def _flush(program: "Program") -> bool:
     """Write what is still in buffers, of files that a library holds open too; return whether the last words got out."""
-    for each in gc.get_objects():
+    # To look at all objects has the memory of all copied, where they cannot be frozen.
+    for each in gc.get_objects() if CAN_FREEZE or program.has_open_files() else ():
         if isinstance(each, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)) and not each.closed:
             try:
                 each.flush()
             except (OSError, ValueError):
                 pass
+    for original in (sys.__stdout__, sys.__stderr__):
+        try:
+            if original is not None:
+                original.flush()
+        except Exception:
+            pass  # closed, or told below
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:

@@ -1,5 +1,6 @@
 """A fork becomes what `python SCRIPT ARGUMENT…` would be; nothing but what it has imported tells one from the other."""
 
+import gc
 import os
 import sys
 
@@ -22,6 +23,8 @@ class Program:
         self._env = env
         self.imported = imported
         self.status = 0
+        self._old_collections = _old_collections()
+        self._journal = os.path.join(os.path.realpath(os.fsdecode(env.get(b"ORRIS_RUN_FOLDER", b""))), "journal.jsonl")
         self._learn = learn
         self._pid = os.getpid()
         self._own = ""
@@ -64,6 +67,22 @@ class Program:
                 file.write("\n".join(names))
         except (OSError, ValueError):
             pass
+
+    def has_grown_old(self) -> bool:
+        """Tell whether objects of the program's may be among those that are collected last."""
+        return _old_collections() != self._old_collections
+
+    def has_open_files(self) -> bool:
+        """Tell whether files are open for writing, other than what the program was given."""
+        return any(
+            descriptor > 2 and anew.target_of(descriptor) != self._journal and anew.is_written(descriptor)
+            for descriptor in anew.descriptors()
+        )
+
+
+def _old_collections() -> int:
+    """Return how often objects have been collected that were not young any more, or grew old with that."""
+    return sum(each["collections"] for each in gc.get_stats()[1:])
 
 
 def _is_installed(module: object, own: str) -> bool:

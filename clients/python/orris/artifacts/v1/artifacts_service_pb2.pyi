@@ -651,6 +651,51 @@ class SetReferenceResponse(_message.Message):
 Global___SetReferenceResponse: _TypeAlias = SetReferenceResponse  # noqa: Y015
 
 @_typing.final
+class SetReferencesRequest(_message.Message):
+    """Request of SetReferences."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    REFERENCES_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The workspace: `workspaces/{workspace}`."""
+    @_builtins.property
+    def references(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.Reference]:
+        """What the owners need from now on, at most 1,000. Of an owner that is there twice the last counts."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        references: _abc.Iterable[_artifacts_pb2.Reference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "references", b"references"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetReferencesRequest: _TypeAlias = SetReferencesRequest  # noqa: Y015
+
+@_typing.final
+class SetReferencesResponse(_message.Message):
+    """Response of SetReferences."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetReferencesResponse: _TypeAlias = SetReferencesResponse  # noqa: Y015
+
+@_typing.final
 class DeleteReferenceRequest(_message.Message):
     """Request of DeleteReference."""
 

@@ -102,6 +102,11 @@ class ArtifactServiceStub:
                 request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferenceRequest.SerializeToString,
                 response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferenceResponse.FromString,
                 _registered_method=True)
+        self.SetReferences = channel.unary_unary(
+                '/orris.artifacts.v1.ArtifactService/SetReferences',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesResponse.FromString,
+                _registered_method=True)
         self.DeleteReference = channel.unary_unary(
                 '/orris.artifacts.v1.ArtifactService/DeleteReference',
                 request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceRequest.SerializeToString,
@@ -274,6 +279,17 @@ class ArtifactServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetReferences(self, request, context):
+        """Sets what several owners need, each as SetReference does: all of them, or none.
+
+        Errors:
+        - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
+        - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteReference(self, request, context):
         """Drops what an owner needed. Dropping a reference that does not exist is no error.
 
@@ -366,6 +382,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.SetReference,
                     request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferenceRequest.FromString,
                     response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferenceResponse.SerializeToString,
+            ),
+            'SetReferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetReferences,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesResponse.SerializeToString,
             ),
             'DeleteReference': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteReference,
@@ -715,6 +736,33 @@ class ArtifactService:
             '/orris.artifacts.v1.ArtifactService/SetReference',
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferenceRequest.SerializeToString,
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetReferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/SetReferences',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -137,6 +137,13 @@ class ArtifactServiceStub:
     Errors:
     - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
     """
+    SetReferences: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.SetReferencesRequest, _artifacts_service_pb2.SetReferencesResponse]
+    """Sets what several owners need, each as SetReference does: all of them, or none.
+
+    Errors:
+    - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
+    - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
+    """
     DeleteReference: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.DeleteReferenceRequest, _artifacts_service_pb2.DeleteReferenceResponse]
     """Drops what an owner needed. Dropping a reference that does not exist is no error.
 
@@ -264,6 +271,13 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
 
     Errors:
     - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
+    """
+    SetReferences: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.SetReferencesRequest, _artifacts_service_pb2.SetReferencesResponse]  # type: ignore[assignment]
+    """Sets what several owners need, each as SetReference does: all of them, or none.
+
+    Errors:
+    - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
+    - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
     """
     DeleteReference: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.DeleteReferenceRequest, _artifacts_service_pb2.DeleteReferenceResponse]  # type: ignore[assignment]
     """Drops what an owner needed. Dropping a reference that does not exist is no error.
@@ -461,6 +475,19 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
+        """
+
+    @_abc_1.abstractmethod
+    def SetReferences(
+        self,
+        request: _artifacts_service_pb2.SetReferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_artifacts_service_pb2.SetReferencesResponse, _abc.Awaitable[_artifacts_service_pb2.SetReferencesResponse]]:
+        """Sets what several owners need, each as SetReference does: all of them, or none.
+
+        Errors:
+        - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
+        - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
         """
 
     @_abc_1.abstractmethod
