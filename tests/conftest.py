@@ -85,6 +85,7 @@ PROBES: dict[str, Callable[[], str | None]] = {
     "pypi": command(str(Path(sys.executable).with_name("uv")), *DRY_RUN, "--python", sys.executable, "iniconfig"),
     "postgres": postgres,
     "python3.6": lambda: None if find_python36() else "no python3.6 on PATH or in pyenv",
+    "ray": program("ray"),
     "registry": program("docker-registry"),
     "seaweedfs": program("weed"),
     "tmpfs": command("unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),
