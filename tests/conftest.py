@@ -21,6 +21,7 @@ from tests.servers.conda_lab import conda_lab
 from tests.servers.containers import engine, registry
 from tests.servers.databases import new_database, new_postgres, new_sqlite, postgres_databases
 from tests.servers.postgres import programs
+from tests.servers.ray_clusters import ray_cluster
 from tests.servers.storages import minio, object_storage, seaweedfs
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "new_sqlite",
     "object_storage",
     "postgres_databases",
+    "ray_cluster",
     "registry",
     "seaweedfs",
 ]

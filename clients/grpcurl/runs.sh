@@ -49,7 +49,7 @@ say "Submit it once more, and take over the results of that run"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": ${run%\}}, \"reuse\": true, \"max_retries\": 2}}" | field run.reused_run
 
 say "Submit it once more, for a machine that nobody has: it says what it waits for. Cancel that one"
-large="${run%\}}, \"priority\": -10, \"resources\": {\"gpus\": 1000}}"
+large="${run%\}}, \"priority\": -10, \"distribution\": \"DISTRIBUTION_JOBLIB\", \"resources\": {\"gpus\": 1000}}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$STORY/second-run.json" | field run.state_reason
 second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state

@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
+from orris_agent.spreading import RayCluster
 from orris_kit.conda_channels import CondaChannels
 from orris_kit.config import ServiceSettings, settings_of
 from orris_kit.virtualenv import LinkMode
@@ -53,6 +54,10 @@ class Settings(ServiceSettings):
     keep_images: int = Field(
         default=14 * 86_400, ge=7200, description="seconds that a container image which was pulled is kept unused"
     )
+    ray_address: str = Field(default="", description="head of the Ray cluster that this machine is a part of")
+    ray_token_file: Path | None = Field(default=None, description="the cluster's token; default: ray.token in the home")
+    ray_version: str = Field(default="", description="the cluster's version of Ray")
+    ray_python_version: str = Field(default="", description="the cluster's version of Python")
     runs_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_RUNS_ADDRESS")
     artifacts_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_ARTIFACTS_ADDRESS")
     images_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_IMAGES_ADDRESS")
@@ -73,6 +78,14 @@ class Settings(ServiceSettings):
     def conda(self) -> CondaChannels:
         """Where conda channels are. Raises InvalidArgument."""
         return CondaChannels.parse(self.conda_channels.get_secret_value(), "ORRIS_AGENT_CONDA_CHANNELS")
+
+    @property
+    def ray_cluster(self) -> RayCluster | None:
+        """The Ray cluster that this machine is a part of; None where there is none."""
+        if not self.ray_address:
+            return None
+        token_file = self.ray_token_file or self.home / "ray.token"
+        return RayCluster(self.ray_address, token_file, self.ray_version, self.ray_python_version)
 
     def registry_secret(self) -> str:
         """Return the registry's password, from its file where it has one. Raises OSError."""

@@ -25,6 +25,13 @@ class Kind(IntEnum):
     INTERACTIVE = 4
 
 
+class Distribution(IntEnum):
+    """How the work of one program is spread over the machines of its pool."""
+
+    NONE = 0
+    JOBLIB = 1
+
+
 class Slot(StrEnum):
     """What a run occupies on an agent: work comes to an end, a replica does not."""
 
@@ -113,6 +120,7 @@ class Program:
     defaults: Mapping[str, str] = field(default_factory=dict)
     time_limit: float | None = None
     trace: str = ""
+    distribution: Distribution = Distribution.NONE
 
 
 @dataclass(frozen=True, slots=True)

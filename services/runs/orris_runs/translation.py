@@ -13,7 +13,7 @@ from orris.names import AgentName, ExperimentName, WorkspaceName
 from orris.runs.v1 import runs_pb2 as pb
 from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
-from orris_runs.model import DEFAULT_POOL, Attempt, ErrorCode, Kind, NewRun, Program, Run, RunError
+from orris_runs.model import DEFAULT_POOL, Attempt, Distribution, ErrorCode, Kind, NewRun, Program, Run, RunError
 from orris_runs.states import State
 from orris_runs.workspaces import Workspace
 
@@ -66,6 +66,7 @@ def run_message(run: Run) -> pb.Run:
         failed_attempts=map(_attempt_message, run.failed_attempts),
         reuse=run.reuse,
         reused_run=run.reused_run,
+        distribution=program.distribution,  # type: ignore[arg-type]  # the same
     )
 
 
@@ -114,6 +115,7 @@ def _program(run: pb.Run) -> Program:
         snapshot=run.snapshot,
         variables=dict(run.environment_variables),
         time_limit=seconds(run.time_limit) if run.HasField("time_limit") else None,
+        distribution=_member(Distribution, run.distribution, "run.distribution"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orris.names import parse_environment
 from orris.runs.v1 import runs_pb2
 from orris.sdk import run_files
+from orris.sdk.distribution import distribution_name
 from orris.sdk.resources import isolation_name, resources_details
 from orris.sdk.spelling import utc_text
 
@@ -63,6 +64,7 @@ def definition(message: runs_pb2.Run) -> dict[str, Any]:
         "priority": message.priority,
         "maxRetries": message.max_retries,
         "reuse": message.reuse,
+        "distribution": distribution_name(message.distribution),
     }
 
 

@@ -149,6 +149,32 @@ from a fresh one, the run gets a fresh one, and a warning that says why.
 """
 Global___Isolation: _TypeAlias = Isolation  # noqa: Y015
 
+class _Distribution:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DistributionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Distribution.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISTRIBUTION_UNSPECIFIED: _Distribution.ValueType  # 0
+    """Not set: the program has one machine."""
+    DISTRIBUTION_JOBLIB: _Distribution.ValueType  # 1
+    """What the program gives joblib (scikit-learn's `n_jobs`) is done by processes on all machines of the Ray cluster that its
+    pool is on, a processor each, in the run's environment and with its snapshot. The environment has the cluster's versions
+    of Ray and Python.
+    """
+
+class Distribution(_Distribution, metaclass=_DistributionEnumTypeWrapper):
+    """How the work of one program is spread over the machines of its pool."""
+
+DISTRIBUTION_UNSPECIFIED: Distribution.ValueType  # 0
+"""Not set: the program has one machine."""
+DISTRIBUTION_JOBLIB: Distribution.ValueType  # 1
+"""What the program gives joblib (scikit-learn's `n_jobs`) is done by processes on all machines of the Ray cluster that its
+pool is on, a processor each, in the run's environment and with its snapshot. The environment has the cluster's versions
+of Ray and Python.
+"""
+Global___Distribution: _TypeAlias = Distribution  # noqa: Y015
+
 @_typing.final
 class Workspace(_message.Message):
     """What isolates people's work from each other: experiments, runs, environments, models and endpoints belong to one."""
@@ -586,6 +612,7 @@ class Run(_message.Message):
     REUSED_RUN_FIELD_NUMBER: _builtins.int
     ARCHIVED_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    DISTRIBUTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -648,6 +675,8 @@ class Run(_message.Message):
     """The run whose results it has instead of its own: `workspaces/{workspace}/runs/{run}`. Set by the server."""
     archived: _builtins.bool
     """Whether lists leave it out unless they are asked for it."""
+    distribution: Global___Distribution.ValueType
+    """How its work is spread over the machines of its pool, which is one that Ray keeps. For scripts in processes."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments of the script, in order."""
@@ -758,10 +787,11 @@ class Run(_message.Message):
         reused_run: _builtins.str = ...,
         archived: _builtins.bool = ...,
         usage: Global___RunUsage | None = ...,
+        distribution: Global___Distribution.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import fcntl
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -71,6 +72,7 @@ class AgentActor:
             raise RuntimeError("its machine was lost")
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._home / "agent.token", self._order["token"])
+        _write(self._home / "ray.token", _cluster_token())
         _write(marker, boot)
 
     def _keep(self) -> None:
@@ -118,6 +120,9 @@ class AgentActor:
             "ORRIS_AGENT_POOL": self._order["pool"],
             "ORRIS_AGENT_SLOTS": str(self._order["slots"]),
             "ORRIS_AGENT_ENVIRONMENTS": str(self._root / "environments"),
+            "ORRIS_AGENT_RAY_ADDRESS": ray.get_runtime_context().gcs_address,
+            "ORRIS_AGENT_RAY_VERSION": ray.__version__,
+            "ORRIS_AGENT_RAY_PYTHON_VERSION": platform.python_version(),
         }
 
     def _stop(self) -> None:
@@ -129,6 +134,14 @@ class AgentActor:
             process.wait(_AGENT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _cluster_token() -> str:
+    """Return what Ray lets its own in with, found as Ray finds it: for runs that spread their work over the cluster."""
+    if token := os.environ.get("RAY_AUTH_TOKEN"):
+        return token
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
+    return path.read_text().strip() if path.exists() else ""
 
 
 def _check_size(order: dict[str, Any]) -> None:
