@@ -43,9 +43,8 @@ class Pool:
             token_file=self.cluster.token_file,
             call_seconds=seconds,
         )
-        around = Surroundings(
-            self.folder, self.folder / "agent.token", {"ORRIS_RUNS_ADDRESS": "127.0.0.1:1", "ORRIS_AGENT_ENGINE": "off"}
-        )
+        told = {"ORRIS_RUNS_ADDRESS": "127.0.0.1:1", "ORRIS_AGENT_ENGINE": "off"}
+        around = Surroundings(self.folder, self.folder / "agent.token", told, dict(os.environ))
         return RayEngine(around, settings)
 
     def start(self, node: str, **wanted: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,9 +30,9 @@ class RaySettings(BaseSettings):
     token_file: Path | None = None
     call_seconds: float = Field(default=30, gt=0)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, around: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of the program that has Ray: it has a token for the cluster, unless told otherwise."""
-        own = {name: text for name, text in os.environ.items() if not name.startswith(("ORRIS_", "PYTHON"))}
+        own = {name: text for name, text in around.items() if not name.startswith(("ORRIS_", "PYTHON"))}
         token = {"RAY_AUTH_TOKEN_PATH": str(self.token_file)} if self.token_file else {}
         return {"RAY_AUTH_MODE": "token", **own, **token, "RAY_USAGE_STATS_ENABLED": "0"}
 

@@ -25,7 +25,7 @@ class RayEngine:
     def __init__(self, surroundings: Surroundings, settings: RaySettings) -> None:
         self._surroundings = surroundings
         self._settings = settings
-        self._environ = settings.environment()
+        self._environ = settings.environment(surroundings.environment)
         self._clusters: dict[str, Conversation] = {}
         self._folder = surroundings.home / "engines" / "ray"
 

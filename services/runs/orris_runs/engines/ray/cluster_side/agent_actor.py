@@ -119,6 +119,8 @@ class AgentActor:
             "ORRIS_AGENT_NAME": self._order["id"],
             "ORRIS_AGENT_POOL": self._order["pool"],
             "ORRIS_AGENT_SLOTS": str(self._order["slots"]),
+            "ORRIS_AGENT_CPUS": f"{self._order['cpus']:g}",
+            "ORRIS_AGENT_MEMORY": str(self._order["memory_bytes"]),
             "ORRIS_AGENT_ENVIRONMENTS": str(self._root / "environments"),
             "ORRIS_AGENT_RAY_ADDRESS": ray.get_runtime_context().gcs_address,
             "ORRIS_AGENT_RAY_VERSION": ray.__version__,

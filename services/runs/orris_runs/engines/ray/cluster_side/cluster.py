@@ -11,9 +11,9 @@ import agent_actor  # type: ignore[import-not-found]  # it stands beside this fi
 import ray
 import ray.exceptions
 from ray import cloudpickle
-from ray._private import (
-    state,
-)  # the actors' states straight from the head: ray.util.state asks the dashboard, which may be off
+
+# The actors' states straight from the head: ray.util.state asks the dashboard, which may be off.
+from ray._private import state
 
 _NAMESPACE = "orris"
 _ASK_SECONDS = 3.0
@@ -25,6 +25,7 @@ class Cluster:
     """A connection to a cluster that this machine is a part of."""
 
     def __init__(self, address: str) -> None:
+        self._forgotten: set[str] = set()
         cloudpickle.register_pickle_by_value(agent_actor)  # the cluster's machines do not have the module
         ray.init(address, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
 
@@ -43,38 +44,38 @@ class Cluster:
 
     def stop(self, name: str) -> None:
         """End a node for good."""
-        try:
-            actor = ray.get_actor(name)
-        except ValueError:
+        known = self._told(name).get(name)
+        if known is None:
             return
-        if _told(name)[name]["State"] == "ALIVE":
-            # Where its machine is gone, or about to be, its leases end what is left there.
-            with contextlib.suppress(ray.exceptions.RayError):
-                ray.get(actor.end.remote(), timeout=_END_SECONDS)
-        ray.kill(actor, no_restart=True)
+        with contextlib.suppress(ValueError):  # it has ended since
+            actor = ray.get_actor(name)
+            if known["State"] == "ALIVE":
+                # Where its machine is gone, or about to be, its leases end what is left there.
+                with contextlib.suppress(ray.exceptions.RayError):
+                    ray.get(actor.end.remote(), timeout=_END_SECONDS)
+            ray.kill(actor, no_restart=True)
+        self._forgotten.add(known["ActorID"])
 
     def nodes(self, prefix: str) -> list[dict[str, str]]:
         """Return the nodes whose names begin with `prefix`, what has lately gone included: id, phase, message, host."""
-        told = _told(prefix)
+        told = self._told(prefix)
         answers = _ask([name for name, actor in told.items() if actor["State"] == "ALIVE"])
         return [
             {"id": name.removeprefix(prefix), **(answers.get(name) or _as_ray_sees(actor))}
             for name, actor in told.items()
         ]
 
-
-def _told(prefix: str) -> dict[str, dict[str, Any]]:
-    """Return what the head knows of actors by their names, but for those that were ended on purpose, or long ago."""
-    earliest = (time.time() - _REMEMBERED_SECONDS) * 1000
-    found: dict[str, dict[str, Any]] = {}
-    for actor in state.actors().values():
-        name, dead = actor["Name"], actor["State"] == "DEAD"
-        if not name.startswith(prefix) or (
-            dead and (name in found or actor["EndTime"] < earliest or _on_purpose(actor))
-        ):
-            continue
-        found[name] = actor
-    return found
+    def _told(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return what the head knows of actors by their names; of the dead, those that nobody has stopped since."""
+        earliest = (time.time() - _REMEMBERED_SECONDS) * 1000
+        found: dict[str, dict[str, Any]] = {}
+        for actor in state.actors().values():
+            name, dead = actor["Name"], actor["State"] == "DEAD"
+            if not name.startswith(prefix) or actor["ActorID"] in self._forgotten:
+                continue
+            if not dead or (name not in found and actor["EndTime"] > earliest):
+                found[name] = actor
+        return found
 
 
 def _ask(names: list[str]) -> dict[str, dict[str, str]]:
@@ -100,10 +101,6 @@ def _as_ray_sees(actor: dict[str, Any]) -> dict[str, str]:
     again = "its machine or its process was lost; " if actor["State"] == "RESTARTING" else ""
     message = f"{again}it waits until the Ray cluster has a machine free for an agent, or its autoscaler brings one"
     return {"phase": "waiting", "message": message, "host": ""}
-
-
-def _on_purpose(actor: dict[str, Any]) -> bool:
-    return "ray.kill" in _cause(actor)
 
 
 def _cause(actor: dict[str, Any]) -> str:
