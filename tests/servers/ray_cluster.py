@@ -19,6 +19,7 @@ from tests.servers.programs import free_ports
 
 NODES = Path(__file__).parent / "ray_nodes"
 RESOURCE = "orris"
+HEAD_HOST = "127.0.0.2"  # loopback, too; the first address of it Ray takes for one of the network
 MOST_NODES = 3
 _HEAD_ID = "f" * 51 + "00000"
 _EMPTY_COMMANDS = (
@@ -56,7 +57,7 @@ class RayCluster:
     @property
     def address(self) -> str:
         """Where its head listens."""
-        return f"127.0.0.1:{self.port}"
+        return f"{HEAD_HOST}:{self.port}"
 
     @property
     def token_file(self) -> Path:
@@ -101,10 +102,15 @@ class RayCluster:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def kill_machine(self, *words: str) -> None:
+        """Kill the raylet of the first of these processes at once: its machine is gone for the cluster."""
+        status = Path(f"/proc/{self.processes(*words)[0]}/stat").read_text()
+        os.kill(int(status.rpartition(")")[2].split()[1]), signal.SIGKILL)
+
     def _command(self, config: Path) -> Sequence[str]:
         return [
             str(self.python.with_name("ray")), "start", "--head", f"--autoscaling-config={config}",
-            "--node-ip-address=127.0.0.1", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false",
+            f"--node-ip-address={HEAD_HOST}", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false",
             "--dashboard-agent-listen-port=0", f"--ray-client-server-port={free_ports(1)[0]}",
             "--object-store-memory=80000000", f"--temp-dir={self.folder / 'ray'}", "--disable-usage-stats",
             f"--system-config={json.dumps(_QUICK)}",

@@ -191,7 +191,7 @@ def test_a_killed_machine_is_replaced(pool: Pool) -> None:
     pool.start("one")
     until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
     agents = pool.agents()
-    pool.cluster.kill(RAYLET, "--node-ip-address=127.0.0.1", "fffff00001")
+    pool.cluster.kill_machine("AgentActor")
     until(lambda: not set(agents) & set(pool.agents()))
     until(lambda: pool.agents() and pool.phases() == {"one": NodePhase.RUNNING})
 
@@ -209,7 +209,7 @@ def test_an_agent_does_not_go_on_where_its_things_are_not(pool: Pool) -> None:
 def test_a_cluster_without_its_head_is_unavailable_until_it_is_back(pool: Pool) -> None:
     """No call waits longer than it was told, and the engine goes on with the next head by itself."""
     pool.engine.close()
-    pool.engine = pool.another_engine(seconds=15)
+    pool.engine = pool.another_engine(seconds=10)
     assert pool.nodes() == {}
     pool.start("one")
     until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
@@ -228,7 +228,7 @@ def test_a_token_is_asked_for(pool: Pool, tmp_path: Path) -> None:
     wrong.write_text("0" * 64)
     settings = RaySettings(python=pool.cluster.python, address=pool.cluster.address, token_file=wrong)
     stranger = RayEngine(Surroundings(tmp_path, tmp_path / "agent.token", {}), settings)
-    with pytest.raises(EngineUnavailable, match=r"(?i)token|auth"):
+    with pytest.raises(EngineUnavailable, match="has another token"):
         stranger.start(NodeRequest("one", "flowers"))
     stranger.close()
 

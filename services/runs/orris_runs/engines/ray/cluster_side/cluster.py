@@ -27,7 +27,11 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self._forgotten: set[str] = set()
         cloudpickle.register_pickle_by_value(agent_actor)  # the cluster's machines do not have the module
-        ray.init(address, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            ray.init(address, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            message = f"no head at {address} lets this machine in: it does not run, or has another token"
+            raise ConnectionError(message) from error
 
     def start(self, prefix: str, order: dict[str, Any]) -> None:
         """Ask for a node. It holds one of the custom resource, and no processors: they are for work that asks Ray."""
