@@ -45,6 +45,17 @@ class Room:
         self.slots[slot] += 1
         self._take(demands, -1)
 
+    def take_up_to(self, demands: Demands, slot: Slot, most: int) -> int:
+        """Give room to as many equal runs as there is for, and return how many."""
+        if not could_take(self.agent, demands, slot):
+            return 0
+        wanted = zip(amounts(demands.resources), self._free, strict=True)
+        parts = [(free + _ROUNDING) / want for want, free in wanted if want]
+        count = max(0, min(most, self.slots[slot], *(int(part) for part in parts if part < most)))
+        self.slots[slot] -= count
+        self._take(demands, count)
+        return count
+
     def be_waited_for(self) -> None:
         """Keep what becomes free for a run that is the first in the queue: those behind it that weigh wait too."""
         self._waited_for = True

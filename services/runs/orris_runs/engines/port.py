@@ -60,12 +60,13 @@ class Surroundings:
     """What an engine finds around it: where this service keeps its things, and what the agents are told.
 
     agent_token: the file with the token that agents call with. settings: the variables of an agent's environment that
-    say where the services are (ORRIS_RUNS_ADDRESS and so on).
+    say where the services are (ORRIS_RUNS_ADDRESS and so on). environment: this service's own.
     """
 
     home: Path
     agent_token: Path
     settings: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Engine(Protocol):
