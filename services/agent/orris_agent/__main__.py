@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from typing import Any
 
 from orris_agent.agent import Agent
 from orris_agent.config import Settings
@@ -39,7 +40,8 @@ async def _finish(agent: Agent, running: asyncio.Future[None], stopping: asyncio
     stopping.clear()
     finished = asyncio.ensure_future(agent.finish(TOLD_TO_END))
     again = asyncio.ensure_future(stopping.wait())
-    await asyncio.wait({running, finished, again}, return_when=asyncio.FIRST_COMPLETED)
+    waited: list[asyncio.Future[Any]] = [running, finished, again]
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     finished.cancel()
     again.cancel()
 

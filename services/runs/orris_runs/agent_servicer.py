@@ -47,7 +47,7 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def RegisterAgent(self, request: pb.RegisterAgentRequest, context: Any) -> pb.RegisterAgentResponse:
-        agent = await run_blocking(self._core.agents.register, _agent(request.agent))
+        agent = await run_blocking(self._core.pools.admit, _agent(request.agent))
         length = duration(self._core.deadlines.duration)
         return pb.RegisterAgentResponse(agent=agent_message(agent), lease_duration=length)
 

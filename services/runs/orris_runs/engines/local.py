@@ -6,7 +6,6 @@ the process itself writes, `agent.log`, and `agent/`, where its runs are.
 
 import contextlib
 import fcntl
-import json
 import os
 import shlex
 import shutil
@@ -15,15 +14,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic, sleep
+from time import clock_gettime, monotonic, sleep
 
 from orris_runs.engines.port import EngineNode, EngineUnavailable, NodePhase, NodeRequest, Surroundings
 
 # An agent that was told to end and has not is killed after so many seconds.
 STOP_SECONDS = 10.0
+# A supervisor looks at its lease's end every second; no lease is as long as the other.
+ENDING_SECONDS, FARTHEST_SECONDS = 10.0, 86_400.0
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _LOOK_SECONDS = 0.02
 _LAST_LINE_BYTES = 2000
 
@@ -54,7 +57,7 @@ class LocalEngine:
             raise EngineUnavailable(f"no agent can be started in {folder}: {problem}") from problem
 
     def stop(self, pool: str, node_id: str) -> None:
-        """Tell an agent to end, kill it where it does not, and remove its folder once all that it executed has ended."""
+        """Tell an agent to end, kill it where it does not; remove its folder once all that it executed has ended."""
         folder = self._root / pool / node_id
         self._reap(node_id)
         if not folder.is_dir():
@@ -151,21 +154,21 @@ def is_alive(folder: Path) -> bool:
 
 
 def executes(folder: Path) -> bool:
-    """Tell whether a run of an agent that has ended goes on: its supervisor ends it when its lease has run out.
-
-    It reads in the agent's folder until when that holds.
-    """
-    return any(map(_lives, (folder / "agent" / "runs").glob("*/**/supervisor.json")))
+    """Tell whether runs of an agent that has ended go on: each until its lease has run out, which it reads there."""
+    return any(map(_goes_on, (folder / "agent" / "runs").glob("*")))
 
 
-def _lives(told: Path) -> bool:
-    """Tell whether the supervisor lives that has written a file (ARCHITECTURE.md, "The folder of a run")."""
-    try:
-        known = json.loads(told.read_bytes())
-        fields = Path(f"/proc/{known['pid']}/stat").read_text().rpartition(")")[2].split()
-        return fields[0] != "Z" and int(fields[19]) == known["start_ticks"]
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+def _goes_on(run: Path) -> bool:
+    """Tell whether a run may, by the files of its folder (ARCHITECTURE.md, "The folder of a run")."""
+    inner, control = (run / "run", run / "control") if (run / "control").is_dir() else (run, run)
+    if (inner / "exit.json").exists():
         return False
+    try:
+        left = float((control / "deadline").read_text()) - clock_gettime(CLOCK)
+    except (OSError, ValueError):
+        return False
+    # What lies farther ahead was written before the machine was started anew.
+    return -ENDING_SECONDS < left < FARTHEST_SECONDS
 
 
 @contextlib.contextmanager

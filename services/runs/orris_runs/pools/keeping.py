@@ -5,7 +5,7 @@ So whoever goes on after kill -9 asks for the same nodes again, which changes no
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ from orris_runs.pools import scaling
 from orris_runs.pools.demand import more_nodes, waiting_in
 from orris_runs.pools.model import SERVING, NodeState, Pool, PoolState, Presence
 from orris_runs.pools.rows import find_pool, live_nodes, machine_to_text
-from orris_runs.pools.scaling import Ended, Seen
+from orris_runs.pools.scaling import Demand, Ended, Seen
 from orris_runs.rooms import Held
 from orris_runs.schema import nodes, pools, runs
 from orris_runs.states import FINAL
@@ -154,24 +154,24 @@ class Keeping:
             message = look.rows[node.id].message
             said = f"{why}; {message}" if message else why
             self._set(look, node.id, NodeState.STOPPING, failed=True, end_reason=said)
-        more = self._more(look)
+        demand = self._demand(look)
         seen = self._seen(look)
-        for node, why in list(scaling.to_drain(look.pool, seen, more)):
+        for node, why in list(scaling.to_drain(look.pool, seen, demand)):
             self._set(look, node.id, NodeState.DRAINING, end_reason=why)
         for name in [name for name, state in look.states.items() if state is NodeState.DRAINING]:
             if not look.leases.get(name):
                 self._set(look, name, NodeState.STOPPING)
-        self._start(look, more)
+        self._start(look, demand)
 
-    def _more(self, look: _Look) -> int:
+    def _demand(self, look: _Look) -> Demand:
         waiting = waiting_in(look.change.connection, look.pool, look.held, self._bounds)
         serving = [name for name, state in look.states.items() if state in SERVING]
         there = [look.presences[name].agent for name in serving if self._connected(look, name)]
         coming = sum(look.states[name] is NodeState.STARTING and not self._connected(look, name) for name in serving)
-        return more_nodes(look.pool, waiting, there, coming, look.held)
+        return Demand(bool(waiting), more_nodes(look.pool, waiting, there, coming, look.held))
 
-    def _start(self, look: _Look, more: int) -> None:
-        count, why = scaling.to_start(look.pool, self._seen(look), more)
+    def _start(self, look: _Look, demand: Demand) -> None:
+        count, why = scaling.to_start(look.pool, self._seen(look), demand)
         failures = scaling.in_succession(self._ended(look))
         error = ""
         if failures:
@@ -255,10 +255,10 @@ class Keeping:
 
     def _ended(self, look: _Look) -> list[Ended | None]:
         """Return the last nodes that have become ready or gone, the newest first; None for those that did not fail."""
-        over = (NodeState.GONE, NodeState.IDLE)
+        over = (NodeState.GONE, NodeState.STOPPING, NodeState.IDLE)
         chosen = sa.select(nodes).where(nodes.c.pool == look.pool.id, nodes.c.state.in_(over))
         rows = look.change.connection.execute(chosen.order_by(nodes.c.key.desc()).limit(20)).all()
-        return [_ended(row) for row in rows]
+        return [_ended(row, self._store.clock.now()) for row in rows]
 
     def _seen(self, look: _Look) -> list[Seen]:
         now = self._store.clock.monotonic()
@@ -301,8 +301,9 @@ def _request(pool: Pool, name: str) -> NodeRequest:
     return NodeRequest(name, pool.id, asked.cpus, asked.memory_bytes, pool.node_slots, pool.options)
 
 
-def _ended(row: Any) -> Ended | None:
-    if row.state is not NodeState.GONE or not row.failed:
+def _ended(row: Any, now: datetime) -> Ended | None:
+    if not row.failed:
         return None
-    lived = (row.end_time - row.ready_time).total_seconds() if row.ready_time else 0.0
-    return Ended(lived, row.end_time, row.end_reason)
+    end = row.end_time or now
+    lived = (end - row.ready_time).total_seconds() if row.ready_time else 0.0
+    return Ended(lived, end, row.end_reason)

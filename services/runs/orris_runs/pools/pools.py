@@ -12,6 +12,7 @@ from orris.errors import AlreadyExists, FailedPrecondition, NotFound
 from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs import limits
+from orris_runs.agent_rows import check_agent
 from orris_runs.agents import Agents
 from orris_runs.model import DEFAULT_POOL, Agent
 from orris_runs.pools.checks import check_pool, check_update
@@ -49,6 +50,14 @@ class Pools:
         """Make a pool that agents come to by themselves, unless there is one of that name."""
         if pool_id not in self._known and insert_new(change.connection, pools, [self._row(NewPool(pool_id))]):
             change.then(lambda: self._learn(pool_id, True))
+
+    def admit(self, agent: Agent) -> Agent:
+        """Make an agent known, and the pool that it comes to where there is none. Raises as `Agents.register`."""
+        check_agent(agent)
+        if agent.pool not in self._known:
+            with self._store.change() as change:
+                self.ensure(change, agent.pool)
+        return self._agents.register(agent)
 
     def require(self, pool_id: str) -> None:
         """Raise NotFound (POOL_NOT_FOUND) unless runs can be submitted to a pool."""

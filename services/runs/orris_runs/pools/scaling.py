@@ -52,19 +52,27 @@ def in_succession(ended: Sequence[Ended | None]) -> list[Ended]:
     return found
 
 
-def to_start(pool: Pool, live: Sequence[Seen], more: int) -> tuple[int, str]:
-    """Return how many nodes are to be asked for, and why; `more`: how many the runs that wait could use besides."""
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Whether runs wait that a node could take, and how many more nodes they could use."""
+
+    waits: bool
+    more: int
+
+
+def to_start(pool: Pool, live: Sequence[Seen], demand: Demand) -> tuple[int, str]:
+    """Return how many nodes are to be asked for, and why."""
     if pool.state is PoolState.DELETING:
         return 0, ""
     serving = sum(node.state in (NodeState.STARTING, NodeState.IDLE) for node in live)
     room = pool.max_nodes - len(live)
     lack = pool.min_nodes - serving
-    if more >= lack:
-        return max(0, min(more, room)), "runs wait"
+    if demand.more >= lack:
+        return max(0, min(demand.more, room)), "runs wait"
     return max(0, min(lack, room)), f"the pool has at least {pool.min_nodes}"
 
 
-def to_drain(pool: Pool, live: Sequence[Seen], more: int) -> Iterator[tuple[Seen, str]]:
+def to_drain(pool: Pool, live: Sequence[Seen], demand: Demand) -> Iterator[tuple[Seen, str]]:
     """Give the nodes that are to take no more runs, and why."""
     serving = [node for node in live if node.state in (NodeState.STARTING, NodeState.IDLE)]
     if pool.state is PoolState.DELETING:
@@ -76,7 +84,7 @@ def to_drain(pool: Pool, live: Sequence[Seen], more: int) -> Iterator[tuple[Seen
         surplus = len(serving) > pool.max_nodes
         if surplus:
             yield node, f"the pool may have {pool.max_nodes} nodes"
-        elif _is_idle(node, pool) and len(serving) > pool.min_nodes and not more:
+        elif _is_idle(node, pool, demand) and len(serving) > pool.min_nodes:
             yield node, f"it was idle for {pool.idle_seconds:g} seconds"
         else:
             return
@@ -98,8 +106,8 @@ def to_give_up(live: Sequence[Seen], now: datetime) -> Iterator[tuple[Seen, str]
             yield node, f"its agent had not been heard of for {UNREACHABLE_SECONDS:g} seconds"
 
 
-def _is_idle(node: Seen, pool: Pool) -> bool:
-    """Tell whether nobody needs a node: one that does nothing, or that has no machine yet."""
-    if node.leases or node.idle < pool.idle_seconds:
+def _is_idle(node: Seen, pool: Pool, demand: Demand) -> bool:
+    """Tell whether nobody needs a node: one that does nothing, or that has no machine while nothing waits any more."""
+    if node.leases or node.idle < pool.idle_seconds or demand.more:
         return False
-    return node.state is NodeState.IDLE or node.waits
+    return node.state is NodeState.IDLE or (node.waits and not demand.waits)
