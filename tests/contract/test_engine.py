@@ -14,7 +14,7 @@ from tests.e2e.processes import wait_until
 
 POOL = "lab"
 SECONDS = 60.0
-NEEDS = {"local": ()}
+NEEDS: dict[str, tuple[str, ...]] = {"local": ()}
 
 
 @pytest.fixture(
