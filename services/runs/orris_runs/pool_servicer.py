@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from orris.errors import PermissionDenied
 from orris.names import NodeName, PoolName
 from orris.runs.v1 import pools_service_pb2 as pb
 from orris.runs.v1.pools_service_pb2_grpc import PoolServiceServicer
 from orris_kit.access import allow
-from orris_kit.auth import Role
+from orris_kit.auth import EVERY_WORKSPACE, Role
 from orris_kit.blocking import run_blocking
+from orris_kit.context import current_principal
 from orris_kit.paging import page_size
 from orris_runs.core import Core
 from orris_runs.pools.model import DEFAULT_IDLE_SECONDS, NewPool, Node, Pool, PoolUpdate
@@ -25,6 +27,7 @@ class PoolServicer(PoolServiceServicer):
 
     @writers
     async def CreatePool(self, request: pb.CreatePoolRequest, context: Any) -> pb.CreatePoolResponse:
+        _refuse_those_of_one_workspace()
         payload = request.SerializeToString(deterministic=True) if request.request_id else b""
         new = _new_pool(request.pool_id, request.pool)
         made = await run_blocking(self._pools.create, new, request.request_id, payload)
@@ -43,12 +46,14 @@ class PoolServicer(PoolServiceServicer):
 
     @writers
     async def UpdatePool(self, request: pb.UpdatePoolRequest, context: Any) -> pb.UpdatePoolResponse:
+        _refuse_those_of_one_workspace()
         name = PoolName.parse(request.name)
         updated = await run_blocking(self._pools.update, name.pool, _update(request))
         return pb.UpdatePoolResponse(pool=_pool_message(updated))
 
     @writers
     async def DeletePool(self, request: pb.DeletePoolRequest, context: Any) -> pb.DeletePoolResponse:
+        _refuse_those_of_one_workspace()
         await run_blocking(self._pools.delete, PoolName.parse(request.name).pool)
         return pb.DeletePoolResponse()
 
@@ -57,6 +62,13 @@ class PoolServicer(PoolServiceServicer):
         name = PoolName.parse(request.parent, field="parent")
         found = await run_blocking(self._pools.nodes, name.pool, gone=request.show_gone)
         return pb.ListNodesResponse(nodes=fitting(map(_node_message, found)))
+
+
+def _refuse_those_of_one_workspace() -> None:
+    """Pools are everybody's: who belongs to one workspace uses them, and does not change them."""
+    if current_principal().workspace != EVERY_WORKSPACE:
+        message = "pools belong to the installation: ask somebody whose token is for all workspaces"
+        raise PermissionDenied(message, reason="OTHER_WORKSPACE")
 
 
 def _new_pool(pool_id: str, pool: pb.Pool) -> NewPool:

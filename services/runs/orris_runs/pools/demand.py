@@ -12,7 +12,7 @@ from orris_runs.demands import Demands, Isolation, demands_of
 from orris_runs.line import owner_of
 from orris_runs.model import Agent, Slot
 from orris_runs.pools.model import Pool
-from orris_runs.rooms import Held, Room
+from orris_runs.rooms import Held, Room, rooms_of
 from orris_runs.schema import lines, runs
 
 # What an agent takes by default.
@@ -48,7 +48,7 @@ def waiting_in(connection: sa.Connection, pool: Pool, held: Held, bounds: Bounds
 def more_nodes(pool: Pool, waiting: Sequence[Waiting], there: Sequence[Agent], coming: int, held: Held) -> int:
     """Return how many nodes more than those `there` and `coming` what waits could use, up to what the pool may have."""
     fresh = fresh_node(pool)
-    rooms = [Room(agent, held) for agent in there] + [Room(fresh, {}) for _ in range(coming)]
+    rooms = [*rooms_of(there, held), *(Room(fresh) for _ in range(coming))]
     known = len(rooms)
     for each in waiting:
         left = each.count
@@ -57,7 +57,7 @@ def more_nodes(pool: Pool, waiting: Sequence[Waiting], there: Sequence[Agent], c
             if not left:
                 break
         while left and len(rooms) - known < pool.max_nodes:
-            room = Room(fresh, {})
+            room = Room(fresh)
             if not (taken := room.take_up_to(each.demands, each.slot, left)):
                 break
             left -= taken

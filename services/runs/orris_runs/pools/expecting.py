@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orris_runs.model import Agent
+from orris_runs.model import DEFAULT_POOL, Agent
 from orris_runs.pools.model import NodeState, Pool, PoolState
 from orris_runs.pools.rows import find_pool
 from orris_runs.schema import nodes
@@ -22,7 +22,8 @@ class Expected:
 
 def expected(connection: sa.Connection, pool_id: str) -> Expected:
     """Return what a pool that an engine keeps does about its nodes."""
-    pool = find_pool(connection, pool_id)
+    # The default one has no engine, and most runs are its.
+    pool = None if pool_id == DEFAULT_POOL else find_pool(connection, pool_id)
     if pool is None or not pool.engine:
         return Expected("")
     return Expected(_text(pool, connection.execute(_LIVE, {"pool": pool_id}).all()), pool.machine)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from orris_runs.demands import Isolation, Resources, resources_of, resources_to_text
 from orris_runs.model import Agent
-from orris_runs.pools.model import NewPool, Node, NodeState, Pool
+from orris_runs.pools.model import SERVING, NewPool, Node, NodeState, Pool
 from orris_runs.schema import nodes, pools
 
 LIVE = nodes.c.state != NodeState.GONE
@@ -81,11 +81,12 @@ def node_of(row: Any, agent: Agent | None = None) -> Node:
 
 def as_seen(node: Node) -> Node:
     """Return a node in the state that its agent's doings show."""
-    if node.state is not NodeState.IDLE:
-        return node
-    if node.agent is None or not node.agent.connected:
+    connected = node.agent is not None and node.agent.connected
+    if node.state is NodeState.IDLE and not connected:
         return replace(node, state=NodeState.UNREACHABLE)
-    return replace(node, state=NodeState.RUNNING) if node.agent.runs else node
+    if node.agent is None or not connected or node.state not in SERVING:
+        return node
+    return replace(node, state=NodeState.RUNNING if node.agent.runs else NodeState.IDLE)
 
 
 def find_pool(connection: sa.Connection, pool_id: str, *, lock: bool = False) -> Pool | None:

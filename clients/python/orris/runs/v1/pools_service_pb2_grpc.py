@@ -79,6 +79,7 @@ class PoolServiceServicer:
         Errors:
         - ALREADY_EXISTS (POOL_EXISTS): choose another id, or update the existing one.
         - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
+        - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +112,7 @@ class PoolServiceServicer:
         - NOT_FOUND (POOL_NOT_FOUND): no such pool.
         - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
         - FAILED_PRECONDITION (POOL_DELETED): the pool is being deleted.
+        - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,6 +126,7 @@ class PoolServiceServicer:
         - FAILED_PRECONDITION (POOL_IN_USE): runs wait for it, or are executed there: cancel them, or wait for their end; or
         an agent that came by itself is connected: stop it first.
         - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
+        - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,6 +41,7 @@ class PoolServiceStub:
     Errors:
     - ALREADY_EXISTS (POOL_EXISTS): choose another id, or update the existing one.
     - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
+    - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
     GetPool: _grpc.UnaryUnaryMultiCallable[_pools_service_pb2.GetPoolRequest, _pools_service_pb2.GetPoolResponse]
     """Returns a pool.
@@ -61,6 +62,7 @@ class PoolServiceStub:
     - NOT_FOUND (POOL_NOT_FOUND): no such pool.
     - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
     - FAILED_PRECONDITION (POOL_DELETED): the pool is being deleted.
+    - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
     DeletePool: _grpc.UnaryUnaryMultiCallable[_pools_service_pb2.DeletePoolRequest, _pools_service_pb2.DeletePoolResponse]
     """Deletes a pool: nothing can be submitted to it any more, its nodes end, then it is gone.
@@ -70,6 +72,7 @@ class PoolServiceStub:
     - FAILED_PRECONDITION (POOL_IN_USE): runs wait for it, or are executed there: cancel them, or wait for their end; or
       an agent that came by itself is connected: stop it first.
     - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
+    - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
     ListNodes: _grpc.UnaryUnaryMultiCallable[_pools_service_pb2.ListNodesRequest, _pools_service_pb2.ListNodesResponse]
     """Lists the nodes of a pool, the newest first: at most 1,000, and of those that are gone the last hundred.
@@ -91,6 +94,7 @@ class PoolServiceAsyncStub(PoolServiceStub):
     Errors:
     - ALREADY_EXISTS (POOL_EXISTS): choose another id, or update the existing one.
     - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
+    - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
     GetPool: _aio.UnaryUnaryMultiCallable[_pools_service_pb2.GetPoolRequest, _pools_service_pb2.GetPoolResponse]  # type: ignore[assignment]
     """Returns a pool.
@@ -111,6 +115,7 @@ class PoolServiceAsyncStub(PoolServiceStub):
     - NOT_FOUND (POOL_NOT_FOUND): no such pool.
     - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
     - FAILED_PRECONDITION (POOL_DELETED): the pool is being deleted.
+    - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
     DeletePool: _aio.UnaryUnaryMultiCallable[_pools_service_pb2.DeletePoolRequest, _pools_service_pb2.DeletePoolResponse]  # type: ignore[assignment]
     """Deletes a pool: nothing can be submitted to it any more, its nodes end, then it is gone.
@@ -120,6 +125,7 @@ class PoolServiceAsyncStub(PoolServiceStub):
     - FAILED_PRECONDITION (POOL_IN_USE): runs wait for it, or are executed there: cancel them, or wait for their end; or
       an agent that came by itself is connected: stop it first.
     - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
+    - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
     ListNodes: _aio.UnaryUnaryMultiCallable[_pools_service_pb2.ListNodesRequest, _pools_service_pb2.ListNodesResponse]  # type: ignore[assignment]
     """Lists the nodes of a pool, the newest first: at most 1,000, and of those that are gone the last hundred.
@@ -144,6 +150,7 @@ class PoolServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - ALREADY_EXISTS (POOL_EXISTS): choose another id, or update the existing one.
         - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
+        - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
         """
 
     @_abc_1.abstractmethod
@@ -182,6 +189,7 @@ class PoolServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND (POOL_NOT_FOUND): no such pool.
         - INVALID_ARGUMENT (INVALID_POOL): the violations name each field that cannot be used.
         - FAILED_PRECONDITION (POOL_DELETED): the pool is being deleted.
+        - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
         """
 
     @_abc_1.abstractmethod
@@ -197,6 +205,7 @@ class PoolServiceServicer(metaclass=_abc_1.ABCMeta):
         - FAILED_PRECONDITION (POOL_IN_USE): runs wait for it, or are executed there: cancel them, or wait for their end; or
           an agent that came by itself is connected: stop it first.
         - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
+        - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
         """
 
     @_abc_1.abstractmethod
