@@ -82,8 +82,8 @@ class LocalEngine:
     def _tell_to_end(self, folder: Path) -> None:
         told = self._told.get(folder.name)
         if told is None:
-            self._told[folder.name] = monotonic()
-            _signal(folder, signal.SIGTERM)
+            if _signal(folder, signal.SIGTERM):
+                self._told[folder.name] = monotonic()
         elif monotonic() - told > self._stop_seconds:
             _signal(folder, signal.SIGKILL)
 
@@ -120,7 +120,8 @@ class LocalEngine:
     def _node(self, folder: Path) -> EngineNode:
         code = self._reap(folder.name)
         if is_alive(folder):
-            return EngineNode(folder.name, NodePhase.RUNNING, host=socket.gethostname())
+            phase = NodePhase.RUNNING if (folder / "pid").exists() else NodePhase.STARTING
+            return EngineNode(folder.name, phase, host=socket.gethostname())
         return EngineNode(folder.name, NodePhase.GONE, _ended(folder, code), socket.gethostname())
 
     def _reap(self, node_id: str) -> int | None:
@@ -186,10 +187,13 @@ def _held(folder: Path) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _signal(folder: Path, number: signal.Signals) -> None:
-    """Send a signal to the agent of a folder, which was alive a moment ago."""
-    with contextlib.suppress(OSError, ValueError):
+def _signal(folder: Path, number: signal.Signals) -> bool:
+    """Send a signal to the agent of a folder, which was alive a moment ago; return whether that could be done."""
+    try:
         os.kill(int((folder / "pid").read_text()), number)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _ended(folder: Path, code: int | None) -> str:
