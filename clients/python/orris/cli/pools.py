@@ -86,7 +86,6 @@ def show(
 ) -> None:
     """Show a pool and its nodes."""
     from orris.sdk.pools import Pool
-    from orris.sdk.resources import resources_text
 
     found = Pool.get(pool)
     nodes = found.nodes(gone=gone)
@@ -101,10 +100,10 @@ def show(
             "state": found.state if found.state != "Active" else "",
             "engine": message.engine or "none: agents come by themselves",
             "nodes": _bounds(found),
-            "of each": ", ".join(filter(None, [_slots(found), resources_text(message.node_resources)])),
+            "of each": _each(found),
             "options": dict(message.options),
             "tags": dict(message.tags),
-            "waiting": f"{message.waiting_runs} runs" if message.waiting_runs else "",
+            "waiting": _waiting(message.waiting_runs),
             "trouble": found.error,
         }
     )
@@ -156,8 +155,18 @@ def _bounds(pool: Pool) -> str:
     return f"{message.min_nodes} to {message.max_nodes}, idle for {idle:g} s"
 
 
-def _slots(pool: Pool) -> str:
-    return f"{pool.message.node_slots} run{'' if pool.message.node_slots == 1 else 's'} at a time"
+def _each(pool: Pool) -> str:
+    from orris.sdk.resources import resources_text
+
+    message = pool.message
+    if not message.engine:
+        return ""
+    slots = f"{message.node_slots} run{'' if message.node_slots == 1 else 's'} at a time"
+    return ", ".join(filter(None, [slots, resources_text(message.node_resources)]))
+
+
+def _waiting(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}" if count else ""
 
 
 def _counts(pool: Pool) -> str:

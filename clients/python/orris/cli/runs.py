@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -253,8 +254,10 @@ def _named(run: Run) -> str:
 
 
 def _stage_text(stage: dict[str, Any]) -> str:
-    name = {"PostProcessing": "post-processing"}.get(stage["stage"], stage["stage"].lower())
-    return f"{name}: {'goes on' if stage['seconds'] is None else duration(stage['seconds'])}"
+    name = "post-processing" if stage["stage"] == "PostProcessing" else stage["stage"].lower()
+    begun = datetime.fromisoformat(stage["startTimeUtc"]).astimezone()
+    length = "goes on" if stage["seconds"] is None else duration(stage["seconds"])
+    return f"{name} from {begun:%H:%M:%S}: {length}"
 
 
 def _short(value: Any) -> str:
