@@ -27,6 +27,12 @@ class Settings(ServiceSettings):
     pool: str = "local"
     slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=0, description="runs at a time")
     replica_slots: int = Field(default=64, ge=0, description="replicas at a time")
+    cpus: float = Field(default=0, ge=0, description="processors to offer; 0, or more than there are: all")
+    memory: int = Field(default=0, ge=0, description="bytes of memory to offer; 0, or more than there are: all")
+    finish_on_stop: bool = Field(
+        default=False,
+        description="its machine goes when it is told to end: it takes no more runs, and ends when those it has did",
+    )
     folder: Path | None = Field(default=None, description="runs' folders; default: agent/ in the home")
     environments: Path | None = Field(default=None, description="default: environments/ in the home")
     link_mode: LinkMode = Field(default="clone", description="how files come out of uv's cache: clone or copy")

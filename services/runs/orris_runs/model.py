@@ -48,6 +48,7 @@ class ErrorCode(IntEnum):
     AGENT_LOST = 4
     SYSTEM = 5
     OUT_OF_MEMORY = 6
+    PREEMPTED = 7
 
 
 class MetricType(IntEnum):
@@ -206,6 +207,10 @@ class Run:
     retry_time: datetime | None = None
     reuse: bool = False
     reused_run: str = ""
+    queued_time: datetime | None = None
+    leased_time: datetime | None = None
+    finalizing_time: datetime | None = None
+    final_time: datetime | None = None
 
     @property
     def attempt(self) -> int:
@@ -307,7 +312,10 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A machine, or a part of one, that executes runs. `isolations`: what it offers, its default first."""
+    """A machine, or a part of one, that executes runs.
+
+    isolations: what it offers, its default first. draining: why it takes no more runs, empty where it does.
+    """
 
     id: str
     pool: str
@@ -320,6 +328,7 @@ class Agent:
     connected: bool = False
     last_seen_time: datetime | None = None
     runs: Sequence[str] = ()
+    draining: str = ""
 
     def capacity(self, slot: Slot) -> int:
         """How many runs of a kind it executes at a time."""
