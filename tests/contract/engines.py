@@ -6,13 +6,21 @@ An engine joins by a class like `LocalLab`, and a line in LABS: with what it nee
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import pytest
 
 from orris_runs.engines.local import LocalEngine, end_all, nodes_folder
-from orris_runs.engines.port import Engine, Surroundings
+from orris_runs.engines.port import Engine, NodeRequest, Surroundings
+from orris_runs.engines.ray.config import RaySettings
+from orris_runs.engines.ray.engine import RayEngine
+from tests.servers.ray_cluster import RESOURCE, RayCluster
 
 
 class EngineLab(Protocol):
@@ -62,4 +70,55 @@ class LocalLab:
         end_all(self._surroundings.home)
 
 
-LABS = {"local": LocalLab}
+class RayLab:
+    """Machines of a Ray cluster, which is that of the session."""
+
+    def __init__(self, home: Path, cluster: RayCluster) -> None:
+        self._surroundings = surroundings(home)
+        (home / "signing.pub").write_text(secrets.token_hex())
+        self._cluster = cluster
+        self._folder = home / "machine"
+        self._engines: list[Engine] = []
+        self.engine = self.another()
+
+    def another(self) -> Engine:
+        cluster = self._cluster
+        settings = RaySettings(python=cluster.python, address=cluster.address, token_file=cluster.token_file)
+        made = _OfRay(self._surroundings, settings, self._folder)
+        self._engines.append(made)
+        return made
+
+    def kill(self, pool: str, node: str) -> None:
+        """Lose its machine: the process that keeps the agent ends, and the agent's folder is nowhere else."""
+        home = self._folder / "nodes" / node
+        (home / "machine").write_text("another")
+        self._cluster.kill_parent_of("orris_agent", str(home))
+
+    def close(self) -> None:
+        cleaner = self.another()
+        for node in cleaner.nodes("lab"):
+            cleaner.stop("lab", node.id)
+        for engine in self._engines:
+            engine.close()
+
+
+class _OfRay(RayEngine):
+    """An engine that is told by its test where agents are."""
+
+    def __init__(self, around: Surroundings, settings: RaySettings, folder: Path) -> None:
+        super().__init__(around, settings)
+        self._options = {"resource": RESOURCE, "python": sys.executable, "folder": str(folder)}
+
+    def start(self, request: NodeRequest) -> None:
+        super().start(replace(request, options=self._options))
+
+
+def open_lab(name: str, home: Path, request: pytest.FixtureRequest) -> EngineLab:
+    """Return an engine with what is around it."""
+    if name == "ray":
+        return RayLab(home, request.getfixturevalue("ray_cluster"))
+    made: EngineLab = LABS[name](home)
+    return made
+
+
+LABS: dict[str, Any] = {"local": LocalLab, "ray": RayLab}

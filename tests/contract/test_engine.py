@@ -9,19 +9,19 @@ import pytest
 
 from orris_runs.engines import ENGINES
 from orris_runs.engines.port import Engine, EngineNode, NodePhase, NodeRequest
-from tests.contract.engines import LABS, EngineLab
+from tests.contract.engines import LABS, EngineLab, open_lab
 from tests.e2e.processes import wait_until
 
 POOL = "lab"
 SECONDS = 60.0
-NEEDS: dict[str, tuple[str, ...]] = {"local": ()}
+NEEDS: dict[str, tuple[str, ...]] = {"local": (), "ray": ("ray",)}
 
 
 @pytest.fixture(
     params=[pytest.param(name, marks=[pytest.mark.needs(word) for word in NEEDS.get(name, ())]) for name in LABS]
 )
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineLab]:
-    made = LABS[request.param](tmp_path / "home")
+    made = open_lab(request.param, tmp_path / "home", request)
     yield made
     made.close()
 

@@ -19,7 +19,7 @@ from tests.servers.programs import free_ports
 
 NODES = Path(__file__).parent / "ray_nodes"
 RESOURCE = "orris"
-HEAD_HOST = "127.0.0.2"  # loopback, too; the first address of it Ray takes for one of the network
+HEAD_HOST = "127.0.0.2"  # loopback; 127.0.0.1 Ray takes for the machine's address in the network
 MOST_NODES = 3
 _HEAD_ID = "f" * 51 + "00000"
 _EMPTY_COMMANDS = (
@@ -94,7 +94,7 @@ class RayCluster:
     def processes(self, *words: str) -> list[int]:
         """Return the processes of the cluster whose command lines have all these words."""
         assert self._head is not None
-        return [pid for pid in _descendants(self._head.pid) if all(word in _command_line(pid) for word in words)]
+        return [pid for pid in _descendants(self._head.pid) if all(word in _read(pid, "cmdline") for word in words)]
 
     def kill(self, *words: str) -> int:
         """Kill the first of these processes at once; return its number."""
@@ -104,8 +104,12 @@ class RayCluster:
 
     def kill_machine(self, *words: str) -> None:
         """Kill the raylet of the first of these processes at once: its machine is gone for the cluster."""
-        status = Path(f"/proc/{self.processes(*words)[0]}/stat").read_text()
-        os.kill(int(status.rpartition(")")[2].split()[1]), signal.SIGKILL)
+        os.kill(_parent(self.processes(*words)[0]), signal.SIGKILL)
+
+    def kill_parent_of(self, word: str, variable: str) -> None:
+        """Kill what has started the process that has a word in its command line, and a text among its variables."""
+        found = next(pid for pid in self.processes(word) if variable in _read(pid, "environ"))
+        os.kill(_parent(found), signal.SIGKILL)
 
     def _command(self, config: Path) -> Sequence[str]:
         return [
@@ -187,8 +191,12 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _command_line(pid: int) -> str:
+def _parent(pid: int) -> int:
+    return int(_read(pid, "stat").rpartition(")")[2].split()[1])
+
+
+def _read(pid: int, file: str) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return Path(f"/proc/{pid}/{file}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""

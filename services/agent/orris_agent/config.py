@@ -62,6 +62,7 @@ class Settings(ServiceSettings):
     )
     ray_address: str = Field(default="", description="head of the Ray cluster that this machine is a part of")
     ray_token_file: Path | None = Field(default=None, description="the cluster's token; default: ray.token in the home")
+    ray_processors: int = Field(default=0, ge=0, description="what n_jobs=-1 means there; 0: as many as it has")
     ray_version: str = Field(default="", description="the cluster's version of Ray")
     ray_python_version: str = Field(default="", description="the cluster's version of Python")
     runs_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_RUNS_ADDRESS")
@@ -91,7 +92,7 @@ class Settings(ServiceSettings):
         if not self.ray_address:
             return None
         token_file = self.ray_token_file or self.home / "ray.token"
-        return RayCluster(self.ray_address, token_file, self.ray_version, self.ray_python_version)
+        return RayCluster(self.ray_address, token_file, self.ray_version, self.ray_python_version, self.ray_processors)
 
     def registry_secret(self) -> str:
         """Return the registry's password, from its file where it has one. Raises OSError."""

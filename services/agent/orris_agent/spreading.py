@@ -23,12 +23,13 @@ _RAY = re.compile(r"^ray(?:\[[^\]]*\])? *== *([^ ;\\]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class RayCluster:
-    """Where the cluster's head listens, and the versions that it has of Ray and Python."""
+    """Where the head listens, the versions of Ray and Python in the cluster, and what `n_jobs=-1` means there."""
 
     address: str
     token_file: Path
     version: str
     python_version: str
+    processors: int = 0
 
 
 class Spreading:
@@ -66,6 +67,7 @@ class Spreading:
         worker = [sys.executable, "-m", "orris_agent.worker", str(self._environments)]
         return {
             "ORRIS_RAY_ADDRESS": self._cluster.address,
+            "ORRIS_RAY_PROCESSORS": str(self._cluster.processors),
             "ORRIS_RAY_SNAPSHOT": str(aside),
             "ORRIS_RAY_WORKER": shlex.join(worker),
             "PYTHONPATH": f"{_INSIDE}:{given['PYTHONPATH']}",

@@ -13,4 +13,11 @@ def _local(surroundings: "Surroundings") -> "Engine":
     return LocalEngine(surroundings)
 
 
-ENGINES: "dict[str, Callable[[Surroundings], Engine]]" = {"local": _local}
+def _ray(surroundings: "Surroundings") -> "Engine":
+    from orris_runs.engines.ray.config import RaySettings
+    from orris_runs.engines.ray.engine import RayEngine
+
+    return RayEngine(surroundings, RaySettings())
+
+
+ENGINES: "dict[str, Callable[[Surroundings], Engine]]" = {"local": _local, "ray": _ray}

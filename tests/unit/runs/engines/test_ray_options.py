@@ -18,8 +18,16 @@ def test_an_empty_option_is_none() -> None:
 
 
 def test_an_unknown_option_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InvalidArgument, match="'adress' is none of Ray's; there are address, folder, python, resource"):
+    with pytest.raises(
+        InvalidArgument, match="'adress' is none of Ray's; there are address, folder, processors, python, resource"
+    ):
         pool_options({"adress": "head:6379"}, "")
+
+
+@pytest.mark.parametrize("processors", ["0", "-1", "many", "1.5"])
+def test_processors_are_counted(processors: str) -> None:
+    with pytest.raises(InvalidArgument, match="is not a whole number of 1 or more"):
+        pool_options({"processors": processors}, "head:6379")
 
 
 def test_a_pool_without_a_cluster_is_refused() -> None:

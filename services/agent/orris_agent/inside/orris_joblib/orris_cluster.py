@@ -37,10 +37,11 @@ class ClusterBackend(MultiprocessingBackend):
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         if n_jobs is None or n_jobs == 1 or not (self.in_main_thread() or self.nesting_level == 0):
             return 1
+        if n_jobs > 0:
+            return n_jobs
         from orris_workers import processors
 
-        most = processors()
-        return max(most + 1 + n_jobs, 1) if n_jobs < 0 else min(n_jobs, most)
+        return max(processors() + 1 + n_jobs, 1)
 
     def configure(self, n_jobs=1, parallel=None, prefer=None, require=None, **ignored):
         n_jobs = self.effective_n_jobs(n_jobs)

@@ -11,11 +11,9 @@ from multiprocessing.pool import ThreadPool
 
 import ray
 import ray.cloudpickle
-from ray._private import state
 
 _ATTEMPTS = 3
 _SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many calls have it
-_MOST_PROCESSORS = 10000  # where an autoscaler knows no bound
 
 
 class Workers:
@@ -122,11 +120,9 @@ class _RemoteTraceback(Exception):
 
 
 def processors():
-    """Return how many processors the cluster has, or may have: its autoscaler brings machines that are asked for."""
+    """Return how many processors the cluster has, or is to be asked for: its autoscaler may bring the machines."""
     _connect()
-    most = (state.state.get_max_resources_from_cluster_config() or {}).get("CPU", 0)
-    now = ray.cluster_resources().get("CPU", 0)
-    return max(1, int(now), int(most) if most < _MOST_PROCESSORS else 0)
+    return max(1, int(ray.cluster_resources().get("CPU", 0)), int(os.environ["ORRIS_RAY_PROCESSORS"]))
 
 
 def _connect():

@@ -43,17 +43,19 @@ class PoolOptions:
 
     address: of the cluster's head. resource: the resource of which each machine for agents has one.
     python: the interpreter on these machines that `orris_agent` is installed in; empty for the one of Ray.
-    folder: where agents keep their things on them.
+    folder: where agents keep their things on them. processors: how many `n_jobs=-1` means for joblib in a run that is
+    spread; empty for as many as the cluster has at that time.
     """
 
     address: str
     resource: str = "orris"
     python: str = ""
     folder: str = "~/.local/share/orris-nodes"
+    processors: str = ""
 
 
 def pool_options(said: Mapping[str, str], default_address: str) -> PoolOptions:
-    """Return the options as Ray takes them. Raises InvalidArgument (UNKNOWN_OPTION, NO_ADDRESS, INVALID_ADDRESS)."""
+    """Return the options as Ray takes them. Raises InvalidArgument (UNKNOWN_OPTION, NO_ADDRESS, ...)."""
     known = set(PoolOptions.__dataclass_fields__)
     for name in sorted(said.keys() - known):
         message = f"options: {name!r} is none of Ray's; there are {', '.join(sorted(known))}"
@@ -66,4 +68,7 @@ def pool_options(said: Mapping[str, str], default_address: str) -> PoolOptions:
     if not (host and separator and port.isdecimal()) or "/" in host:
         message = f"options: address {options.address!r} is not HOST:PORT of a cluster's head"
         raise InvalidArgument(message, field="options", reason="INVALID_ADDRESS")
+    if options.processors and not (options.processors.isdecimal() and int(options.processors) > 0):
+        message = f"options: processors {options.processors!r} is not a whole number of 1 or more"
+        raise InvalidArgument(message, field="options", reason="INVALID_PROCESSORS")
     return options

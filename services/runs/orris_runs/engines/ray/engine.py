@@ -42,6 +42,7 @@ class RayEngine:
             "resource": options.resource,
             "python": options.python,
             "folder": options.folder,
+            "processors": options.processors,
             "settings": dict(self._surroundings.settings),
             "token": self._token(),
         }
@@ -96,8 +97,3 @@ class RayEngine:
         temporary = self._folder / f".{pool}.new"
         temporary.write_text(json.dumps(asdict(options)), encoding="utf-8")
         temporary.replace(self._folder / f"{pool}.json")
-
-
-def open_engine(surroundings: Surroundings) -> RayEngine:
-    """Return the engine, as the environment says where Ray is."""
-    return RayEngine(surroundings, RaySettings())

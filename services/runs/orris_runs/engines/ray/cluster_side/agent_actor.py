@@ -123,6 +123,7 @@ class AgentActor:
             "ORRIS_AGENT_MEMORY": str(self._order["memory_bytes"]),
             "ORRIS_AGENT_ENVIRONMENTS": str(self._root / "environments"),
             "ORRIS_AGENT_RAY_ADDRESS": ray.get_runtime_context().gcs_address,
+            "ORRIS_AGENT_RAY_PROCESSORS": self._order["processors"],
             "ORRIS_AGENT_RAY_VERSION": ray.__version__,
             "ORRIS_AGENT_RAY_PYTHON_VERSION": platform.python_version(),
         }
