@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+import orris_agent
+from orris_agent import control
 from orris_runs.engines.port import EngineNode, EngineUnavailable, NodePhase, NodeRequest, Surroundings
 from orris_runs.engines.ray.config import RaySettings
 from orris_runs.engines.ray.engine import RayEngine
@@ -21,6 +24,7 @@ from tests.servers.ray_cluster import RESOURCE, RayCluster
 pytestmark = pytest.mark.needs("ray")
 
 AGENT = "orris_agent"
+SUPERVISOR = Path(orris_agent.__file__).parent / "supervisor" / "__main__.py"
 RAYLET = "raylet/raylet"
 
 
@@ -92,22 +96,6 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def test_machines_come_with_nodes_and_leave_with_them(pool: Pool) -> None:
-    """From no machine to three, and back: Ray brings and takes them as agents are asked for and ended."""
-    machines = len(pool.cluster.processes(RAYLET))
-    for node in ("one", "two", "three"):
-        pool.start(node)
-    assert set(pool.phases()) == {"one", "two", "three"}
-    until(lambda: set(pool.phases().values()) == {NodePhase.RUNNING})
-    assert len(pool.agents()) == 3
-    assert len(pool.cluster.processes(RAYLET)) >= machines
-    for node in ("one", "two", "three"):
-        pool.stop(node)
-    assert pool.phases() == {}
-    assert pool.agents() == []
-    until(lambda: len(pool.cluster.processes(RAYLET)) == 1)
-
-
 def test_a_node_waits_and_says_what_for(pool: Pool) -> None:
     pool.options["resource"] = "nobody-has-this"
     pool.start("one")
@@ -115,30 +103,6 @@ def test_a_node_waits_and_says_what_for(pool: Pool) -> None:
     assert "machine free for an agent" in pool.nodes()["one"].message
     pool.stop("one")
     assert pool.nodes() == {}
-
-
-def test_asking_again_changes_nothing_and_so_does_ending_what_is_not_there(pool: Pool) -> None:
-    pool.start("one")
-    pool.start("one")
-    until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
-    pool.start("one")
-    assert len(pool.agents()) == 1
-    pool.stop("one")
-    pool.stop("one")
-    pool.stop("never")
-    assert pool.nodes() == {}
-    assert not pool.home("one").exists()
-
-
-def test_nodes_outlive_the_service_and_are_known_to_the_next(pool: Pool) -> None:
-    pool.start("one")
-    until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
-    agents = pool.agents()
-    pool.engine.close()
-    pool.engine = pool.another_engine()
-    assert pool.phases() == {"one": NodePhase.RUNNING}
-    assert pool.engine.nodes("another") == []
-    assert pool.agents() == agents
 
 
 def test_a_killed_agent_is_started_again_where_its_things_are(pool: Pool) -> None:
@@ -152,6 +116,21 @@ def test_a_killed_agent_is_started_again_where_its_things_are(pool: Pool) -> Non
     until(lambda: pool.agents() and killed not in pool.agents())
     assert kept.exists()
     until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
+
+
+def test_a_node_that_is_ended_takes_what_it_runs_with_it(pool: Pool) -> None:
+    """Nobody waits until a lease has run out."""
+    pool.start("one")
+    until(pool.agents)
+    run = pool.home("one") / "agent" / "runs" / "iris_1_2"
+    run.mkdir(parents=True)
+    control.write_command(run, ["sleep", "1000"], dict(os.environ), run, None)
+    control.set_deadline(run, control.boottime() + 1000)
+    supervisor = subprocess.Popen([sys.executable, "-I", "-S", "-B", SUPERVISOR, run])
+    until((run / "supervisor.json").exists)
+    pool.stop("one")
+    supervisor.wait(10)
+    assert not pool.home("one").exists()
 
 
 def test_an_agent_is_told_of_the_pool_and_nothing_of_ray(pool: Pool) -> None:
@@ -227,7 +206,8 @@ def test_a_token_is_asked_for(pool: Pool, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("0" * 64)
     settings = RaySettings(python=pool.cluster.python, address=pool.cluster.address, token_file=wrong)
-    stranger = RayEngine(Surroundings(tmp_path, tmp_path / "agent.token", {}), settings)
+    hasty = {"RAY_NUM_REDIS_GET_RETRIES": "2"}  # seconds, in truth, that a head is waited for
+    stranger = RayEngine(Surroundings(tmp_path, tmp_path / "agent.token", {}, hasty), settings)
     with pytest.raises(EngineUnavailable, match="has another token"):
         stranger.start(NodeRequest("one", "flowers"))
     stranger.close()

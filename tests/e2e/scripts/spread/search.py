@@ -4,6 +4,7 @@ import os
 import time
 
 import features
+import numpy as np
 from joblib import Parallel, delayed
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -31,6 +32,10 @@ search = GridSearchCV(
 search.fit(x, y)
 machines = {int(search.cv_results_[f"split{split}_test_machine"][row]) for split in range(5) for row in range(6)}
 again = Parallel(n_jobs=-1)(delayed(os.getppid)() for _ in range(12))
+large = np.ones((500, 600))
+sums = Parallel(n_jobs=-1)(delayed(np.sum)(large * factor) for factor in range(6)) + Parallel(2)(
+    [delayed(np.sum)(large)]
+)
 forest = RandomForestClassifier(n_jobs=-1, random_state=0).fit(x, y)
 try:
     Parallel(n_jobs=-1)(delayed(fail)(number) for number in range(6))
@@ -43,4 +48,5 @@ run.log("machines", len(machines - {os.getppid()}))
 run.log("features", float(search.cv_results_["mean_test_features"].max()))
 run.log("forest", forest.score(x, y))
 run.log("failure", failure)
+run.log("sums", sum(map(float, sums)))
 run.log("same", set(again) <= machines)

@@ -13,6 +13,7 @@ import ray
 import ray.cloudpickle
 
 _ATTEMPTS = 3
+_PATIENCE_SECONDS = 30
 _SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many calls have it
 
 
@@ -25,13 +26,16 @@ class Workers:
         self._own = threading.local()
         self._actors = []
         self._shared = {}
-        self._ended = False
+        self._ended = self._told = False
+        self._up = 0
         self.pool = ThreadPool(count, self._begin)
 
     def call(self, work, args, kwargs):
         """Return the result of some work, done by the worker of this thread, or by another where that was lost."""
         for attempt in range(_ATTEMPTS):
             payload, arrays = self._packed((work, args, kwargs))
+            if self._own.problem:
+                raise RuntimeError("a worker could not begin on the cluster: %s" % self._own.problem)
             try:
                 result, error, told = ray.get(self._own.actor.call.remote(payload, arrays))
                 break
@@ -55,11 +59,29 @@ class Workers:
         self.pool.terminate()
 
     def _begin(self):
-        """Wait, in a thread of the pool, for the process that it will have."""
+        """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
+        self._own.problem = ""
+        try:
+            self._own.actor = self._new()
+        except ray.exceptions.RayError as error:
+            self._own.problem = str(error)
+
+    def _new(self):
         actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
         self._actors.append(actor)
-        ray.get(actor.begin.remote(_path()))
-        self._own.actor = actor
+        begun = actor.begin.remote(_path())
+        while not ray.wait([begun], timeout=_PATIENCE_SECONDS)[0]:
+            self._tell()
+        ray.get(begun)
+        self._up += 1
+        return actor
+
+    def _tell(self):
+        """Say what the program waits for, once, where nobody works for it yet."""
+        if not self._told and not self._up:
+            self._told = True
+            message = "orris: joblib has asked the Ray cluster for %d processors, and has none yet: see `ray status`"
+            print(message % self.count, file=sys.stderr, flush=True)
 
     def _packed(self, call):
         arrays = []
