@@ -92,7 +92,8 @@ class RayLab:
         """Lose its machine: the process that keeps the agent ends, and the agent's folder is nowhere else."""
         home = self._folder / "nodes" / node
         (home / "machine").write_text("another")
-        self._cluster.kill_parent_of("orris_agent", str(home))
+        (agent,) = self._cluster.agents(home)
+        self._cluster.kill_keeper(agent)
 
     def close(self) -> None:
         cleaner = self.another()

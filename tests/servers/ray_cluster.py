@@ -96,20 +96,17 @@ class RayCluster:
         assert self._head is not None
         return [pid for pid in _descendants(self._head.pid) if all(word in _read(pid, "cmdline") for word in words)]
 
-    def kill(self, *words: str) -> int:
-        """Kill the first of these processes at once; return its number."""
-        pid = self.processes(*words)[0]
-        os.kill(pid, signal.SIGKILL)
-        return pid
+    def kill_keeper(self, agent: int) -> None:
+        """Kill the process of Ray that keeps an agent."""
+        os.kill(_parent(agent), signal.SIGKILL)
 
-    def kill_machine(self, *words: str) -> None:
-        """Kill the raylet of the first of these processes at once: its machine is gone for the cluster."""
-        os.kill(_parent(self.processes(*words)[0]), signal.SIGKILL)
+    def kill_machine(self, agent: int) -> None:
+        """Kill the raylet of an agent: its machine is gone for the cluster."""
+        os.kill(_parent(_parent(agent)), signal.SIGKILL)
 
-    def kill_parent_of(self, word: str, variable: str) -> None:
-        """Kill what has started the process that has a word in its command line, and a text among its variables."""
-        found = next(pid for pid in self.processes(word) if variable in _read(pid, "environ"))
-        os.kill(_parent(found), signal.SIGKILL)
+    def agents(self, home: Path) -> list[int]:
+        """Return the processes of agents whose things are in a folder, or below it."""
+        return [pid for pid in self.processes("orris_agent") if str(home) in _read(pid, "environ")]
 
     def _command(self, config: Path) -> Sequence[str]:
         return [

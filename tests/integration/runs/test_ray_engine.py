@@ -23,9 +23,7 @@ from tests.servers.ray_cluster import RESOURCE, RayCluster
 
 pytestmark = pytest.mark.needs("ray")
 
-AGENT = "orris_agent"
 SUPERVISOR = Path(orris_agent.__file__).parent / "supervisor" / "__main__.py"
-RAYLET = "raylet/raylet"
 
 
 class Pool:
@@ -68,14 +66,7 @@ class Pool:
 
     def agents(self) -> list[int]:
         """Return the processes of this pool's agents."""
-        return [pid for pid in self.cluster.processes(AGENT) if str(self.folder) in _environ(pid)]
-
-
-def _environ(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().decode()
-    except OSError:
-        return ""
+        return self.cluster.agents(self.folder)
 
 
 @pytest.fixture
@@ -138,7 +129,8 @@ def test_an_agent_is_told_of_the_pool_and_nothing_of_ray(pool: Pool) -> None:
     pool.start("one", slots=3)
     until(pool.agents)
     (agent,) = pool.agents()
-    variables = dict(line.split("=", 1) for line in _environ(agent).rstrip("\0").split("\0"))
+    told = Path(f"/proc/{agent}/environ").read_text().rstrip("\0").split("\0")
+    variables = dict(line.split("=", 1) for line in told)
     assert variables["ORRIS_AGENT_NAME"] == "one"
     assert variables["ORRIS_AGENT_POOL"] == "flowers"
     assert variables["ORRIS_AGENT_SLOTS"] == "3"
@@ -170,7 +162,7 @@ def test_a_killed_machine_is_replaced(pool: Pool) -> None:
     pool.start("one")
     until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
     agents = pool.agents()
-    pool.cluster.kill_machine("AgentActor")
+    pool.cluster.kill_machine(*agents)
     until(lambda: not set(agents) & set(pool.agents()))
     until(lambda: pool.agents() and pool.phases() == {"one": NodePhase.RUNNING})
 
@@ -180,7 +172,7 @@ def test_an_agent_does_not_go_on_where_its_things_are_not(pool: Pool) -> None:
     pool.start("one")
     until(lambda: pool.phases() == {"one": NodePhase.RUNNING})
     (pool.home("one") / "machine").write_text("another")
-    pool.cluster.kill("AgentActor")
+    pool.cluster.kill_keeper(*pool.agents())
     until(lambda: pool.phases() == {"one": NodePhase.GONE})
     assert pool.nodes()["one"].message == "its machine was lost"
 
