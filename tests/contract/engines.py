@@ -6,7 +6,6 @@ An engine joins by a class like `LocalLab`, and a line in LABS: with what it nee
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -75,7 +74,6 @@ class RayLab:
 
     def __init__(self, home: Path, cluster: RayCluster) -> None:
         self._surroundings = surroundings(home)
-        (home / "signing.pub").write_text(secrets.token_hex())
         self._cluster = cluster
         self._folder = home / "machine"
         self._engines: list[Engine] = []

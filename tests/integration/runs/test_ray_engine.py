@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -32,7 +31,6 @@ class Pool:
     def __init__(self, cluster: RayCluster, folder: Path) -> None:
         self.cluster = cluster
         self.folder = folder
-        (folder / "signing.pub").write_text(secrets.token_hex())
         (folder / "agent.token").write_text("the token of agents")
         self.engine = self.another_engine()
         self.options = {"resource": RESOURCE, "python": sys.executable, "folder": str(folder / "machine")}

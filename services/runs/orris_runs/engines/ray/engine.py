@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
+import secrets
 from dataclasses import asdict
 from pathlib import Path
 
@@ -75,8 +76,14 @@ class RayEngine:
         return f"{self._installation()}/{pool}/"
 
     def _installation(self) -> str:
-        public_key = self._surroundings.home / "signing.pub"
-        return hashlib.sha256(public_key.read_bytes()).hexdigest()[:16]
+        """Return the id of this home, which is made when it is first needed."""
+        file = self._folder / "installation"
+        if not file.exists():
+            made = self._written(secrets.token_hex(8))
+            with contextlib.suppress(FileExistsError):  # another pool has made one
+                file.hardlink_to(made)
+            made.unlink()
+        return file.read_text(encoding="ascii")
 
     def _token(self) -> str:
         try:
@@ -93,7 +100,11 @@ class RayEngine:
     def _keep_address(self, pool: str, options: PoolOptions) -> None:
         if self._address(pool) == options.address:
             return
+        self._written(json.dumps(asdict(options))).replace(self._folder / f"{pool}.json")
+
+    def _written(self, text: str) -> Path:
+        """Return a new file with some text, under a name that nobody looks for."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._folder / f".{pool}.new"
-        temporary.write_text(json.dumps(asdict(options)), encoding="utf-8")
-        temporary.replace(self._folder / f"{pool}.json")
+        file = self._folder / f".{secrets.token_hex(8)}"
+        file.write_text(text, encoding="utf-8")
+        return file
