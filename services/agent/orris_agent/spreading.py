@@ -78,6 +78,13 @@ class Spreading:
         }
 
 
+def check_not_spread(run: runs.Run) -> None:
+    """Raise FailedPrecondition for a run that cannot be spread, since its agent puts it into a container."""
+    if _is_spread(run):
+        message = f"distribution: runs of pool {run.pool!r} are containers, which have no way to a Ray cluster"
+        raise errors.FailedPrecondition(f"{message}; name another pool", reason="NOT_IN_A_CLUSTER")
+
+
 def _is_spread(run: runs.Run) -> bool:
     return run.distribution == runs.DISTRIBUTION_JOBLIB
 

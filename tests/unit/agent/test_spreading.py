@@ -12,7 +12,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.process.warm.safety import why_fresh
-from orris_agent.spreading import IMAGE_FILE, RayCluster, Spreading
+from orris_agent.spreading import IMAGE_FILE, RayCluster, Spreading, check_not_spread
 
 SPREAD = runs.Run(name="workspaces/lab/runs/r1", pool="rack", script="a.py", distribution=runs.DISTRIBUTION_JOBLIB)
 CLUSTER = RayCluster("head:6379", Path("/agent/ray.token"), "2.60.0", "3.11.9")
@@ -49,6 +49,12 @@ def test_another_environment_is_refused_with_what_to_do(image: images.Image, wha
 def test_a_machine_in_no_cluster_spreads_nothing() -> None:
     with pytest.raises(errors.FailedPrecondition, match="pool 'rack' are not in a Ray cluster"):
         check(image_of(), cluster=None)
+
+
+def test_a_container_is_not_spread_whoever_wanted_it() -> None:
+    check_not_spread(runs.Run(pool="rack"))
+    with pytest.raises(errors.FailedPrecondition, match="runs of pool 'rack' are containers"):
+        check_not_spread(SPREAD)
 
 
 def test_other_runs_are_none_of_its_business(tmp_path: Path) -> None:
