@@ -81,6 +81,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             ),
             "resources": resources_text(found.message.resources),
             "pool": definition["target"],
+            "spread by": definition["distribution"] or "",
             "priority": definition["priority"],
             "attempt": f"{details['attempt']} of {definition['maxRetries'] + 1}" if definition["maxRetries"] else "",
             "failed before": [each["error"] for each in details.get("failedAttempts", [])],

@@ -44,7 +44,7 @@ class AgentActor:
         self._settle(again=ray.get_runtime_context().was_current_actor_reconstructed)
         self._lines: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
         self._process: subprocess.Popen[bytes] | None = None
-        self._problem = ""
+        self._problem = "the agent before it has yet to end"
         self._ending = threading.Event()
         self._keeping = threading.Thread(target=self._keep, daemon=True)
         self._keeping.start()
