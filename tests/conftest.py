@@ -21,6 +21,7 @@ from tests.servers.conda_lab import conda_lab
 from tests.servers.containers import engine, registry
 from tests.servers.databases import new_database, new_postgres, new_sqlite, postgres_databases
 from tests.servers.postgres import programs
+from tests.servers.ray_clusters import ray_cluster
 from tests.servers.storages import minio, object_storage, seaweedfs
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "new_sqlite",
     "object_storage",
     "postgres_databases",
+    "ray_cluster",
     "registry",
     "seaweedfs",
 ]
@@ -85,6 +87,7 @@ PROBES: dict[str, Callable[[], str | None]] = {
     "pypi": command(str(Path(sys.executable).with_name("uv")), *DRY_RUN, "--python", sys.executable, "iniconfig"),
     "postgres": postgres,
     "python3.6": lambda: None if find_python36() else "no python3.6 on PATH or in pyenv",
+    "ray": program("ray"),
     "registry": program("docker-registry"),
     "seaweedfs": program("weed"),
     "tmpfs": command("unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),

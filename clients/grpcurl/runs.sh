@@ -10,6 +10,16 @@ call $workspaces/GetWorkspace "{\"name\": \"$workspace\"}"
 call $workspaces/ListWorkspaces | grep '"name"'
 call orris.runs.v1.AgentService/ListAgents
 
+say "A pool of machines: runs wait in it, and its nodes come and go"
+pools=orris.runs.v1.PoolService
+pool='{"engine": "local", "max_nodes": 1, "idle_time": "60s"}'
+call $pools/CreatePool "{\"pool_id\": \"grpcurl-story\", \"pool\": $pool, \"request_id\": \"story-$$-$(date +%s)\"}"
+call $pools/ListPools | grep '"name"'
+call $pools/UpdatePool '{"name": "pools/grpcurl-story", "max_nodes": 2, "description": "told with grpcurl"}' | field pool.max_nodes
+call $pools/ListNodes '{"parent": "pools/local"}'
+call $pools/GetPool '{"name": "pools/grpcurl-story"}' | field pool.description
+call $pools/DeletePool '{"name": "pools/grpcurl-story"}'
+
 say "A token for somebody who may only look, for an hour"
 call $workspaces/CreateToken "{\"parent\": \"$workspace\", \"role\": \"ROLE_READER\", \"lifetime\": \"3600s\"}" | field expire_time
 
@@ -49,7 +59,7 @@ say "Submit it once more, and take over the results of that run"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": ${run%\}}, \"reuse\": true, \"max_retries\": 2}}" | field run.reused_run
 
 say "Submit it once more, for a machine that nobody has: it says what it waits for. Cancel that one"
-large="${run%\}}, \"priority\": -10, \"resources\": {\"gpus\": 1000}}"
+large="${run%\}}, \"priority\": -10, \"distribution\": \"DISTRIBUTION_JOBLIB\", \"resources\": {\"gpus\": 1000}}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$STORY/second-run.json" | field run.state_reason
 second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state

@@ -1,91 +1,150 @@
-"""Compute targets. There are no clusters yet: each is this machine, and the first use of a name says so."""
+"""Compute targets: the pools of the installation, under Azure's names; "local" is this machine."""
 
 from __future__ import annotations
 
 import builtins
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from azureml._compute_status import AmlComputeStatus, ScaleSettings, status_of
 from azureml._errors import translating
 from azureml._placeholder import Refusing
+from azureml._vm_sizes import resources_of
 from azureml.exceptions import ComputeTargetException
+from orris.errors import DeadlineExceeded, InvalidArgument, NotFound
+from orris.sdk.pools import Pool
 
 if TYPE_CHECKING:
     from azureml._workspace import Workspace
 
-LOCAL = "local"  # the pool of machines that runs go to, and the name of the target that is always there
+LOCAL = "local"  # the pool of machines that runs go to by default, and the name of the target that is always there
 
-# Targets created by this program: (workspace, name) -> configuration. Names that were said to be this machine.
-_created: dict[tuple[str, str], AmlComputeProvisioningConfiguration] = {}
-_said: set[str] = set()
+# What a pool's tags keep of Azure's configuration besides its own tags.
+VM_SIZE, VM_PRIORITY = "azureml.vmSize", "azureml.vmPriority"
 
 
 @dataclass
 class AmlComputeProvisioningConfiguration:
-    """What a cluster should be like. Kept to be shown; this machine stays what it is."""
+    """What a cluster should be like."""
 
     vm_size: str = ""
     vm_priority: str = "dedicated"
     min_nodes: int = 0
-    max_nodes: int = 1
+    max_nodes: int = 4
     idle_seconds_before_scaledown: int = 1800
     tags: dict[str, str] = field(default_factory=dict)
     description: str = ""
 
 
 class ComputeTarget(Refusing):
-    """A compute target of a workspace by its name. Raises ComputeTargetException when there is none of that name.
+    """A compute target by its name. Raises ComputeTargetException when there is none of that name.
 
     Always an AmlCompute.
     """
 
-    _lacking = "attach attach_configuration detach refresh_state"
+    _lacking = "attach attach_configuration detach"
     type = "AmlCompute"
-    provisioning_state = "Succeeded"
 
     def __new__(cls, workspace: Workspace, name: str, **_options: Any) -> ComputeTarget:
         return object.__new__(AmlCompute)
 
-    def __init__(self, workspace: Workspace, name: str, **_options: Any) -> None:
-        key = (workspace.resource_name, name)
-        if name != LOCAL and key not in _created:
-            raise ComputeTargetException(
-                f"ComputeTargetNotFound: there is no compute target {name!r} in workspace {workspace.name}; create it "
-                f"with ComputeTarget.create, or use {LOCAL!r}, this machine"
-            )
+    def __init__(self, workspace: Workspace, name: str, _pool: Pool | None = None, **_options: Any) -> None:
         self.workspace = workspace
         self.name = name
-        self._configuration = _created.get(key) or AmlComputeProvisioningConfiguration()
-        self.vm_size = self._configuration.vm_size
-        self.vm_priority = self._configuration.vm_priority
-        self.tags = self._configuration.tags
+        self._pool = _pool or _find(workspace, name)
 
     @staticmethod
     def create(
         workspace: Workspace, name: str, provisioning_configuration: AmlComputeProvisioningConfiguration
     ) -> AmlCompute:
-        """Make a name for this machine, for as long as this program runs."""
-        say(name)
-        _created[workspace.resource_name, name] = provisioning_configuration
-        return AmlCompute(workspace, name)
+        """Create a pool; its nodes come when runs wait for them.
+
+        Its engine is ORRIS_POOL_ENGINE, by default "local": agents on the machine of the service. A name that is there
+        already is that pool, with the numbers of nodes that are given.
+        """
+        asked = provisioning_configuration
+        with translating(ComputeTargetException):
+            found = _existing(workspace, name)
+            if found is None:
+                pool = _create(workspace, name, asked)
+            else:
+                idle = asked.idle_seconds_before_scaledown
+                pool = found.update(min_nodes=asked.min_nodes, max_nodes=asked.max_nodes, idle_seconds=idle)
+        return AmlCompute(workspace, name, _pool=pool)
 
     @staticmethod
     def list(workspace: Workspace) -> builtins.list[AmlCompute]:
-        """Return the targets that this program has created, and "local"."""
-        names = [name for owner, name in _created if owner == workspace.resource_name]
-        return [AmlCompute(workspace, name) for name in dict.fromkeys((*names, LOCAL))]
+        """Return all pools as targets."""
+        with translating(ComputeTargetException):
+            return [AmlCompute(workspace, pool.name, _pool=pool) for pool in Pool.list(workspace.connection)]
+
+    @property
+    def provisioning_state(self) -> str:
+        """Azure's word: "Succeeded", or "Deleting"."""
+        return "Deleting" if self._pool.state == "Deleting" else "Succeeded"
+
+    @property
+    def provisioning_errors(self) -> None:
+        """None: what keeps nodes from coming is in the status."""
+
+    @property
+    def vm_size(self) -> str:
+        """The size that was asked for."""
+        return self._pool.message.tags.get(VM_SIZE, "")
+
+    @property
+    def vm_priority(self) -> str:
+        """The priority that was asked for; nodes are the engine's, whatever it says."""
+        return self._pool.message.tags.get(VM_PRIORITY, "dedicated")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that were given."""
+        return {key: value for key, value in self._pool.message.tags.items() if key not in (VM_SIZE, VM_PRIORITY)}
+
+    @property
+    def description(self) -> str:
+        """The text that was given."""
+        return self._pool.message.description
+
+    @property
+    def created_on(self) -> datetime | None:
+        """When it was created."""
+        created: datetime | None = self._pool.details()["created"]
+        return created
 
     @property
     def scale_settings(self) -> ScaleSettings:
-        """The numbers of nodes asked for."""
-        asked = self._configuration
-        return ScaleSettings(asked.max_nodes, asked.min_nodes, asked.idle_seconds_before_scaledown)
+        """The numbers of nodes."""
+        details = self._pool.details()
+        return ScaleSettings(details["maxNodes"], details["minNodes"], round(details["idleSeconds"]))
+
+    def refresh_state(self) -> None:
+        """Read the target again."""
+        with translating(ComputeTargetException):
+            self._pool.refresh()
 
     def get_status(self) -> AmlComputeStatus:
-        """Return how this machine stands."""
+        """Return how the nodes stand."""
+        self.refresh_state()
+        return status_of(self._pool, self)
+
+    def list_nodes(self) -> builtins.list[dict[str, Any]]:
+        """Return the nodes, each with nodeId, nodeState and runId."""
         with translating(ComputeTargetException):
-            return status_of(self.workspace, LOCAL, self)
+            nodes = self._pool.nodes()
+        return [
+            {
+                "nodeId": node["name"],
+                "nodeState": node["state"].lower(),
+                "runId": next(iter(node["runs"]), None),
+                "privateIpAddress": node["host"],
+            }
+            for node in nodes
+        ]
 
     def wait_for_completion(
         self,
@@ -94,20 +153,57 @@ class ComputeTarget(Refusing):
         timeout_in_minutes: float | None = 25,
         is_delete_operation: bool = False,
     ) -> None:
-        """Return at once: this machine is there."""
-        if show_output:
-            print("Succeeded\nAmlCompute wait for completion finished\n")
-            print("Minimum number of nodes requested have been provisioned", flush=True)
+        """Return when so many nodes are there, by default as many as always are; or, being deleted, when it is gone.
 
-    def update(self, **settings: Any) -> None:
-        """Change what is kept of the configuration: min_nodes, max_nodes, idle_seconds_before_scaledown."""
-        for name, value in settings.items():
-            if value is not None:
-                setattr(self._configuration, name, value)
+        When the time is over, it returns as well, and says with `show_output` how many there are.
+        """
+        seconds = None if timeout_in_minutes is None else timeout_in_minutes * 60
+        say = _say if show_output else _say_nothing
+        say("Deleting" if is_delete_operation else self.provisioning_state, end="")
+        try:
+            self._wait(min_node_count, seconds, is_delete_operation, lambda: say(".", end=""))
+        except TimeoutError:
+            say("\nAmlCompute wait for completion finished\n")
+            state, there = self.provisioning_state, self._pool.node_count
+            say(
+                f'Wait timeout has been reached. Current provisioning state of AmlCompute is "{state}" and current '
+                f'node count is "{there}"'
+            )
+            return
+        said = "" if is_delete_operation else "\nMinimum number of nodes requested have been provisioned"
+        say(f"\nAmlCompute wait for completion finished\n{said}")
+
+    def _wait(self, count: int | None, seconds: float | None, deleting: bool, each_time: Callable[[], object]) -> None:
+        with translating(ComputeTargetException):
+            try:
+                if deleting:
+                    self._pool.wait_until_gone(seconds)
+                else:
+                    wanted = self._pool.message.min_nodes if count is None else count
+                    self._pool.wait_for_nodes(wanted, seconds, lambda _: each_time())
+            except DeadlineExceeded as late:
+                raise TimeoutError(late.message) from late
+
+    def update(
+        self,
+        min_nodes: int | str | None = None,
+        max_nodes: int | str | None = None,
+        idle_seconds_before_scaledown: int | str | None = None,
+        **_options: Any,
+    ) -> None:
+        """Change the numbers of nodes, and how long an idle one is kept."""
+        idle = idle_seconds_before_scaledown
+        with translating(ComputeTargetException):
+            self._pool.update(
+                min_nodes=None if min_nodes is None else int(min_nodes),
+                max_nodes=None if max_nodes is None else int(max_nodes),
+                idle_seconds=None if idle is None else int(idle),
+            )
 
     def delete(self) -> None:
-        """Forget the name. This machine and what runs on it stay."""
-        _created.pop((self.workspace.resource_name, self.name), None)
+        """Delete the pool; its nodes end. Raises ComputeTargetException while runs need it."""
+        with translating(ComputeTargetException):
+            self._pool.delete()
 
     def serialize(self) -> dict[str, Any]:
         """Return what is known of the target, under Azure's keys."""
@@ -116,8 +212,13 @@ class ComputeTarget(Refusing):
             "type": self.type,
             "provisioningState": self.provisioning_state,
             "computeLocation": LOCAL,
+            "description": self.description,
             "tags": self.tags,
-            "properties": {"vmSize": self.vm_size, "vmPriority": self.vm_priority},
+            "properties": {
+                "vmSize": self.vm_size,
+                "vmPriority": self.vm_priority,
+                "scaleSettings": self.scale_settings.serialize(),
+            },
         }
 
     def __repr__(self) -> str:
@@ -125,7 +226,7 @@ class ComputeTarget(Refusing):
 
 
 class AmlCompute(ComputeTarget):
-    """A cluster, which is this machine."""
+    """A cluster: a pool whose nodes come when runs wait for them, and go when they are idle."""
 
     @staticmethod
     def provisioning_configuration(
@@ -139,11 +240,12 @@ class AmlCompute(ComputeTarget):
         **_options: Any,
     ) -> AmlComputeProvisioningConfiguration:
         """Return what a cluster should be like; numbers may be text, as from os.environ."""
+        least = int(min_nodes)
         return AmlComputeProvisioningConfiguration(
             vm_size,
             vm_priority,
-            int(min_nodes),
-            4 if max_nodes is None else int(max_nodes),
+            least,
+            max(4, least) if max_nodes is None else int(max_nodes),
             1800 if idle_seconds_before_scaledown is None else int(idle_seconds_before_scaledown),
             tags or {},
             description or "",
@@ -152,13 +254,50 @@ class AmlCompute(ComputeTarget):
 
 def pool_of(target: object) -> str:
     """Return the pool that runs for a target (an object, a name, or None) go to."""
-    name = str(getattr(target, "name", target) or LOCAL)
-    say(name)
-    return LOCAL
+    return str(getattr(target, "name", target) or LOCAL).lower()
 
 
-def say(name: str) -> None:
-    """Say once, in one line, that a name means this machine."""
-    if name != LOCAL and name not in _said:
-        _said.add(name)
-        print(f"{name} is this machine: Orris has no clusters yet, its runs go to the pool {LOCAL!r}.", flush=True)
+def _find(workspace: Workspace, name: str) -> Pool:
+    with translating(ComputeTargetException):
+        found = _existing(workspace, name)
+    if found is None:
+        raise ComputeTargetException(
+            f"ComputeTargetNotFound: there is no compute target {name!r}; create it with ComputeTarget.create, or use "
+            f"{LOCAL!r}, this machine"
+        )
+    return found
+
+
+def _existing(workspace: Workspace, name: str) -> Pool | None:
+    try:
+        return Pool.get(pool_of(name), workspace.connection)
+    except (NotFound, InvalidArgument):
+        return None
+
+
+def _create(workspace: Workspace, name: str, asked: AmlComputeProvisioningConfiguration) -> Pool:
+    resources = resources_of(asked.vm_size)
+    if resources is not None:
+        memory = f"{int(resources.memory or 0) / 1024**3:g} GiB"
+        _say(f"{name}: {asked.vm_size} is asked for as {resources.cpus:g} CPUs and {memory} a node.")
+    elif asked.vm_size:
+        _say(f"{name}: Orris does not know the size {asked.vm_size}; nodes are as its engine has them.")
+    return Pool.create(
+        pool_of(name),
+        engine=os.environ.get("ORRIS_POOL_ENGINE", LOCAL),
+        min_nodes=asked.min_nodes,
+        max_nodes=asked.max_nodes,
+        idle_seconds=asked.idle_seconds_before_scaledown,
+        resources=resources,
+        description=asked.description,
+        tags={**asked.tags, VM_SIZE: asked.vm_size, VM_PRIORITY: asked.vm_priority},
+        connection=workspace.connection,
+    )
+
+
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, flush=True)
+
+
+def _say_nothing(text: str, end: str = "\n") -> None:
+    del text, end

@@ -5,11 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from azureml._errors import translating
+from azureml.exceptions import ComputeTargetException
+from orris.sdk.spelling import utc_text
+
 if TYPE_CHECKING:
     from azureml._compute import ComputeTarget
-    from azureml._workspace import Workspace
+    from orris.sdk.pools import Pool
 
 _NODE_STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
+_AZURES_STATE = {
+    "Starting": "preparing",
+    "Running": "running",
+    "Idle": "idle",
+    "Unreachable": "unusable",
+    "Draining": "leaving",
+    "Stopping": "leaving",
+}
 
 
 @dataclass
@@ -31,27 +43,32 @@ class ScaleSettings:
 
 @dataclass
 class AmlComputeStatus:
-    """The machines of a pool: how many are connected, and how many execute runs."""
+    """How the nodes of a pool stand."""
 
-    current_node_count: int
-    running: int
+    node_state_counts: dict[str, int]
     scale_settings: ScaleSettings
     vm_size: str
     vm_priority: str
-    allocation_state: str = "Steady"
+    creation_time: str | None = None
+    modified_time: str | None = None
     provisioning_state: str = "Succeeded"
-    errors: None = None
+    errors: list[dict[str, Any]] | None = None
+
+    @property
+    def current_node_count(self) -> int:
+        """The nodes that execute runs, or could."""
+        return self.node_state_counts["runningNodeCount"] + self.node_state_counts["idleNodeCount"]
 
     @property
     def target_node_count(self) -> int:
-        """The same: machines come and go by themselves."""
-        return self.current_node_count
+        """Those, and the nodes that come."""
+        return self.current_node_count + self.node_state_counts["preparingNodeCount"]
 
     @property
-    def node_state_counts(self) -> dict[str, int]:
-        """Numbers of nodes by state."""
-        counts = {"running": self.running, "idle": self.current_node_count - self.running}
-        return {f"{state}NodeCount": counts.get(state, 0) for state in _NODE_STATES}
+    def allocation_state(self) -> str:
+        """Azure's word for whether nodes come or go: "Resizing", or "Steady"."""
+        moving = self.node_state_counts["preparingNodeCount"] + self.node_state_counts["leavingNodeCount"]
+        return "Resizing" if moving else "Steady"
 
     def serialize(self) -> dict[str, Any]:
         """Return the status under Azure's keys."""
@@ -60,10 +77,10 @@ class AmlComputeStatus:
             "targetNodeCount": self.target_node_count,
             "nodeStateCounts": self.node_state_counts,
             "allocationState": self.allocation_state,
-            "allocationStateTransitionTime": None,
+            "allocationStateTransitionTime": self.modified_time,
             "errors": self.errors,
-            "creationTime": None,
-            "modifiedTime": None,
+            "creationTime": self.creation_time,
+            "modifiedTime": self.modified_time,
             "provisioningState": self.provisioning_state,
             "provisioningStateTransitionTime": None,
             "scaleSettings": self.scale_settings.serialize(),
@@ -72,10 +89,21 @@ class AmlComputeStatus:
         }
 
 
-def status_of(workspace: Workspace, pool: str, target: ComputeTarget) -> AmlComputeStatus:
-    """Return how the machines of a pool stand."""
-    from orris.sdk.agents import list_agents
-
-    agents = [each for each in list_agents(workspace.connection.address) if each["pool"] == pool and each["connected"]]
-    running = sum(bool(each["runs"]) for each in agents)
-    return AmlComputeStatus(len(agents), running, target.scale_settings, target.vm_size, target.vm_priority)
+def status_of(pool: Pool, target: ComputeTarget) -> AmlComputeStatus:
+    """Return how the nodes of a pool stand."""
+    with translating(ComputeTargetException):
+        nodes = pool.nodes()
+    counts = dict.fromkeys(_NODE_STATES, 0)
+    for node in nodes:
+        counts["preempted" if node["preempted"] else _AZURES_STATE[node["state"]]] += 1
+    message = pool.message
+    return AmlComputeStatus(
+        node_state_counts={f"{state}NodeCount": count for state, count in counts.items()},
+        scale_settings=target.scale_settings,
+        vm_size=target.vm_size,
+        vm_priority=target.vm_priority,
+        creation_time=utc_text(message.create_time),
+        modified_time=utc_text(message.update_time),
+        provisioning_state=target.provisioning_state,
+        errors=[{"error": {"code": "NodeError", "message": pool.error}}] if pool.error else None,
+    )

@@ -16,6 +16,7 @@ from orris.sdk import failures
 ClassT = TypeVar("ClassT")
 NotFoundKind = type[azure.AzureMLException]
 
+_OF_POOLS = frozenset({"POOL_NOT_FOUND", "POOL_IN_USE", "POOL_IS_DEFAULT", "POOL_DELETED", "INVALID_POOL"})
 _KINDS: tuple[tuple[type[errors.OrrisError], type[azure.AzureMLException]], ...] = (
     (failures.StillRunning, azure.ExperimentExecutionException),
     (failures.BuildFailed, azure.ImageException),
@@ -38,6 +39,8 @@ def translate(error: errors.OrrisError, not_found: NotFoundKind = azure.UserErro
         return azure.ActivityFailedException(error.message, error_details=details, inner_exception=error)
     if isinstance(error, failures.ScoringFailed):
         return azure.WebserviceException(error.message, status_code=error.status, inner_exception=error)
+    if error.reason in _OF_POOLS:
+        return azure.ComputeTargetException(error.message, inner_exception=error)
     if isinstance(error, errors.NotFound):
         return not_found(error.message, inner_exception=error)
     if error.reason == "SNAPSHOT_TOO_LARGE":

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azureml._compute import pool_of
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse_given
 from azureml.exceptions import ModelNotFoundException, UserErrorException
@@ -141,12 +140,10 @@ class Model(Refusing, sdk.Model):
     ) -> Webservice:
         """Deploy a model, or a scoring script with its models, and return the service at once.
 
-        Without a configuration, as on ACI: no key. A `deployment_target`, whatever its name, is the machines there are.
+        Without a configuration, as on ACI: no key. A `deployment_target` is accepted; the machines there are serve it.
         """
         from azureml._webservice import deploy
 
-        if deployment_target is not None:
-            pool_of(deployment_target)
         service = deploy(workspace, name, models, inference_config, deployment_config, overwrite)
         if show_output:
             service.wait_for_deployment(show_output=True)

@@ -104,14 +104,15 @@ class Workspace(Refusing, sdk.Workspace):
         return Run.get(self, run_id)
 
     def get_default_compute_target(self, type: str = "CPU") -> AmlCompute:
-        """Return this machine."""
+        """Return the pool "cpu-cluster" (for "GPU" "gpu-cluster") where there is one, else this machine."""
         from azureml._compute import LOCAL, AmlCompute
 
-        return AmlCompute(self, LOCAL)
+        targets, name = self.compute_targets, f"{type.lower()}-cluster"
+        return targets[name] if name in targets else AmlCompute(self, LOCAL)
 
     @property
     def compute_targets(self) -> dict[str, AmlCompute]:
-        """The targets by name: those created by this program, and "local"."""
+        """The targets by name: the pools of the installation, "local" among them."""
         from azureml._compute import AmlCompute
 
         return {each.name: each for each in AmlCompute.list(self)}

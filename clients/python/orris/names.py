@@ -35,6 +35,8 @@ _IDS = {
         "3 to 32 lower-case letters, digits and -, beginning with a letter, not ending with -",
     ),
     "agent": (r"[A-Za-z0-9][\w.-]{0,127}", "up to 128 letters, digits, _, - and ."),
+    "pool": (r"[a-z0-9][a-z0-9-]{0,62}", "1 to 63 lower-case letters, digits and -, beginning with a letter or digit"),
+    "node": (r"[A-Za-z0-9][\w.-]{0,127}", "up to 128 letters, digits, _, - and ."),
     "sha256": _SHA256,
 }
 
@@ -193,6 +195,19 @@ class StorageName(_Name):
 class AgentName(_Name):
     pattern = "agents/{agent}"
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolName(_Name):
+    pattern = "pools/{pool}"
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeName(_Name):
+    pattern = "pools/{pool}/nodes/{node}"
+    pool: str
+    node: str
 
 
 def parse_environment(name: str, *, field: str = "name") -> EnvironmentName | EnvironmentVersionName:

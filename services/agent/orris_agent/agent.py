@@ -24,6 +24,7 @@ log = get_logger(__name__)
 
 _RETRY_SECONDS = 0.5
 _TIDY_SECONDS = 3600.0
+_LAST_WORD_SECONDS = 1.0
 # Unauthenticated too: the token's file may be written, or replaced by a fresh one, after the agent has started.
 _PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled, errors.Unauthenticated)
 
@@ -59,6 +60,23 @@ class Agent:
             tasks.create_task(self._follow_leases())
             tasks.create_task(self._renew_leases(lease_seconds))
             tasks.create_task(self._tidy())
+
+    async def finish(self, reason: str) -> None:
+        """Take no more runs, and return when those that are executed have ended; `run` goes on meanwhile."""
+        request = agents.DrainAgentRequest(agent=self._identity.name, reason=reason)
+        while True:
+            try:
+                await self._stub.DrainAgent(request, timeout=_LAST_WORD_SECONDS)
+            except errors.OrrisError as problem:
+                log.warning("the server does not know that this agent ends", reason=problem.message)
+                if not self._running:
+                    return
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                break
+        while self._running:
+            await asyncio.wait([task for _, task in self._running.values()])
+            await asyncio.sleep(0)  # the task's own callback forgets it
 
     async def _register(self) -> float:
         while True:

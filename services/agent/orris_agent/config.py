@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
+from orris_agent.spreading import RayCluster
 from orris_kit.conda_channels import CondaChannels
 from orris_kit.config import ServiceSettings, settings_of
 from orris_kit.virtualenv import LinkMode
@@ -26,6 +27,12 @@ class Settings(ServiceSettings):
     pool: str = "local"
     slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=0, description="runs at a time")
     replica_slots: int = Field(default=64, ge=0, description="replicas at a time")
+    cpus: float = Field(default=0, ge=0, description="processors to offer; 0, or more than there are: all")
+    memory: int = Field(default=0, ge=0, description="bytes of memory to offer; 0, or more than there are: all")
+    finish_on_stop: bool = Field(
+        default=False,
+        description="its machine goes when it is told to end: it takes no more runs, and ends when those it has did",
+    )
     folder: Path | None = Field(default=None, description="runs' folders; default: agent/ in the home")
     environments: Path | None = Field(default=None, description="default: environments/ in the home")
     link_mode: LinkMode = Field(default="clone", description="how files come out of uv's cache: clone or copy")
@@ -53,6 +60,11 @@ class Settings(ServiceSettings):
     keep_images: int = Field(
         default=14 * 86_400, ge=7200, description="seconds that a container image which was pulled is kept unused"
     )
+    ray_address: str = Field(default="", description="head of the Ray cluster that this machine is a part of")
+    ray_token_file: Path | None = Field(default=None, description="the cluster's token; default: ray.token in the home")
+    ray_processors: int = Field(default=0, ge=0, description="what n_jobs=-1 means there; 0: as many as it has")
+    ray_version: str = Field(default="", description="the cluster's version of Ray")
+    ray_python_version: str = Field(default="", description="the cluster's version of Python")
     runs_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_RUNS_ADDRESS")
     artifacts_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_ARTIFACTS_ADDRESS")
     images_address: str = Field(default="127.0.0.1:6747", validation_alias="ORRIS_IMAGES_ADDRESS")
@@ -73,6 +85,14 @@ class Settings(ServiceSettings):
     def conda(self) -> CondaChannels:
         """Where conda channels are. Raises InvalidArgument."""
         return CondaChannels.parse(self.conda_channels.get_secret_value(), "ORRIS_AGENT_CONDA_CHANNELS")
+
+    @property
+    def ray_cluster(self) -> RayCluster | None:
+        """The Ray cluster that this machine is a part of; None where there is none."""
+        if not self.ray_address:
+            return None
+        token_file = self.ray_token_file or self.home / "ray.token"
+        return RayCluster(self.ray_address, token_file, self.ray_version, self.ray_python_version, self.ray_processors)
 
     def registry_secret(self) -> str:
         """Return the registry's password, from its file where it has one. Raises OSError."""

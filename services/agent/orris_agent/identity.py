@@ -31,7 +31,17 @@ def identity(settings: Settings, isolations: Sequence[runs.Isolation.ValueType])
         platform=platform_name(),
         hostname=socket.gethostname(),
         isolations=isolations,
-        resources=runs.Resources(cpus=os.cpu_count() or 1, memory_bytes=_memory(), gpus=graphics_processors()),
+        resources=_resources(settings),
+    )
+
+
+def _resources(settings: Settings) -> runs.Resources:
+    """Return what is offered of the machine: as much as the settings say, of what there is."""
+    cpus, memory = os.cpu_count() or 1, _memory()
+    return runs.Resources(
+        cpus=min(settings.cpus or cpus, cpus),
+        memory_bytes=min(settings.memory or memory, memory),
+        gpus=graphics_processors(),
     )
 
 

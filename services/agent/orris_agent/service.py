@@ -37,6 +37,7 @@ from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
 from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
+from orris_agent.spreading import Spreading
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
@@ -53,7 +54,8 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     environments = VirtualEnvironments(settings.environments_path, settings.link_mode, settings.conda)
     engine = Engine(os.environ)
     containers = await _containers(settings, engine, stack)
-    processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack))
+    spreading = Spreading(settings.ray_cluster, settings.environments_path)
+    processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack), spreading)
     runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
     trees = KnownTrees()

@@ -11,7 +11,7 @@ from orris_runs.demands import Isolation, resources_of, resources_to_text
 from orris_runs.model import Agent
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
-_AS_THEY_ARE = ("id", "pool", "slots", "replica_slots", "platform", "hostname", "last_seen_time")
+_AS_THEY_ARE = ("id", "pool", "slots", "replica_slots", "platform", "hostname", "last_seen_time", "draining")
 
 
 def agent_to_row(agent: Agent) -> dict[str, Any]:

@@ -23,15 +23,14 @@ from orris_runs.states import State
 from orris_runs.submitting import Submitting
 from orris_runs.tokens import Tokens
 from orris_runs.translation import (
+    agent_message,
     duration,
     fitting,
     isolation,
     moment,
     resources,
-    resources_message,
     run_error,
     states,
-    timestamp,
 )
 from orris_runs.usage_translation import samples, used
 
@@ -48,9 +47,9 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def RegisterAgent(self, request: pb.RegisterAgentRequest, context: Any) -> pb.RegisterAgentResponse:
-        agent = await run_blocking(self._core.agents.register, _agent(request.agent))
+        agent = await run_blocking(self._core.pools.admit, _agent(request.agent))
         length = duration(self._core.deadlines.duration)
-        return pb.RegisterAgentResponse(agent=_agent_message(agent), lease_duration=length)
+        return pb.RegisterAgentResponse(agent=agent_message(agent), lease_duration=length)
 
     @agents
     async def WatchLeases(self, request: pb.WatchLeasesRequest, context: Any) -> AsyncIterator[pb.WatchLeasesResponse]:
@@ -102,11 +101,17 @@ class AgentServicer(AgentServiceServicer):
         await self._submitting.finish(request.lease_id, _outcome(request))
         return pb.FinishRunResponse()
 
+    @agents
+    async def DrainAgent(self, request: pb.DrainAgentRequest, context: Any) -> pb.DrainAgentResponse:
+        agent = AgentName.parse(request.agent, field="agent").agent
+        await run_blocking(self._core.withdrawal.drain, agent, request.reason)
+        return pb.DrainAgentResponse()
+
     @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
     async def ListAgents(self, request: pb.ListAgentsRequest, context: Any) -> pb.ListAgentsResponse:
         size = page_size(request.page_size, default=100)
         found, token = await run_blocking(self._core.agents.list, size, request.page_token)
-        return pb.ListAgentsResponse(agents=fitting(map(_agent_message, found)), next_page_token=token)
+        return pb.ListAgentsResponse(agents=fitting(map(agent_message, found)), next_page_token=token)
 
 
 def _agent(message: pb.Agent) -> Agent:
@@ -119,22 +124,6 @@ def _agent(message: pb.Agent) -> Agent:
         hostname=message.hostname,
         isolations=[isolation(each, "agent.isolations") for each in message.isolations],
         resources=resources(message.resources),
-    )
-
-
-def _agent_message(agent: Agent) -> pb.Agent:
-    return pb.Agent(
-        name=str(AgentName(agent.id)),
-        pool=agent.pool,
-        slots=agent.slots,
-        replica_slots=agent.replica_slots,
-        platform=agent.platform,
-        hostname=agent.hostname,
-        connected=agent.connected,
-        last_seen_time=timestamp(agent.last_seen_time),
-        runs=agent.runs,
-        isolations=[each.value for each in agent.isolations],  # type: ignore[misc]  # the numbers are the contract's
-        resources=resources_message(agent.resources),
     )
 
 

@@ -1,9 +1,12 @@
 """Agents: what they offer, durable, and whether they are there, in memory.
 
-An agent gets runs while its stream of leases is open and it was heard of lately.
+An agent gets runs while its stream of leases is open and it was heard of lately, unless it is about to end. In a pool
+that an engine keeps, it must also be one of the nodes that are to serve.
 """
 
+import builtins
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -16,14 +19,16 @@ from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs.agent_rows import agent_of, agent_to_row, check_agent
 from orris_runs.model import Agent, Slot
+from orris_runs.pools.model import Presence
 from orris_runs.schema import agents, leases, runs
-from orris_runs.store import Store, agent_changed, pool_changed
+from orris_runs.store import Change, Store, agent_changed, pool_changed
 
 
 @dataclass(slots=True)
 class _Presence:
     agent: Agent
     seen: float
+    busy: float
     stream: int = 0
     open: bool = False
 
@@ -36,6 +41,7 @@ class Agents:
         self._patience = patience
         self._lock = threading.Lock()
         self._present: dict[str, _Presence] = {}
+        self._serving: dict[str, frozenset[str]] = {}
 
     def register(self, agent: Agent) -> Agent:
         """Make an agent known, or known anew. Raises InvalidArgument (INVALID_NAME, INVALID_AGENT)."""
@@ -72,7 +78,8 @@ class Agents:
     def is_newest(self, agent_id: str, number: int) -> bool:
         """Tell whether no newer stream has begun."""
         with self._lock:
-            return self._present[agent_id].stream == number
+            presence = self._present.get(agent_id)
+            return presence is not None and presence.stream == number
 
     def heard(self, agent_id: str) -> str | None:
         """Note that an agent lives; return its pool when it was taken for gone until now. Raises NotFound."""
@@ -82,6 +89,45 @@ class Agents:
             presence.seen = self._store.clock.monotonic()
             return presence.agent.pool if back else None
 
+    def serve(self, pool: str, ids: Iterable[str] | None) -> None:
+        """From now on give a pool's runs to these of its agents only; None: to all."""
+        with self._lock:
+            if ids is None:
+                self._serving.pop(pool, None)
+            else:
+                self._serving[pool] = frozenset(ids)
+
+    def drain(self, agent_id: str, reason: str) -> str:
+        """Give an agent nothing more until it registers anew; return its pool. Raises NotFound."""
+        presence = self._presence(agent_id)
+        agent = replace(presence.agent, draining=reason)
+        with self._store.change() as change:
+            change.connection.execute(agents.update().where(agents.c.id == agent_id).values(draining=reason))
+            change.then(partial(self._remember, agent))
+            change.wake(pool_changed(agent.pool))
+        return agent.pool
+
+    def busy(self, agent_id: str) -> None:
+        """Note that an agent has just been given a run, or has just ended one."""
+        with self._lock:
+            if (presence := self._present.get(agent_id)) is not None:
+                presence.busy = self._store.clock.monotonic()
+
+    def forget(self, change: Change, agent_id: str) -> None:
+        """Forget an agent that is gone for good; should it be there after all, it registers anew."""
+        change.connection.execute(agents.delete().where(agents.c.id == agent_id))
+        change.then(partial(self._drop, agent_id))
+
+    def presences(self, pool: str) -> dict[str, Presence]:
+        """Return how each agent of a pool was seen that was there since the start."""
+        now = self._store.clock.monotonic()
+        with self._lock:
+            return {
+                each.agent.id: Presence(each.agent, self._is_there(each), now - each.seen, now - each.busy)
+                for each in self._present.values()
+                if each.agent.pool == pool
+            }
+
     def pool_of(self, agent_id: str) -> str:
         """Return the pool that an agent belongs to. Raises NotFound."""
         return self._presence(agent_id).agent.pool
@@ -89,18 +135,18 @@ class Agents:
     def there(self, pool: str) -> list[Agent]:
         """Return the agents of a pool that can be given runs now."""
         with self._lock:
-            return [each.agent for each in self._present.values() if each.agent.pool == pool and self._is_there(each)]
+            return [each.agent for each in self._present.values() if each.agent.pool == pool and self._is_given(each)]
 
     def pools(self) -> set[str]:
         """Return the pools that have an agent now."""
         with self._lock:
-            return {each.agent.pool for each in self._present.values() if self._is_there(each)}
+            return {each.agent.pool for each in self._present.values() if self._is_given(each)}
 
     def capacities(self) -> dict[str, tuple[int, dict[Slot, int]]]:
         """Return of each pool that had an agent since the start how many are there now, and their places together."""
         with self._lock:
             pools = {each.agent.pool for each in self._present.values()}
-            there = [each.agent for each in self._present.values() if self._is_there(each)]
+            there = [each.agent for each in self._present.values() if self._is_given(each)]
         mine = {pool: [agent for agent in there if agent.pool == pool] for pool in pools}
         return {
             pool: (len(found), {slot: sum(agent.capacity(slot) for agent in found) for slot in Slot})
@@ -117,6 +163,11 @@ class Agents:
             found = list(map(agent_of, connection.execute(chosen).mappings()))
             page = [self._as_seen(each, connection) for each in found[:size]]
         return page, page_token((page[-1].id,), {"list": "agents"}) if len(found) > size else ""
+
+    def of_pool(self, connection: sa.Connection, pool: str) -> builtins.list[Agent]:
+        """Return the agents of a pool by name, as they are seen now."""
+        rows = connection.execute(sa.select(agents).where(agents.c.pool == pool).order_by(agents.c.id)).mappings()
+        return [self._as_seen(agent_of(row), connection) for row in rows.all()]
 
     def _as_seen(self, agent: Agent, connection: sa.Connection) -> Agent:
         held = sa.select(runs.c.workspace, runs.c.id).join(leases, leases.c.run_key == runs.c.key)
@@ -143,10 +194,20 @@ class Agents:
 
     def _remember(self, agent: Agent) -> _Presence:
         with self._lock:
-            presence = self._present.setdefault(agent.id, _Presence(agent, self._store.clock.monotonic()))
+            now = self._store.clock.monotonic()
+            presence = self._present.setdefault(agent.id, _Presence(agent, now, now))
             presence.agent = agent
-            presence.seen = self._store.clock.monotonic()
+            presence.seen = now
             return presence
+
+    def _drop(self, agent_id: str) -> None:
+        with self._lock:
+            self._present.pop(agent_id, None)
+
+    def _is_given(self, presence: _Presence) -> bool:
+        agent = presence.agent
+        serves = agent.pool not in self._serving or agent.id in self._serving[agent.pool]
+        return serves and not agent.draining and self._is_there(presence)
 
     def _is_there(self, presence: _Presence) -> bool:
         return presence.open and self._store.clock.monotonic() - presence.seen <= self._patience

@@ -10,8 +10,8 @@ from orris.names import EnvironmentVersionName, ImageName, RunName, TreeName, ch
 from orris_kit.text import is_text
 from orris_runs import limits
 from orris_runs.demand_checks import wrong_demands
-from orris_runs.demands import NO_DEMANDS
-from orris_runs.model import Kind, NewRun, Program
+from orris_runs.demands import NO_DEMANDS, Isolation
+from orris_runs.model import Distribution, Kind, NewRun, Program
 
 _POOL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -45,6 +45,7 @@ def check_run(run: NewRun) -> None:
     findings.found.extend(wrong_demands(run.demands))
     _check_priority(findings, run)
     _check_repetition(findings, run)
+    _check_distribution(findings, run)
     check_labels(findings.add, "run.tags", run.tags)
     check_labels(findings.add, "run.properties", run.properties)
     if findings.found:
@@ -157,6 +158,15 @@ def _check_repetition(findings: _Findings, run: NewRun) -> None:
     findings.demand(0 <= run.max_retries <= most, "run.max_retries", f"0 to {most}")
     if run.kind is Kind.REPLICA:
         findings.demand(not run.max_retries, "run.max_retries", "a replica is replaced, not repeated; leave it out")
+
+
+def _check_distribution(findings: _Findings, run: NewRun) -> None:
+    if run.program.distribution is Distribution.NONE:
+        return
+    where = "run.distribution"
+    findings.demand(run.kind is Kind.TRAINING and bool(run.program.script), where, "only scripts that train are spread")
+    contained = run.demands.isolation is Isolation.CONTAINER
+    findings.demand(not contained, where, "a container has no way to the Ray cluster; leave `run.isolation` out")
 
 
 def _check_variables(findings: _Findings, run: NewRun) -> None:

@@ -1,14 +1,16 @@
 """What the runs service can be told: ORRIS_RUNS_…, and where the services that it calls listen."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from orris.errors import InvalidArgument
 from orris.sizes import parse_size
 from orris_kit.config import Listen, ServiceSettings, settings_of
 from orris_runs import limits
+from orris_runs.engines.port import Surroundings
 
 HERE = "127.0.0.1:6747"
 
@@ -20,6 +22,10 @@ def _size(written: object) -> int:
         raise ValueError(error.message) from error
 
 
+def _either(own: str, noun: str) -> AliasChoices:
+    return AliasChoices(f"ORRIS_RUNS_ENGINE_{own}ADDRESS", f"ORRIS_{noun}_ADDRESS")
+
+
 class Settings(ServiceSettings):
     """Where runs are kept, where the other services are, and how long leases hold (seconds).
 
@@ -27,6 +33,8 @@ class Settings(ServiceSettings):
     log_cap: how large a log may become, in bytes (or 4GiB); what is written behind that is counted, and not kept.
     session_patience, session_duration: how long an interactive run may be silent before it is NOT_RESPONDING, and
     before it has failed.
+    engine_address, engine_artifacts_address and so on: where the agents that engines start find the services; by
+    default where this one finds them, and where it listens.
     """
 
     model_config = settings_of("runs")
@@ -39,6 +47,10 @@ class Settings(ServiceSettings):
     log_cap: Annotated[int, BeforeValidator(_size), Field(ge=1024)] = limits.LOG_CAP_BYTES
     session_patience: float = Field(default=limits.SESSION_PATIENCE_SECONDS, gt=0)
     session_duration: float = Field(default=limits.SESSION_SECONDS, gt=0)
+    engine_address: str = Field(default="", validation_alias=_either("", "RUNS"))
+    engine_artifacts_address: str = Field(default=HERE, validation_alias=_either("ARTIFACTS_", "ARTIFACTS"))
+    engine_images_address: str = Field(default=HERE, validation_alias=_either("IMAGES_", "IMAGES"))
+    engine_models_address: str = Field(default=HERE, validation_alias=_either("MODELS_", "MODELS"))
 
     @property
     def database_url(self) -> str:
@@ -49,3 +61,15 @@ class Settings(ServiceSettings):
     def signing_key_path(self) -> Path:
         """The key that tokens are signed with, beside its public half."""
         return self.public_key_path.with_suffix(".key")
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What engines find around them."""
+        addresses = {
+            "RUNS": self.engine_address or self.listen,
+            "ARTIFACTS": self.engine_artifacts_address,
+            "IMAGES": self.engine_images_address,
+            "MODELS": self.engine_models_address,
+        }
+        told = {f"ORRIS_{noun}_ADDRESS": address for noun, address in addresses.items()}
+        return Surroundings(self.home, self.home / "agent.token", told, dict(os.environ))

@@ -1,5 +1,6 @@
 """The rules of runs, gathered: one object per subject, over one store."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from orris_runs.agents import Agents
@@ -17,6 +18,9 @@ from orris_runs.leases import Leases
 from orris_runs.logs import Logs, LogSizes
 from orris_runs.loose import Loose
 from orris_runs.moves import Moves
+from orris_runs.pools.keeping import Keeping
+from orris_runs.pools.pools import Pools
+from orris_runs.pools.withdrawal import Withdrawal
 from orris_runs.preparation import Preparation
 from orris_runs.queue import Queue
 from orris_runs.reading import Reading
@@ -55,12 +59,16 @@ class Core:
     archive: Archive
     loose: Loose
     identical: Identical
+    pools: Pools
+    keeping: Keeping
+    withdrawal: Withdrawal
 
     def start(self) -> None:
         """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
         self.workspaces.ensure_default()
         self.loose.give_up_interrupted()
         self.bounds.take_up()
+        self.pools.take_up()
         self.leases.take_up()
         self.interactive.take_up()
 
@@ -76,11 +84,12 @@ def make_core(
     lease_margin: float = 10,
     log_sizes: LogSizes | None = None,
     session_times: SessionTimes | None = None,
+    engines: Collection[str] = (),
 ) -> Core:
     """Put the rules together.
 
     A lease holds for `lease_duration` seconds unless it is renewed; what its agent ran is taken for ended
-    `lease_margin` seconds later.
+    `lease_margin` seconds later. Pools may have one of the `engines`.
     """
     agents = Agents(store, patience=lease_duration / 2)
     deadlines = Deadlines(store.clock, lease_duration, lease_margin)
@@ -91,7 +100,8 @@ def make_core(
     workspaces = Workspaces(store)
     experiments = Experiments(store, workspaces, queue)
     reading = Reading(store, workspaces, experiments, queue)
-    submission, events = Submission(store, experiments, queue), Events(store, reading, moves)
+    pools = Pools(store, agents, engines)
+    submission, events = Submission(store, experiments, queue, pools), Events(store, reading, moves)
     leases = Leases(store, agents, deadlines, queue, moves, retries)
     log_sizes = log_sizes or LogSizes()
     interactive = Interactive(
@@ -121,4 +131,7 @@ def make_core(
         archive=Archive(store, log_sizes.segment),
         loose=Loose(store),
         identical=Identical(store),
+        pools=pools,
+        keeping=Keeping(store, agents, bounds, moves),
+        withdrawal=Withdrawal(store, agents),
     )

@@ -20,6 +20,7 @@ from orris_runs.deadlines import Deadlines
 from orris_runs.line import slot_of
 from orris_runs.model import ErrorCode, Kind, Lease, RunError, Used
 from orris_runs.moves import Moves
+from orris_runs.pools.rows import find_node
 from orris_runs.queue import Queue
 from orris_runs.retries import Retries
 from orris_runs.rows import to_json, to_runs
@@ -101,6 +102,8 @@ class Leases:
             columns: dict[str, Any] = {}
             if state is not State.QUEUED and row.start_time is None:
                 columns["start_time"] = self._moves.happened_at(row, time)
+            if state is State.FINALIZING and row.finalizing_time is None:
+                columns["finalizing_time"] = self._moves.happened_at(row, time)
             if may_follow(row.state, state):
                 self._moves.move(change, row, state, reason, **columns)
             elif columns:
@@ -201,11 +204,18 @@ class Leases:
         if canceled:
             self._moves.end(change, row, State.CANCELED, row.state_reason, lease="")
         else:
-            message = f"agent {row.agent} was lost while it had the run; submit the run again"
-            self._retries.fail(change, row, RunError(ErrorCode.AGENT_LOST, message), lease="")
+            self._retries.fail(change, row, _loss(change.connection, row.agent), lease="")
 
 
 _UNEXPLAINED = RunError(ErrorCode.SYSTEM, "the agent gave no reason; its own log has more")
+
+
+def _loss(connection: sa.Connection, agent: str) -> RunError:
+    """Say what has become of an agent: of a node, its end says more."""
+    node = find_node(connection, agent)
+    why = f": {node.end_reason}" if node is not None and node.end_reason else ""
+    code = ErrorCode.PREEMPTED if node is not None and node.preempted else ErrorCode.AGENT_LOST
+    return RunError(code, f"agent {agent} was lost while it had the run{why}; submit the run again")
 
 
 def held_run(connection: sa.Connection, lease: str) -> Any:

@@ -74,3 +74,9 @@ GPUS = 1024
 LEASES_RENEWED = 10_000
 # A run whose agents are lost again and again before it started may be what loses them.
 ATTEMPTS = 3
+
+# Nodes of a pool, and of those that are gone how many are remembered.
+NODES = 10_000
+NODES_LISTED = 1000
+NODES_REMEMBERED = 100
+IDLE_SECONDS = 30 * 24 * 3600.0

@@ -25,6 +25,13 @@ class Kind(IntEnum):
     INTERACTIVE = 4
 
 
+class Distribution(IntEnum):
+    """How the work of one program is spread over the machines of its pool."""
+
+    NONE = 0
+    JOBLIB = 1
+
+
 class Slot(StrEnum):
     """What a run occupies on an agent: work comes to an end, a replica does not."""
 
@@ -41,6 +48,7 @@ class ErrorCode(IntEnum):
     AGENT_LOST = 4
     SYSTEM = 5
     OUT_OF_MEMORY = 6
+    PREEMPTED = 7
 
 
 class MetricType(IntEnum):
@@ -113,6 +121,7 @@ class Program:
     defaults: Mapping[str, str] = field(default_factory=dict)
     time_limit: float | None = None
     trace: str = ""
+    distribution: Distribution = Distribution.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +207,10 @@ class Run:
     retry_time: datetime | None = None
     reuse: bool = False
     reused_run: str = ""
+    queued_time: datetime | None = None
+    leased_time: datetime | None = None
+    finalizing_time: datetime | None = None
+    final_time: datetime | None = None
 
     @property
     def attempt(self) -> int:
@@ -299,7 +312,10 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A machine, or a part of one, that executes runs. `isolations`: what it offers, its default first."""
+    """A machine, or a part of one, that executes runs.
+
+    isolations: what it offers, its default first. draining: why it takes no more runs, empty where it does.
+    """
 
     id: str
     pool: str
@@ -312,6 +328,7 @@ class Agent:
     connected: bool = False
     last_seen_time: datetime | None = None
     runs: Sequence[str] = ()
+    draining: str = ""
 
     def capacity(self, slot: Slot) -> int:
         """How many runs of a kind it executes at a time."""

@@ -34,12 +34,14 @@ class Moves:
 
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
+        columns["queued_time"] = self._store.clock.now()
         self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
         self._queue.enter(change, row, slot)
 
     def set_back(self, change: Change, row: Any, **columns: Any) -> None:
         """Take a run from its agent, as if none had ever had it."""
-        none = {"agent": "", "lease": "", "address": "", "start_time": None, "attempts": 0, "state": State.QUEUED}
+        none: dict[str, Any] = {"agent": "", "lease": "", "address": "", "attempts": 0, "state": State.QUEUED}
+        none |= dict.fromkeys(("start_time", "leased_time", "finalizing_time"))
         self._update(change, row.key, **none, **columns)
         self.drop_lease(change, row)
         self._queue.leave(change, row)
@@ -61,6 +63,7 @@ class Moves:
             slot=None,
             retry_time=None,
             address="",
+            final_time=self._store.clock.now(),
             **columns,
         )
         self._end_logs(change, row)

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from orris_kit.metrics import Family
 from orris_runs.core import Core
 from orris_runs.model import Slot
-from orris_runs.schema import leases, runs
+from orris_runs.pools.model import NodeState
+from orris_runs.schema import leases, nodes, runs
 from orris_runs.states import State
 
 # A pool is any text that somebody submits a run with; only those that an agent belongs to have numbers of their own.
@@ -20,6 +21,11 @@ _WAITING = (
     sa.select(runs.c.pool, runs.c.slot, sa.func.count(), sa.func.min(runs.c.key))
     .where(runs.c.slot.is_not(None))
     .group_by(runs.c.pool, runs.c.slot)
+)
+_NODES = (
+    sa.select(nodes.c.pool, nodes.c.state, sa.func.count())
+    .where(nodes.c.state != NodeState.GONE)
+    .group_by(nodes.c.pool, nodes.c.state)
 )
 _LEASED = sa.select(leases.c.slot, sa.func.count()).group_by(leases.c.slot)
 
@@ -38,6 +44,7 @@ def numbers_of(core: Core) -> Iterator[Family]:
             .all()
         )
         held = connection.execute(_LEASED).tuples().all()
+        kept = connection.execute(_NODES).all()
     lengths: dict[tuple[str, ...], float] = {(pool, slot.value): 0.0 for pool in capacities for slot in Slot}
     oldest = dict(lengths)
     for pool, slot, count, first in waiting:
@@ -58,3 +65,5 @@ def numbers_of(core: Core) -> Iterator[Family]:
     yield Family("orris_agents_connected", "Agents that can be given runs.", ("pool",), connected)
     slots = {(pool, slot.value): float(total) for pool, (_, each) in capacities.items() for slot, total in each.items()}
     yield Family("orris_agent_slots", "Places for runs on the connected agents.", by_pool, slots)
+    alive = {(pool, state.name.lower()): float(count) for pool, state, count in kept}
+    yield Family("orris_pool_nodes", "Nodes that engines keep.", ("pool", "state"), alive)

@@ -11,6 +11,7 @@ Nobody who has locked a waiting run waits for a turn.
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -23,12 +24,13 @@ from orris_runs.bounds import Bounds
 from orris_runs.deadlines import Deadlines
 from orris_runs.demands import demands_of
 from orris_runs.line import Line, owner_of, slot_of
-from orris_runs.model import Agent, Run, Slot
+from orris_runs.model import DEFAULT_POOL, Agent, Run, Slot
 from orris_runs.places import Place, places
+from orris_runs.pools.expecting import Expected, expected
 from orris_runs.rooms import Held, Rooms, could_take
 from orris_runs.schema import leases, runs
 from orris_runs.states import State
-from orris_runs.store import Change, Store, agent_changed, pool_changed, run_changed
+from orris_runs.store import POOLS_CHANGED, Change, Store, agent_changed, pool_changed, run_changed
 
 
 class Queue:
@@ -52,10 +54,17 @@ class Queue:
         """
         take_turn(change.connection, "queue")
         line.join(change.connection, run, slot)
-        return self.assign(change, run.pool)
+        given = self.assign(change, run.pool)
+        if not given and run.pool != DEFAULT_POOL:
+            change.wake(POOLS_CHANGED)
+        return given
 
     def leave(self, change: Change, run: Any) -> None:
         """Do so when an agent has ended a run: others of its experiment may be free to go, in other pools too."""
+        if run.agent:
+            change.then(partial(self._agents.busy, run.agent))
+        if run.pool != DEFAULT_POOL:
+            change.wake(POOLS_CHANGED)
         pools = [run.pool]
         if self._bounds.of(owner_of(run.workspace, run.experiment)):
             pools += line.pools_of(change.connection, run.workspace, run.experiment)
@@ -102,7 +111,9 @@ class Queue:
             },
         )
         reason = f"starting on agent {agent}"
-        change.connection.execute(_LEASED, {"at": key, "to": agent, "under": lease, "why": reason})
+        now = self._store.clock.now()
+        change.connection.execute(_LEASED, {"at": key, "to": agent, "under": lease, "why": reason, "now": now})
+        change.then(partial(self._agents.busy, agent))
         # Before anybody can know of it: a lease without a deadline is one that was lost.
         self._deadlines.begin(lease, agent)
         change.wake(agent_changed(agent))
@@ -189,8 +200,9 @@ class _Explaining:
     def _explain(self, waiting: Sequence[Run], pool: str, slot: Slot) -> list[Run]:
         own = [run for run in waiting if (run.pool, slot_of(run.kind)) == (pool, slot)]
         there = self._there[pool]
+        coming = expected(self._connection, pool)
         if not there:
-            return [replace(run, state=State.PROVISIONING, state_reason=reasons.no_agent(run)) for run in own]
+            return [_provisioning(run, coming) for run in own]
         never = {run.key: why for run in own if (why := reasons.never(run, there))}
 
         def counts(demands: str) -> bool:
@@ -198,7 +210,10 @@ class _Explaining:
 
         queued = [run for run in own if run.key not in never]
         ahead = places(self._connection, queued, self._full, counts)
-        return [replace(run, state_reason=never.get(run.key) or self._for_now(run, ahead[run.key])) for run in own]
+        more = f"; {coming.text}" if coming.text else ""
+        return [
+            replace(run, state_reason=never.get(run.key) or self._for_now(run, ahead[run.key]) + more) for run in own
+        ]
 
     def _for_now(self, run: Run, place: Place) -> str:
         owner = owner_of(run.workspace, run.experiment)
@@ -206,6 +221,12 @@ class _Explaining:
             return reasons.bounded(run, self._bounds.of(owner), place.own)
         only_busy = run.demands.weigh and self._rooms[run.pool].only_busy(run.demands, slot_of(run.kind))
         return reasons.for_now(run, place.all, only_busy=only_busy)
+
+
+def _provisioning(run: Run, coming: Expected) -> Run:
+    """Return a run with what it waits for while no machine of its pool is there."""
+    never = reasons.never(run, [coming.machine]) if coming.machine else ""
+    return replace(run, state=State.PROVISIONING, state_reason=never or coming.text or reasons.no_agent(run))
 
 
 def _running(held: Held) -> Counter[str]:
@@ -235,5 +256,6 @@ _LEASED = (
         lease=sa.bindparam("under"),
         attempts=runs.c.attempts + 1,
         state_reason=sa.bindparam("why"),
+        leased_time=sa.bindparam("now"),
     )
 )

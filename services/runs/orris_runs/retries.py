@@ -108,4 +108,4 @@ def _is_to_be_repeated(connection: sa.Connection, row: Any, error: RunError) -> 
     if error.code is ErrorCode.ENVIRONMENT:
         # Its agent could not make ready what the run needs, and another may.
         return row.start_time is None
-    return error.code in {ErrorCode.AGENT_LOST, ErrorCode.SYSTEM}
+    return error.code in {ErrorCode.AGENT_LOST, ErrorCode.PREEMPTED, ErrorCode.SYSTEM}

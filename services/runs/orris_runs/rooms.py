@@ -1,5 +1,6 @@
 """Who has room for what: the free slots of the agents of a pool, and what is free of their machines."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
@@ -9,6 +10,8 @@ from orris_runs.model import Agent, Slot
 # What is held: how many leases there are of an agent, a kind of slot, demands, and an experiment.
 Held = Mapping[tuple[str, Slot, str, str], int]
 _Amounts = tuple[float, float, float]
+# What an agent has of one kind: the slot, the text of the demands, how many.
+_Taken = tuple[Slot, str, int]
 # Fractions of a processor do not add up exactly.
 _ROUNDING = 1e-6
 
@@ -16,15 +19,14 @@ _ROUNDING = 1e-6
 class Room:
     """An agent, and what is free of it."""
 
-    def __init__(self, agent: Agent, held: Held) -> None:
+    def __init__(self, agent: Agent, taken: Iterable[_Taken] = ()) -> None:
         self.agent = agent
         self.slots = {slot: agent.capacity(slot) for slot in Slot}
         self._free = total_of(agent)
         self._waited_for = False
-        for (name, slot, text, _), count in held.items():
-            if name == agent.id:
-                self.slots[slot] -= count
-                self._take(demands_of(text), count)
+        for slot, text, count in taken:
+            self.slots[slot] -= count
+            self._take(demands_of(text), count)
 
     def fits(self, demands: Demands) -> bool:
         """Tell whether as much is free now."""
@@ -45,6 +47,17 @@ class Room:
         self.slots[slot] += 1
         self._take(demands, -1)
 
+    def take_up_to(self, demands: Demands, slot: Slot, most: int) -> int:
+        """Give room to as many equal runs as there is for, and return how many."""
+        if not could_take(self.agent, demands, slot):
+            return 0
+        wanted = zip(amounts(demands.resources), self._free, strict=True)
+        parts = [(free + _ROUNDING) / want for want, free in wanted if want]
+        count = max(0, min(most, self.slots[slot], *(int(part) for part in parts if part < most)))
+        self.slots[slot] -= count
+        self._take(demands, count)
+        return count
+
     def be_waited_for(self) -> None:
         """Keep what becomes free for a run that is the first in the queue: those behind it that weigh wait too."""
         self._waited_for = True
@@ -59,7 +72,7 @@ class Rooms:
     """The agents of a pool that are there."""
 
     def __init__(self, agents: Iterable[Agent], held: Held) -> None:
-        self._rooms = [Room(agent, held) for agent in agents]
+        self._rooms = rooms_of(agents, held)
 
     def places(self, slot: Slot) -> int:
         """Return how many runs there are free slots for."""
@@ -90,6 +103,14 @@ class Rooms:
         """Tell whether there is a slot for a run, but too little besides."""
         free = [room for room in self._rooms if could_take(room.agent, demands, slot) and room.slots[slot] > 0]
         return bool(free) and not any(room.lacks(demands) == 0 for room in free)
+
+
+def rooms_of(agents: Iterable[Agent], held: Held) -> list[Room]:
+    """Return agents with what is free of each."""
+    taken: defaultdict[str, list[_Taken]] = defaultdict(list)
+    for (name, slot, text, _), count in held.items():
+        taken[name].append((slot, text, count))
+    return [Room(agent, taken.get(agent.id, ())) for agent in agents]
 
 
 def could_take(agent: Agent, demands: Demands, slot: Slot) -> bool:

@@ -69,6 +69,10 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         retry_time=row.retry_time,
         reuse=row.reuse,
         reused_run=row.reused_run,
+        queued_time=row.queued_time,
+        leased_time=row.leased_time,
+        finalizing_time=row.finalizing_time,
+        final_time=row.final_time,
     )
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from orris_kit.database import Text, UtcDateTime, partial_index
 from orris_kit.requests import Requests
 from orris_runs.model import Kind, MetricType
+from orris_runs.pools.model import NodeState, PoolState
 from orris_runs.states import State
 
 
@@ -58,6 +59,8 @@ experiments = sa.Table(
 # workspace was deleted: what belongs to it is being removed.
 # `demands`, on leases too, is the text of equal demands. `rank` is the negated priority: what comes first is smallest.
 # `retry_time` is set while a run waits for its next attempt. `identity` is a digest that runs share which are alike.
+# The last attempt entered the queue at `queued_time`, was leased at `leased_time`, its program had ended at
+# `finalizing_time`, and all was done at `final_time`.
 runs = sa.Table(
     "runs",
     metadata,
@@ -103,6 +106,10 @@ runs = sa.Table(
     sa.Column("reuse", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("identity", Text(64), nullable=False, server_default=""),
     sa.Column("reused_run", Text(), nullable=False, server_default=""),
+    sa.Column("queued_time", UtcDateTime),
+    sa.Column("leased_time", UtcDateTime),
+    sa.Column("finalizing_time", UtcDateTime),
+    sa.Column("final_time", UtcDateTime),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -183,7 +190,53 @@ agents = sa.Table(
     sa.Column("last_seen_time", UtcDateTime, nullable=False),
     sa.Column("isolations", Text(), nullable=False, server_default="[]"),
     sa.Column("resources", Text(), nullable=False, server_default="{}"),
+    sa.Column("draining", Text(), nullable=False, server_default=""),
 )
+
+# A pool without an engine has no nodes here: agents come to it by themselves. `machine` is what the last node offered.
+pools = sa.Table(
+    "pools",
+    metadata,
+    sa.Column("id", Text(63), primary_key=True),
+    sa.Column("engine", Text(63), nullable=False),
+    sa.Column("min_nodes", sa.Integer, nullable=False),
+    sa.Column("max_nodes", sa.Integer, nullable=False),
+    sa.Column("idle_seconds", sa.Double, nullable=False),
+    sa.Column("node_slots", sa.Integer, nullable=False),
+    sa.Column("node_resources", Text(), nullable=False),
+    sa.Column("options", Text(), nullable=False),
+    sa.Column("description", Text(), nullable=False),
+    sa.Column("tags", Text(), nullable=False),
+    sa.Column("state", Numbered(PoolState), nullable=False),
+    sa.Column("error", Text(), nullable=False),
+    sa.Column("machine", Text(), nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("update_time", UtcDateTime, nullable=False),
+)
+
+# Nodes that an engine was asked for: here before it is, so that none is lost or asked for twice. `failed`: gone
+# otherwise than as the rules wanted. `phase` is what its engine last said, since `phase_time`.
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("key", _Key, primary_key=True, autoincrement=True),
+    sa.Column("id", Text(63), nullable=False, unique=True),
+    sa.Column("pool", Text(63), nullable=False),
+    sa.Column("state", Numbered(NodeState), nullable=False),
+    sa.Column("reason", Text(), nullable=False),
+    sa.Column("end_reason", Text(), nullable=False),
+    sa.Column("phase", Text(20), nullable=False),
+    sa.Column("phase_time", UtcDateTime, nullable=False),
+    sa.Column("message", Text(), nullable=False),
+    sa.Column("host", Text(), nullable=False),
+    sa.Column("failed", sa.Boolean, nullable=False),
+    sa.Column("preempted", sa.Boolean, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("ready_time", UtcDateTime),
+    sa.Column("end_time", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+sa.Index("nodes_of_pool", nodes.c.pool, nodes.c.state, nodes.c.key)
 
 # Leases that are held. A lease's end is not here: after a restart each is given its whole duration again. `owner` is
 # `workspace/experiment`.

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from orris.runs.v1.agents_service_pb2_grpc import add_AgentServiceServicer_to_server
+from orris.runs.v1.pools_service_pb2_grpc import add_PoolServiceServicer_to_server
 from orris.runs.v1.runs_service_pb2_grpc import add_RunServiceServicer_to_server
 from orris.runs.v1.workspaces_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from orris_kit.auth import Role, TokenSigner
@@ -19,10 +20,14 @@ from orris_runs import artifacts_client, images_client
 from orris_runs.agent_servicer import AgentServicer
 from orris_runs.config import Settings
 from orris_runs.core import Core, make_core
+from orris_runs.engines import ENGINES
+from orris_runs.engines.port import Engine
 from orris_runs.following import Archivist, BuildFollower, Remover, begin_retries, keep_at, look_after_leases
 from orris_runs.interactive import SessionTimes
 from orris_runs.logs import LogSizes
 from orris_runs.numbers import numbers_of
+from orris_runs.pool_servicer import PoolServicer
+from orris_runs.pools.keeper import Keeper
 from orris_runs.references import References
 from orris_runs.releasing import Releaser
 from orris_runs.schema import metadata
@@ -58,13 +63,19 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     _beside(stack, partial(use_images, core, images))
     _beside(stack, partial(begin_retries, core))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
+    _beside(stack, Keeper(core.store, core.keeping, partial(_open_engine, settings)).run)
     provide(stack, partial(numbers_of, core))
     submitting = Submitting(core, images, artifacts, references)
     return [
         (add_WorkspaceServiceServicer_to_server, WorkspaceServicer(core, tokens)),
         (add_RunServiceServicer_to_server, RunServicer(core, submitting, artifacts)),
         (add_AgentServiceServicer_to_server, AgentServicer(core, submitting, images, tokens)),
+        (add_PoolServiceServicer_to_server, PoolServicer(core)),
     ]
+
+
+def _open_engine(settings: Settings, name: str) -> Engine:
+    return ENGINES[name](settings.surroundings)
 
 
 async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
@@ -79,6 +90,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
         lease_margin=settings.lease_margin,
         log_sizes=LogSizes(cap=settings.log_cap),
         session_times=SessionTimes(settings.session_patience, settings.session_duration),
+        engines=ENGINES,
     )
     await run_blocking(core.start)
     return core

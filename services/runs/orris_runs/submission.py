@@ -14,6 +14,7 @@ from orris_runs.experiments import Experiments
 from orris_runs.identical import Earlier
 from orris_runs.line import slot_of
 from orris_runs.model import Kind, NewRun, Prepared, Run
+from orris_runs.pools.pools import Pools
 from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, program_to_json, to_json, to_run
 from orris_runs.schema import logs, properties, requests, runs, tags
@@ -30,14 +31,17 @@ _BY_KEY = sa.select(runs).where(runs.c.key == sa.bindparam("key"))
 class Submission:
     """Records runs."""
 
-    def __init__(self, store: Store, experiments: Experiments, queue: Queue) -> None:
+    def __init__(self, store: Store, experiments: Experiments, queue: Queue, pools: Pools) -> None:
         self._store = store
         self._experiments = experiments
         self._queue = queue
+        self._pools = pools
 
     def check(self, run: NewRun) -> None:
-        """Raise InvalidArgument (INVALID_RUN) when a field cannot be used."""
+        """Raise InvalidArgument (INVALID_RUN) when a field cannot be used, NotFound (POOL_NOT_FOUND)."""
         check_run(run)
+        if run.kind is not Kind.INTERACTIVE:
+            self._pools.require(run.pool)
 
     def new_id(self, experiment: str) -> str:
         """Return the id of a run to be recorded: `<experiment>_<unix time>_<8 hex>`."""
@@ -72,7 +76,8 @@ class Submission:
         columns: dict[str, Any] = {}
         if earlier is not None:
             now = self._store.clock.now()
-            ended = {"state": State.COMPLETED, "slot": None, "start_time": now, "end_time": now, "secrets": None}
+            ended: dict[str, Any] = {"state": State.COMPLETED, "slot": None, "secrets": None}
+            ended |= dict.fromkeys(("start_time", "end_time", "final_time"), now)
             columns = ended | {"create_time": now} | identical.taken_over(change, earlier)
             new = replace(new, properties={**new.properties, **identical.reused_properties(earlier)})
         row = self.insert(change, run_id, new, prepared, **columns)
@@ -107,7 +112,7 @@ class Submission:
         return row
 
     def _columns(self, run_id: str, new: NewRun, prepared: Prepared) -> dict[str, Any]:
-        ready = bool(prepared.image)
+        ready, now = bool(prepared.image), self._store.clock.now()
         return {
             "workspace": new.workspace,
             "id": run_id,
@@ -126,7 +131,8 @@ class Submission:
             "build": prepared.build,
             "pool": new.pool,
             "submitted_by": new.submitted_by,
-            "create_time": self._store.clock.now(),
+            "create_time": now,
+            "queued_time": now if ready else None,
             "warnings": to_json([text[: limits.WARNING_CHARACTERS] for text in prepared.warnings][: limits.WARNINGS]),
             "outputs": "",
             "agent": "",

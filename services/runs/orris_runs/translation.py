@@ -10,11 +10,24 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from orris.errors import InvalidArgument
 from orris.names import AgentName, ExperimentName, WorkspaceName
+from orris.runs.v1 import agents_service_pb2 as agents_pb
 from orris.runs.v1 import runs_pb2 as pb
 from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
-from orris_runs.model import DEFAULT_POOL, Attempt, ErrorCode, Kind, NewRun, Program, Run, RunError
+from orris_runs.model import (
+    DEFAULT_POOL,
+    Agent,
+    Attempt,
+    Distribution,
+    ErrorCode,
+    Kind,
+    NewRun,
+    Program,
+    Run,
+    RunError,
+)
 from orris_runs.states import State
+from orris_runs.timeline import Stage, stages_of
 from orris_runs.workspaces import Workspace
 
 # Of the 4 MiB that a message may have; the rest is for what surrounds the items.
@@ -66,6 +79,16 @@ def run_message(run: Run) -> pb.Run:
         failed_attempts=map(_attempt_message, run.failed_attempts),
         reuse=run.reuse,
         reused_run=run.reused_run,
+        distribution=program.distribution,  # type: ignore[arg-type]  # the same
+        stages=map(_stage_message, stages_of(run)),
+    )
+
+
+def _stage_message(stage: Stage) -> pb.RunStage:
+    return pb.RunStage(
+        kind=stage.kind.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        start_time=timestamp(stage.start_time),
+        end_time=timestamp(stage.end_time),
     )
 
 
@@ -114,6 +137,7 @@ def _program(run: pb.Run) -> Program:
         snapshot=run.snapshot,
         variables=dict(run.environment_variables),
         time_limit=seconds(run.time_limit) if run.HasField("time_limit") else None,
+        distribution=_member(Distribution, run.distribution, "run.distribution"),
     )
 
 
@@ -141,6 +165,24 @@ def experiment_message(experiment: Experiment) -> pb.Experiment:
         create_time=timestamp(experiment.create_time),
         archived=experiment.archived,
         max_concurrent_runs=experiment.max_concurrent_runs,
+    )
+
+
+def agent_message(agent: Agent) -> agents_pb.Agent:
+    """Return an agent's message."""
+    return agents_pb.Agent(
+        name=str(AgentName(agent.id)),
+        pool=agent.pool,
+        slots=agent.slots,
+        replica_slots=agent.replica_slots,
+        platform=agent.platform,
+        hostname=agent.hostname,
+        connected=agent.connected,
+        last_seen_time=timestamp(agent.last_seen_time),
+        runs=agent.runs,
+        isolations=[each.value for each in agent.isolations],  # type: ignore[misc]  # the numbers are the contract's
+        resources=resources_message(agent.resources),
+        draining=agent.draining,
     )
 
 

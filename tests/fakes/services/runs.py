@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from orris.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, OutOfRange
-from orris.runs.v1 import agents_service_pb2, runs_pb2, runs_service_pb2, workspaces_service_pb2
+from orris.runs.v1 import agents_service_pb2, pools_service_pb2, runs_pb2, runs_service_pb2, workspaces_service_pb2
 from orris.runs.v1.agents_service_pb2_grpc import AgentServiceServicer
+from orris.runs.v1.pools_service_pb2_grpc import PoolServiceServicer
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceServicer
 from orris.runs.v1.workspaces_service_pb2_grpc import WorkspaceServiceServicer
 from tests.fakes.services.artifacts import FakeArtifacts
@@ -22,6 +23,7 @@ FINAL = (runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.S
 _RunServiceServicer: Any = RunServiceServicer
 _WorkspaceServiceServicer: Any = WorkspaceServiceServicer
 _AgentServiceServicer: Any = AgentServiceServicer
+_PoolServiceServicer: Any = PoolServiceServicer
 
 
 class Log:
@@ -320,3 +322,67 @@ class FakeAgents(_AgentServiceServicer):
             resources=self.resources,
         )
         return agents_service_pb2.ListAgentsResponse(agents=[agent])
+
+
+class FakePools(_PoolServiceServicer):
+    """Pools whose nodes are what a test says; a new one has as many as it has at least, idle."""
+
+    def __init__(self) -> None:
+        self.pools: dict[str, pools_service_pb2.Pool] = {}
+        self.nodes: dict[str, list[pools_service_pb2.Node]] = {}
+        self._add("local", pools_service_pb2.Pool())
+        self.have("local", pools_service_pb2.Node.STATE_IDLE)
+
+    def have(self, pool: str, *states: pools_service_pb2.Node.State.ValueType) -> None:
+        """Let a pool have nodes in these states."""
+        name = f"pools/{pool}"
+        self.nodes[name] = [
+            pools_service_pb2.Node(name=f"{name}/nodes/{pool}-{number}", state=state, reason="runs wait")
+            for number, state in enumerate(states)
+        ]
+        counts = [pools_service_pb2.NodeCount(state=state, count=states.count(state)) for state in sorted(set(states))]
+        del self.pools[name].node_counts[:]
+        self.pools[name].node_counts.extend(counts)
+
+    def CreatePool(self, request: Any, context: Any) -> Any:
+        if f"pools/{request.pool_id}" in self.pools:
+            raise AlreadyExists("there is such a pool", reason="POOL_EXISTS")
+        self._add(request.pool_id, request.pool)
+        self.have(request.pool_id, *[pools_service_pb2.Node.STATE_IDLE] * request.pool.min_nodes)
+        return pools_service_pb2.CreatePoolResponse(pool=self._pool(f"pools/{request.pool_id}"))
+
+    def GetPool(self, request: Any, context: Any) -> Any:
+        return pools_service_pb2.GetPoolResponse(pool=self._pool(request.name))
+
+    def ListPools(self, request: Any, context: Any) -> Any:
+        return pools_service_pb2.ListPoolsResponse(pools=[self.pools[name] for name in sorted(self.pools)])
+
+    def UpdatePool(self, request: Any, context: Any) -> Any:
+        pool = self._pool(request.name)
+        for field in ("min_nodes", "max_nodes", "description"):
+            if request.HasField(field):
+                setattr(pool, field, getattr(request, field))
+        if request.HasField("idle_time"):
+            pool.idle_time.CopyFrom(request.idle_time)
+        pool.tags.update(request.set_tags)
+        return pools_service_pb2.UpdatePoolResponse(pool=pool)
+
+    def DeletePool(self, request: Any, context: Any) -> Any:
+        self._pool(request.name)
+        del self.pools[request.name]
+        return pools_service_pb2.DeletePoolResponse()
+
+    def ListNodes(self, request: Any, context: Any) -> Any:
+        self._pool(request.parent)
+        return pools_service_pb2.ListNodesResponse(nodes=self.nodes.get(request.parent, []))
+
+    def _add(self, pool_id: str, pool: pools_service_pb2.Pool) -> None:
+        pool.name, pool.state = f"pools/{pool_id}", pools_service_pb2.Pool.STATE_ACTIVE
+        if not pool.HasField("idle_time"):
+            pool.idle_time.FromSeconds(1800)
+        self.pools[pool.name] = pool
+
+    def _pool(self, name: str) -> pools_service_pb2.Pool:
+        if name not in self.pools:
+            raise NotFound(f"there is no pool {name}", reason="POOL_NOT_FOUND")
+        return self.pools[name]

@@ -24,13 +24,14 @@ from orris.images.v1.images_service_pb2_grpc import add_ImageServiceServicer_to_
 from orris.inference.v1.inference_service_pb2_grpc import add_EndpointServiceServicer_to_server
 from orris.models.v1.models_service_pb2_grpc import add_ModelServiceServicer_to_server
 from orris.runs.v1.agents_service_pb2_grpc import add_AgentServiceServicer_to_server
+from orris.runs.v1.pools_service_pb2_grpc import add_PoolServiceServicer_to_server
 from orris.runs.v1.runs_service_pb2_grpc import add_RunServiceServicer_to_server
 from orris.runs.v1.workspaces_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from tests.fakes.services.artifacts import FakeArtifacts
 from tests.fakes.services.endpoints import FakeEndpoints
 from tests.fakes.services.images import FakeImages
 from tests.fakes.services.models import FakeModels
-from tests.fakes.services.runs import FakeAgents, FakeRuns, FakeWorkspaces
+from tests.fakes.services.runs import FakeAgents, FakePools, FakeRuns, FakeWorkspaces
 
 TOKEN = "let-me-in"
 
@@ -83,6 +84,7 @@ class FakeOrris:
         self.runs = FakeRuns(self.artifacts, self.images)
         self.workspaces = FakeWorkspaces()
         self.agents = FakeAgents()
+        self.pools = FakePools()
         self.models = FakeModels(self.runs)
         self.endpoints = FakeEndpoints()
         self._server = grpc.server(
@@ -93,6 +95,7 @@ class FakeOrris:
         add_RunServiceServicer_to_server(self.runs, self._server)
         add_WorkspaceServiceServicer_to_server(self.workspaces, self._server)
         add_AgentServiceServicer_to_server(self.agents, self._server)
+        add_PoolServiceServicer_to_server(self.pools, self._server)
         add_ModelServiceServicer_to_server(self.models, self._server)
         add_EndpointServiceServicer_to_server(self.endpoints, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"

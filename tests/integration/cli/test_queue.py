@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,3 +62,12 @@ def test_attempts_and_reuse_are_sent_and_shown(orris: Invoke, server: FakeOrris)
     details = json.loads(orris("runs", "show", run, "--json").stdout)
     assert (details["attempt"], details["failedAttempts"][0]["agent"]) == (2, "a1")
     assert (details["runDefinition"]["maxRetries"], details["runDefinition"]["reuse"]) == (3, True)
+
+
+def test_a_distribution_is_sent_and_shown(orris: Invoke, server: FakeOrris) -> None:
+    run = orris("submit", "--no-wait", "--distribution", "joblib", "train.py").stdout.strip()
+    (sent,) = server.runs.runs.values()
+    assert sent.distribution == runs_pb2.DISTRIBUTION_JOBLIB
+    assert re.search(r"spread by +joblib", orris("runs", "show", run).stdout)
+    details = json.loads(orris("runs", "show", run, "--json").stdout)
+    assert details["runDefinition"]["distribution"] == "joblib"

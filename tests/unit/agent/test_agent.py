@@ -23,6 +23,14 @@ class Server:
     def __init__(self) -> None:
         self.messages: asyncio.Queue[agents.WatchLeasesResponse] = asyncio.Queue()
         self.unavailable = 0
+        self.drained: list[str] = []
+
+    async def DrainAgent(self, request: agents.DrainAgentRequest, timeout: float) -> agents.DrainAgentResponse:
+        if self.unavailable:
+            self.unavailable -= 1
+            raise Unavailable("starting")
+        self.drained.append(request.reason)
+        return agents.DrainAgentResponse()
 
     async def RegisterAgent(self, request: agents.RegisterAgentRequest) -> agents.RegisterAgentResponse:
         if self.unavailable:
@@ -234,3 +242,25 @@ async def test_a_machine_is_tidied_now_and_then_whatever_comes_of_it(
     task.cancel()
     made.executions["l1"].cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_agent_that_is_to_end_says_so_and_goes_on_until_its_runs_have_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "_RETRY_SECONDS", 0)
+    await world.send(lease(1))
+    await world.until(lambda: "l1" in world.executions)
+    world.server.unavailable = 3
+    finishing = asyncio.create_task(world.agent.finish("the machine goes"))
+    await world.until(lambda: world.server.drained == ["the machine goes"])
+    assert not finishing.done()
+    world.executions["l1"].cancel()
+    async with asyncio.timeout(5):
+        await finishing
+
+
+async def test_an_agent_without_runs_ends_though_nobody_hears_of_it(world: World) -> None:
+    world.server.unavailable = 1_000_000
+    async with asyncio.timeout(5):
+        await world.agent.finish("the machine goes")
+    assert world.server.drained == []

@@ -1,4 +1,4 @@
-"""A compute target is this machine, and says so once."""
+"""A compute target is a pool of the installation, under Azure's names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
-from azureml import _compute
+from orris.runs.v1 import pools_service_pb2
+from tests.fakes.services.server import FakeOrris
+
+Node = pools_service_pb2.Node
 
 
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_compute, "_created", {})
-    monkeypatch.setattr(_compute, "_said", set())
+def create(ws: Any, name: str = "cpu-cluster", **asked: Any) -> Any:
+    from azureml.core.compute import AmlCompute, ComputeTarget
+
+    config = AmlCompute.provisioning_configuration(**{"vm_size": "STANDARD_D2_V2", "max_nodes": "4", **asked})
+    return ComputeTarget.create(ws, name, config)
 
 
 def test_a_missing_target_raises_what_users_catch(ws: Any) -> None:
@@ -26,26 +30,103 @@ def test_a_missing_target_raises_what_users_catch(ws: Any) -> None:
             kind(workspace=ws, name="cpu-cluster")
 
 
-def test_a_created_target_is_an_aml_compute_and_says_once_where_it_is(
-    ws: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_created_target_is_an_aml_compute_over_a_pool(ws: Any, orris: FakeOrris) -> None:
     from azureml.core.compute import AmlCompute, ComputeTarget
 
-    config = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", min_nodes="0", max_nodes="4")
-    target = ComputeTarget.create(ws, "cpu-cluster", config)
-    target.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
+    target = create(ws, min_nodes="1", idle_seconds_before_scaledown="120", tags={"team": "lab"})
     assert type(target) is AmlCompute
     assert type(ComputeTarget(ws, "cpu-cluster")) is AmlCompute
     assert type(ws.compute_targets["cpu-cluster"]) is AmlCompute
-    assert [_compute.pool_of(each) for each in (target, "cpu-cluster", "local", None)] == ["local"] * 4
-    printed = capsys.readouterr().out
-    assert printed.count("this machine") == 1
-    assert printed.endswith("Minimum number of nodes requested have been provisioned\n")
+    assert sorted(ws.compute_targets) == ["cpu-cluster", "local"]
+    assert ws.get_default_compute_target("CPU").name == "cpu-cluster"
+    assert ws.get_default_compute_target("GPU").name == "local"
+    made = orris.pools.pools["pools/cpu-cluster"]
+    assert (made.engine, made.min_nodes, made.max_nodes, made.idle_time.seconds) == ("local", 1, 4, 120)
+    assert (target.vm_size, target.vm_priority, target.tags) == ("STANDARD_D2_V2", "dedicated", {"team": "lab"})
 
 
-def test_status_is_of_the_machines_there_are(ws: Any) -> None:
-    target = ws.get_default_compute_target("CPU")
+def test_azures_sizes_are_asked_for_as_what_they_have_and_that_is_said(
+    ws: Any, orris: FakeOrris, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(ws)
+    create(ws, "odd", vm_size="STANDARD_X9")
+    resources = orris.pools.pools["pools/cpu-cluster"].node_resources
+    assert (resources.cpus, resources.memory_bytes) == (2, 7 * 1024**3)
+    assert not orris.pools.pools["pools/odd"].HasField("node_resources")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        "cpu-cluster: STANDARD_D2_V2 is asked for as 2 CPUs and 7 GiB a node.",
+        "odd: Orris does not know the size STANDARD_X9; nodes are as its engine has them.",
+    ]
+
+
+def test_waiting_prints_what_azure_prints(ws: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    create(ws, min_nodes=1).wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
+    assert capsys.readouterr().out.endswith(
+        "Succeeded\nAmlCompute wait for completion finished\n\n"
+        "Minimum number of nodes requested have been provisioned\n"
+    )
+
+
+def test_waiting_for_nodes_that_do_not_come_ends_with_its_time(ws: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    create(ws).wait_for_completion(show_output=True, min_node_count=2, timeout_in_minutes=0)
+    assert 'Current provisioning state of AmlCompute is "Succeeded" and current node count is "0"' in (
+        capsys.readouterr().out
+    )
+
+
+def test_status_has_the_nodes_under_azures_keys(ws: Any, orris: FakeOrris) -> None:
+    target = create(ws)
+    states = (Node.STATE_STARTING, Node.STATE_RUNNING, Node.STATE_IDLE, Node.STATE_UNREACHABLE, Node.STATE_DRAINING)
+    orris.pools.have("cpu-cluster", *states)
+    orris.pools.pools["pools/cpu-cluster"].error = "no machine"
     status = target.get_status().serialize()
-    assert status["currentNodeCount"] == 1
-    assert status["nodeStateCounts"]["idleNodeCount"] == 1
-    assert status["scaleSettings"]["nodeIdleTimeBeforeScaleDown"] == "PT1800S"
+    assert status["nodeStateCounts"] == {
+        "preparingNodeCount": 1,
+        "runningNodeCount": 1,
+        "idleNodeCount": 1,
+        "unusableNodeCount": 1,
+        "leavingNodeCount": 1,
+        "preemptedNodeCount": 0,
+    }
+    assert (status["currentNodeCount"], status["targetNodeCount"], status["allocationState"]) == (2, 3, "Resizing")
+    assert status["errors"] == [{"error": {"code": "NodeError", "message": "no machine"}}]
+    assert status["scaleSettings"] == {
+        "minNodeCount": 0,
+        "maxNodeCount": 4,
+        "nodeIdleTimeBeforeScaleDown": "PT1800S",
+    }
+
+
+def test_the_machine_that_is_always_there_is_a_target_too(ws: Any) -> None:
+    status = ws.compute_targets["local"].get_status().serialize()
+    assert (status["currentNodeCount"], status["nodeStateCounts"]["idleNodeCount"]) == (1, 1)
+
+
+def test_a_target_is_changed_and_deleted(ws: Any, orris: FakeOrris) -> None:
+    from azureml.exceptions import ComputeTargetException
+
+    target = create(ws)
+    target.update(min_nodes=1, max_nodes="8", idle_seconds_before_scaledown=60)
+    assert target.scale_settings.serialize()["maxNodeCount"] == 8
+    target.delete()
+    target.wait_for_completion(is_delete_operation=True)
+    assert "pools/cpu-cluster" not in orris.pools.pools
+    with pytest.raises(ComputeTargetException):
+        target.refresh_state()
+
+
+def test_creating_what_is_there_sets_its_numbers(ws: Any, orris: FakeOrris) -> None:
+    create(ws)
+    create(ws, max_nodes=9)
+    assert orris.pools.pools["pools/cpu-cluster"].max_nodes == 9
+
+
+def test_a_run_goes_to_the_pool_of_its_target(ws: Any, orris: FakeOrris) -> None:
+    from azureml.core import Experiment, ScriptRunConfig
+
+    create(ws)
+    for target in ("cpu-cluster", ws.compute_targets["cpu-cluster"], None):
+        config = ScriptRunConfig(source_directory=".", script="train.py", compute_target=target)
+        Experiment(ws, "e").submit(config)
+    assert sorted(run.pool for run in orris.runs.runs.values()) == ["cpu-cluster", "cpu-cluster", "local"]

@@ -63,7 +63,9 @@ class World:
         changes = Changes()
         setattr(changes, "notify", self.notified.append)  # noqa: B010  # what would be woken, in order
         store = Store(self.engine, changes, self.clock, lambda: f"{next(self._numbers):032x}")
-        core = make_core(store, lease_duration=DURATION, lease_margin=MARGIN, log_sizes=self.log_sizes)
+        core = make_core(
+            store, lease_duration=DURATION, lease_margin=MARGIN, log_sizes=self.log_sizes, engines={"fake"}
+        )
         core.start()
         return core
 
@@ -79,6 +81,8 @@ class World:
 
     def submit(self, prepared: Prepared | None = None, **changed: Any) -> Run:
         new = replace(NEW, **changed)
+        with self.core.store.change() as change:
+            self.core.pools.ensure(change, new.pool)
         self.core.submission.check(new)
         return self.core.submission.submit(self.new_id(), new, prepared or Prepared(image=new.image))
 

@@ -48,6 +48,7 @@ def test_a_command_is_split_like_a_shell_would_without_one() -> None:
         ({"max_run_duration_seconds": 1e99}, "max_run_duration_seconds"),
         ({"isolation": "vm"}, "isolation"),
         ({"isolation": "process", "network": False}, "network"),
+        ({"distribution": "dask"}, "distribution"),
         ({"resources": Resources(cpus=-1)}, "cpus"),
         ({"resources": Resources(cpus=float("nan"))}, "cpus"),
         ({"resources": Resources(memory="2 gigs")}, "memory"),

@@ -27,6 +27,11 @@ COLOURS = {
     "Running": "cyan",
     "Transitioning": "cyan",
     "Canceled": "yellow",
+    "Idle": "green",
+    "Starting": "yellow",
+    "Draining": "yellow",
+    "Stopping": "yellow",
+    "Unreachable": "red",
 }
 
 

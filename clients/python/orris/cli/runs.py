@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from orris.cli.failures import say
 from orris.cli.options import AsJson, InWorkspace, RunId, Tags, find_run, open_workspace, pairs
-from orris.cli.output import ago, print_fields, print_json, print_table, size
+from orris.cli.output import ago, duration, print_fields, print_json, print_table, size
 from orris.cli.usage import show_usage, used_text
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             ),
             "resources": resources_text(found.message.resources),
             "pool": definition["target"],
+            "spread by": definition["distribution"] or "",
             "priority": definition["priority"],
             "attempt": f"{details['attempt']} of {definition['maxRetries'] + 1}" if definition["maxRetries"] else "",
             "failed before": [each["error"] for each in details.get("failedAttempts", [])],
@@ -89,6 +91,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "submitted": found.created,
             "started": found.started,
             "ended": found.ended,
+            "stages": [_stage_text(each) for each in details.get("stages", [])],
             "used": used_text(found),
             "tags": found.tags,
             "properties": found.properties,
@@ -249,6 +252,13 @@ def _summary(run: Run) -> dict[str, Any]:
 
 def _named(run: Run) -> str:
     return run.name if run.name != run.id else ""
+
+
+def _stage_text(stage: dict[str, Any]) -> str:
+    name = "post-processing" if stage["stage"] == "PostProcessing" else stage["stage"].lower()
+    begun = datetime.fromisoformat(stage["startTimeUtc"]).astimezone()
+    length = "goes on" if stage["seconds"] is None else duration(stage["seconds"])
+    return f"{name} from {begun:%H:%M:%S}: {length}"
 
 
 def _short(value: Any) -> str:

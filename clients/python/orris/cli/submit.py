@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,12 @@ from orris.cli.options import (
     pairs,
 )
 from orris.cli.output import print_json
+
+
+class Distribution(StrEnum):
+    """How the work of one script is spread."""
+
+    JOBLIB = "joblib"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -88,6 +95,10 @@ def submit(
     reuse: Annotated[
         bool, typer.Option("--reuse", help="Take over the results of an identical run that has completed.")
     ] = False,
+    distribution: Annotated[
+        Distribution | None,
+        typer.Option(help="Spread what the script gives joblib (n_jobs) over the machines of a pool on Ray."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the run's output to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -116,6 +127,7 @@ def submit(
         priority=priority,
         max_retries=max_retries,
         reuse=reuse,
+        distribution=distribution.value if distribution else None,
     )
     config.environment = described or environment or config.environment
     run = Experiment(open_workspace(workspace), group).submit(config, tags=pairs(tag, "--tag"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orris.inference.v1.inference_service_pb2_grpc import EndpointServiceStub
     from orris.models.v1.models_service_pb2_grpc import ModelServiceStub
     from orris.runs.v1.agents_service_pb2_grpc import AgentServiceStub
+    from orris.runs.v1.pools_service_pb2_grpc import PoolServiceStub
     from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
     from orris.runs.v1.workspaces_service_pb2_grpc import WorkspaceServiceStub
 
@@ -78,6 +79,12 @@ class Connection:
         from orris.runs.v1.agents_service_pb2_grpc import AgentServiceStub
 
         return self._stub(AgentServiceStub, "RUNS")
+
+    @property
+    def pools(self) -> PoolServiceStub:
+        from orris.runs.v1.pools_service_pb2_grpc import PoolServiceStub
+
+        return self._stub(PoolServiceStub, "RUNS")
 
     @property
     def images(self) -> ImageServiceStub:

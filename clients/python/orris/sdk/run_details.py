@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from orris.names import parse_environment
 from orris.runs.v1 import runs_pb2
 from orris.sdk import run_files
+from orris.sdk.distribution import distribution_name
 from orris.sdk.resources import isolation_name, resources_details
-from orris.sdk.spelling import utc_text
+from orris.sdk.spelling import moment, spell, utc_text
 
 if TYPE_CHECKING:
     from orris.sdk.run import Run
 
 
+_STAGES = runs_pb2.DESCRIPTOR.message_types_by_name["RunStage"].enum_types_by_name["Kind"]
 USERS = frozenset({runs_pb2.RunError.CODE_USER_PROGRAM, runs_pb2.RunError.CODE_OUT_OF_MEMORY})
 
 
@@ -31,6 +33,7 @@ def details(run: Run) -> dict[str, Any]:
         "submittedBy": message.submitted_by,
         "error": error(message),
         "usage": usage(message),
+        "stages": [_stage(each) for each in message.stages] or None,
         "warnings": [{"source": "Orris", "message": text} for text in message.warnings] or None,
         "attempt": message.attempt or 1,
         "failedAttempts": [_attempt(each) for each in message.failed_attempts] or None,
@@ -63,7 +66,23 @@ def definition(message: runs_pb2.Run) -> dict[str, Any]:
         "priority": message.priority,
         "maxRetries": message.max_retries,
         "reuse": message.reuse,
+        "distribution": distribution_name(message.distribution),
     }
+
+
+def _stage(message: runs_pb2.RunStage) -> dict[str, Any]:
+    return {
+        "stage": spell(_STAGES, message.kind, "KIND_"),
+        "startTimeUtc": utc_text(message.start_time),
+        "endTimeUtc": utc_text(message.end_time),
+        "seconds": _seconds(message),
+    }
+
+
+def _seconds(message: runs_pb2.RunStage) -> float | None:
+    """Return how long a stage took; None while it lasts."""
+    begin, end = moment(message.start_time), moment(message.end_time)
+    return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
 
 
 def _attempt(message: runs_pb2.RunAttempt) -> dict[str, Any]:

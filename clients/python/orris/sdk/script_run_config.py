@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orris.errors import InvalidArgument
 from orris.runs.v1 import runs_pb2
+from orris.sdk.distribution import distribution_number
 from orris.sdk.resources import Resources, isolation_number
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class ScriptRunConfig:
     `network` is False for a container that has none. `priority`, -100 to 100, is who is next of those that wait.
     `max_retries` is how often the run is executed anew where not its program failed, but Orris or a machine. `reuse`
     takes over outputs and metrics of an identical run that has completed, where there is one, instead of executing it.
+    `distribution="joblib"` spreads what the script gives joblib (scikit-learn's `n_jobs`) over the machines of a pool
+    that is on a Ray cluster; the environment must have the cluster's versions of Ray and Python.
     """
 
     source_directory: str | Path = "."
@@ -53,6 +56,7 @@ class ScriptRunConfig:
     priority: int = 0
     max_retries: int = 0
     reuse: bool = False
+    distribution: str | None = None
 
     @property
     def pool(self) -> str:
@@ -84,6 +88,11 @@ class ScriptRunConfig:
         """The isolation, in the contract's form. Raises InvalidArgument."""
         return isolation_number(self.isolation if self.network else self.isolation or "container")
 
+    @property
+    def distribution_asked(self) -> runs_pb2.Distribution.ValueType:
+        """The distribution, in the contract's form. Raises InvalidArgument."""
+        return distribution_number(self.distribution)
+
     def check(self) -> None:
         """Find what is wrong before anything is uploaded. Raises InvalidArgument that names the field."""
         folder = Path(self.source_directory)
@@ -107,7 +116,7 @@ class ScriptRunConfig:
             raise InvalidArgument(message, field="priority")
         if not 0 <= self.max_retries <= MOST_RETRIES:
             raise InvalidArgument(f"max_retries: 0 to {MOST_RETRIES}", field="max_retries")
-        _ = self.argument_texts, self.command_texts
+        _ = self.argument_texts, self.command_texts, self.distribution_asked
         self._check_confinement()
 
     def _check_confinement(self) -> None:

@@ -49,6 +49,7 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         priority=config.priority,
         max_retries=config.max_retries,
         reuse=config.reuse,
+        distribution=config.distribution_asked,
     )
     run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
     request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)

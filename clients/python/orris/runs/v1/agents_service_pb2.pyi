@@ -39,6 +39,7 @@ class Agent(_message.Message):
     RUNS_FIELD_NUMBER: _builtins.int
     ISOLATIONS_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `agents/{agent}`."""
     pool: _builtins.str
@@ -53,6 +54,8 @@ class Agent(_message.Message):
     """Name of the machine, for people."""
     connected: _builtins.bool
     """Whether it has been heard of lately. Set by the server."""
+    draining: _builtins.str
+    """Why it takes no more runs; empty where it does. Set by the server."""
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last heard of. Set by the server."""
@@ -83,10 +86,11 @@ class Agent(_message.Message):
         runs: _abc.Iterable[_builtins.str] | None = ...,
         isolations: _abc.Iterable[_runs_pb2.Isolation.ValueType] | None = ...,
         resources: _runs_pb2.Resources | None = ...,
+        draining: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time", "resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "hostname", b"hostname", "isolations", b"isolations", "last_seen_time", b"last_seen_time", "name", b"name", "platform", b"platform", "pool", b"pool", "replica_slots", b"replica_slots", "resources", b"resources", "runs", b"runs", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "draining", b"draining", "hostname", b"hostname", "isolations", b"isolations", "last_seen_time", b"last_seen_time", "name", b"name", "platform", b"platform", "pool", b"pool", "replica_slots", b"replica_slots", "resources", b"resources", "runs", b"runs", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -769,6 +773,49 @@ class FinishRunResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FinishRunResponse: _TypeAlias = FinishRunResponse  # noqa: Y015
+
+@_typing.final
+class DrainAgentRequest(_message.Message):
+    """Request of DrainAgent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    """The agent: `agents/{agent}`."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainAgentRequest: _TypeAlias = DrainAgentRequest  # noqa: Y015
+
+@_typing.final
+class DrainAgentResponse(_message.Message):
+    """Response of DrainAgent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainAgentResponse: _TypeAlias = DrainAgentResponse  # noqa: Y015
 
 @_typing.final
 class ListAgentsRequest(_message.Message):

@@ -78,6 +78,11 @@ class AgentServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunResponse.FromString,
                 _registered_method=True)
+        self.DrainAgent = channel.unary_unary(
+                '/orris.runs.v1.AgentService/DrainAgent',
+                request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentResponse.FromString,
+                _registered_method=True)
         self.ListAgents = channel.unary_unary(
                 '/orris.runs.v1.AgentService/ListAgents',
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.ListAgentsRequest.SerializeToString,
@@ -181,6 +186,17 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainAgent(self, request, context):
+        """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
+        it has goes on. An agent that came by itself takes runs again when it registers anew, a node of a pool never does.
+
+        Errors:
+        - NOT_FOUND (AGENT_NOT_FOUND): register first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAgents(self, request, context):
         """Lists agents by name.
 
@@ -233,6 +249,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.FinishRun,
                     request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunResponse.SerializeToString,
+            ),
+            'DrainAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainAgent,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentResponse.SerializeToString,
             ),
             'ListAgents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAgents,
@@ -460,6 +481,33 @@ class AgentService:
             '/orris.runs.v1.AgentService/FinishRun',
             orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.AgentService/DrainAgent',
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentResponse.FromString,
             options,
             channel_credentials,
             insecure,

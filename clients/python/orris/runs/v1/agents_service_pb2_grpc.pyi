@@ -94,6 +94,13 @@ class AgentServiceStub:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
     - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
     """
+    DrainAgent: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.DrainAgentRequest, _agents_service_pb2.DrainAgentResponse]
+    """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
+    it has goes on. An agent that came by itself takes runs again when it registers anew, a node of a pool never does.
+
+    Errors:
+    - NOT_FOUND (AGENT_NOT_FOUND): register first.
+    """
     ListAgents: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.ListAgentsRequest, _agents_service_pb2.ListAgentsResponse]
     """Lists agents by name.
 
@@ -166,6 +173,13 @@ class AgentServiceAsyncStub(AgentServiceStub):
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
     - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+    """
+    DrainAgent: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.DrainAgentRequest, _agents_service_pb2.DrainAgentResponse]  # type: ignore[assignment]
+    """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
+    it has goes on. An agent that came by itself takes runs again when it registers anew, a node of a pool never does.
+
+    Errors:
+    - NOT_FOUND (AGENT_NOT_FOUND): register first.
     """
     ListAgents: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.ListAgentsRequest, _agents_service_pb2.ListAgentsResponse]  # type: ignore[assignment]
     """Lists agents by name.
@@ -284,6 +298,19 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
         - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+        """
+
+    @_abc_1.abstractmethod
+    def DrainAgent(
+        self,
+        request: _agents_service_pb2.DrainAgentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_service_pb2.DrainAgentResponse, _abc.Awaitable[_agents_service_pb2.DrainAgentResponse]]:
+        """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
+        it has goes on. An agent that came by itself takes runs again when it registers anew, a node of a pool never does.
+
+        Errors:
+        - NOT_FOUND (AGENT_NOT_FOUND): register first.
         """
 
     @_abc_1.abstractmethod

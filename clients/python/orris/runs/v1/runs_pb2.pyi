@@ -149,6 +149,32 @@ from a fresh one, the run gets a fresh one, and a warning that says why.
 """
 Global___Isolation: _TypeAlias = Isolation  # noqa: Y015
 
+class _Distribution:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DistributionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Distribution.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISTRIBUTION_UNSPECIFIED: _Distribution.ValueType  # 0
+    """Not set: the program has one machine."""
+    DISTRIBUTION_JOBLIB: _Distribution.ValueType  # 1
+    """What the program gives joblib (scikit-learn's `n_jobs`) is done by processes on all machines of the Ray cluster that its
+    pool is on, a processor each, in the run's environment and with its snapshot. The environment has the cluster's versions
+    of Ray and Python.
+    """
+
+class Distribution(_Distribution, metaclass=_DistributionEnumTypeWrapper):
+    """How the work of one program is spread over the machines of its pool."""
+
+DISTRIBUTION_UNSPECIFIED: Distribution.ValueType  # 0
+"""Not set: the program has one machine."""
+DISTRIBUTION_JOBLIB: Distribution.ValueType  # 1
+"""What the program gives joblib (scikit-learn's `n_jobs`) is done by processes on all machines of the Ray cluster that its
+pool is on, a processor each, in the run's environment and with its snapshot. The environment has the cluster's versions
+of Ray and Python.
+"""
+Global___Distribution: _TypeAlias = Distribution  # noqa: Y015
+
 @_typing.final
 class Workspace(_message.Message):
     """What isolates people's work from each other: experiments, runs, environments, models and endpoints belong to one."""
@@ -283,6 +309,8 @@ class RunError(_message.Message):
         """The run could not be started or finished for another reason of Orris's own."""
         CODE_OUT_OF_MEMORY: RunError._Code.ValueType  # 6
         """The program needed more memory than it was given."""
+        CODE_PREEMPTED: RunError._Code.ValueType  # 7
+        """The machine was taken away from its pool, and with it the run."""
 
     class Code(_Code, metaclass=_CodeEnumTypeWrapper):
         """The kind of failure, for programs."""
@@ -301,6 +329,8 @@ class RunError(_message.Message):
     """The run could not be started or finished for another reason of Orris's own."""
     CODE_OUT_OF_MEMORY: RunError.Code.ValueType  # 6
     """The program needed more memory than it was given."""
+    CODE_PREEMPTED: RunError.Code.ValueType  # 7
+    """The machine was taken away from its pool, and with it the run."""
 
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
@@ -586,6 +616,8 @@ class Run(_message.Message):
     REUSED_RUN_FIELD_NUMBER: _builtins.int
     ARCHIVED_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    STAGES_FIELD_NUMBER: _builtins.int
+    DISTRIBUTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -611,7 +643,7 @@ class Run(_message.Message):
     build: _builtins.str
     """The build that made the image, where this run had to wait for one."""
     pool: _builtins.str
-    """The pool whose machines may execute it. Empty means `local`."""
+    """The pool whose machines may execute it; it must exist. Empty means `local`."""
     submitted_by: _builtins.str
     """Who submitted it."""
     outputs: _builtins.str
@@ -631,11 +663,11 @@ class Run(_message.Message):
     turns, within an experiment the order is that of submission.
     """
     max_retries: _builtins.int
-    """How often it is executed anew when it failed of something that is not its program's: its agent was lost (CODE_AGENT_LOST),
-    Orris itself failed (CODE_SYSTEM), an agent could not make its environment ready (CODE_ENVIRONMENT, before the program
-    started). At most 100; never what the program did. 0 means that no program is started twice. The run is QUEUED again for
-    a while that doubles from 2 seconds to 5 minutes, half of it by chance. Logs go on behind a line that says why; a log ends
-    when the run does. Metrics and outputs are those of the last attempt.
+    """How often it is executed anew when it failed of something that is not its program's: its agent was lost (CODE_AGENT_LOST,
+    CODE_PREEMPTED), Orris itself failed (CODE_SYSTEM), an agent could not make its environment ready (CODE_ENVIRONMENT,
+    before the program started). At most 100; never what the program did. 0 means that no program is started twice. The run
+    is QUEUED again for a while that doubles from 2 seconds to 5 minutes, half of it by chance. Logs go on behind a line that
+    says why; a log ends when the run does. Metrics and outputs are those of the last attempt.
     """
     attempt: _builtins.int
     """Number of the attempt that is made, or was the last, from 1. Set by the server."""
@@ -648,6 +680,8 @@ class Run(_message.Message):
     """The run whose results it has instead of its own: `workspaces/{workspace}/runs/{run}`. Set by the server."""
     archived: _builtins.bool
     """Whether lists leave it out unless they are asked for it."""
+    distribution: Global___Distribution.ValueType
+    """How its work is spread over the machines of its pool, which is one that Ray keeps. For scripts in processes."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments of the script, in order."""
@@ -714,6 +748,10 @@ class Run(_message.Message):
     def usage(self) -> Global___RunUsage:
         """What it used, told at its end; absent before, and where nobody saw the end. Its course: ListRunUsage."""
 
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunStage]:
+        """How its time went, of the last attempt; a stage that it did not go through is left out. Set by the server."""
+
     def __init__(
         self,
         *,
@@ -758,14 +796,81 @@ class Run(_message.Message):
         reused_run: _builtins.str = ...,
         archived: _builtins.bool = ...,
         usage: Global___RunUsage | None = ...,
+        stages: _abc.Iterable[Global___RunStage] | None = ...,
+        distribution: Global___Distribution.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class RunStage(_message.Message):
+    """A stage of a run's life, and its time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RunStage._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: RunStage._Kind.ValueType  # 0
+        """Not set."""
+        KIND_PREPARING: RunStage._Kind.ValueType  # 1
+        """Its environment is made."""
+        KIND_SCALING: RunStage._Kind.ValueType  # 2
+        """It waits for a place on a machine of its pool, which may have to come first."""
+        KIND_RUNNING: RunStage._Kind.ValueType  # 3
+        """A machine has it: what it needs is brought, and the program runs, from `start_time` of the run on."""
+        KIND_POST_PROCESSING: RunStage._Kind.ValueType  # 4
+        """The program has ended, its outputs are being kept."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What happens in it."""
+
+    KIND_UNSPECIFIED: RunStage.Kind.ValueType  # 0
+    """Not set."""
+    KIND_PREPARING: RunStage.Kind.ValueType  # 1
+    """Its environment is made."""
+    KIND_SCALING: RunStage.Kind.ValueType  # 2
+    """It waits for a place on a machine of its pool, which may have to come first."""
+    KIND_RUNNING: RunStage.Kind.ValueType  # 3
+    """A machine has it: what it needs is brought, and the program runs, from `start_time` of the run on."""
+    KIND_POST_PROCESSING: RunStage.Kind.ValueType  # 4
+    """The program has ended, its outputs are being kept."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    kind: Global___RunStage.Kind.ValueType
+    """Which stage."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; absent while it lasts."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___RunStage.Kind.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "kind", b"kind", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunStage: _TypeAlias = RunStage  # noqa: Y015
 
 @_typing.final
 class RunUsage(_message.Message):

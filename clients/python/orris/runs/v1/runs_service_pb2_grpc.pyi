@@ -83,6 +83,7 @@ class RunServiceStub:
     Errors:
     - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
     - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
+    - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
     - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
     """
@@ -263,6 +264,7 @@ class RunServiceAsyncStub(RunServiceStub):
     Errors:
     - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
     - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
+    - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
     - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
     """
@@ -488,6 +490,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
         - NOT_FOUND (ENVIRONMENT_NOT_FOUND, IMAGE_NOT_FOUND, TREE_NOT_FOUND): what the run refers to does not exist.
+        - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
         - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
         """

@@ -24,6 +24,7 @@ from orris_agent.runtimes.docker.inside import copy_of_code
 from orris_agent.runtimes.docker.leftovers import leftovers
 from orris_agent.runtimes.docker.starting import create_container, explained, give_away, start_container
 from orris_agent.runtimes.port import Ending, NotNowError
+from orris_agent.spreading import check_not_spread
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 
@@ -52,6 +53,7 @@ class DockerRuntime:
 
     async def is_ready(self, lease: agents.Lease) -> bool:
         check_reachable(lease.run)
+        check_not_spread(lease.run)
         return await self._images.is_present(lease.image)
 
     async def make_ready(self, lease: agents.Lease, log: Callable[[str], None]) -> None:

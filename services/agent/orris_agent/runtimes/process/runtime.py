@@ -14,6 +14,7 @@ from orris_agent.runtimes.process import supervisors
 from orris_agent.runtimes.process.ended import end, ending_of, wait_for_exit
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.warm.launchers import Launchers
+from orris_agent.spreading import Spreading
 from orris_kit.blocking import run_blocking
 
 
@@ -23,14 +24,20 @@ class ProcessRuntime:
     preparing = "its environment is being installed on the agent's machine"
 
     def __init__(
-        self, environments: VirtualEnvironments, environ: Mapping[str, str], launchers: Launchers | None = None
+        self,
+        environments: VirtualEnvironments,
+        environ: Mapping[str, str],
+        launchers: Launchers | None = None,
+        spreading: Spreading | None = None,
     ) -> None:
-        """`launchers`: what makes runs warm; None: each gets a fresh interpreter."""
+        """`launchers` make runs warm: without, each gets a fresh interpreter. Without `spreading`, none is spread."""
         self._environments = environments
         self._environ = environ
         self._launchers = launchers
+        self._spreading = spreading or Spreading(None, Path())
 
     async def is_ready(self, lease: agents.Lease) -> bool:
+        self._spreading.check(lease.run, lease.image)
         return self._environments.ready(lease.image) is not None
 
     async def make_ready(self, lease: agents.Lease, log: Callable[[str], None]) -> None:
@@ -45,6 +52,7 @@ class ProcessRuntime:
         python = self._environments.python(lease.image)
         surrounding = command.inherited(self._environ, python)
         variables = command.variables(lease, folder, str(python), surrounding)
+        variables |= await run_blocking(self._spreading.variables, lease, folder, variables)
         await run_blocking(self._write_command, lease, folder, python, variables)
         why = "its agent starts none"
         if self._launchers is not None:

@@ -31,6 +31,8 @@ def why_fresh(lease: agents.Lease) -> str:
         return "this system is not Linux"
     if run.isolation == runs.ISOLATION_PROCESS:
         return "it asked for a process of its own"
+    if run.distribution:
+        return "it is told of the cluster when its interpreter starts"
     if not script_of(run):
         return "it is no script in Python"
     if lease.image.lock.interpreter:

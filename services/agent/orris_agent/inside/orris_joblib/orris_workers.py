@@ -1,0 +1,170 @@
+"""Processes on the machines of a Ray cluster, in the run's own environment and with its snapshot at hand."""
+
+import io
+import logging
+import os
+import pickle
+import sys
+import threading
+import traceback
+from multiprocessing.pool import ThreadPool
+
+import ray
+import ray.cloudpickle
+
+_ATTEMPTS = 3
+_PATIENCE_SECONDS = 30
+_SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many calls have it
+
+
+class Workers:
+    """So many processes, each on a processor of its own. Those that are up work; a machine may bring more later."""
+
+    def __init__(self, count):
+        _connect()
+        self.count = count
+        self._own = threading.local()
+        self._actors = []
+        self._shared = {}
+        self._ended = self._told = False
+        self._up = 0
+        self.pool = ThreadPool(count, self._begin)
+
+    def call(self, work, args, kwargs):
+        """Return the result of some work, done by the worker of this thread, or by another where that was lost."""
+        for attempt in range(_ATTEMPTS):
+            payload, arrays = self._packed((work, args, kwargs))
+            if self._own.problem:
+                raise RuntimeError("a worker could not begin on the cluster: %s" % self._own.problem)
+            try:
+                result, error, told = ray.get(self._own.actor.call.remote(payload, arrays))
+                break
+            except ray.exceptions.RayActorError:
+                if self._ended or attempt + 1 == _ATTEMPTS:
+                    raise
+                self._begin()
+        if error is None:
+            return result
+        raise error from _RemoteTraceback(told)
+
+    def forget(self):
+        """Let go of the arrays that were shared: the next call may have changed them."""
+        self._shared = {}
+
+    def end(self):
+        """End the processes; what is under way fails."""
+        self._ended = True
+        for actor in self._actors:
+            ray.kill(actor)
+        self.pool.terminate()
+
+    def _begin(self):
+        """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
+        self._own.problem = ""
+        try:
+            self._own.actor = self._new()
+        except ray.exceptions.RayError as error:
+            self._own.problem = str(error)
+
+    def _new(self):
+        actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
+        self._actors.append(actor)
+        begun = actor.begin.remote(_path())
+        while not ray.wait([begun], timeout=_PATIENCE_SECONDS)[0]:
+            self._tell()
+        ray.get(begun)
+        self._up += 1
+        return actor
+
+    def _tell(self):
+        """Say what the program waits for, once, where nobody works for it yet."""
+        if not self._told and not self._up:
+            self._told = True
+            message = "orris: joblib has asked the Ray cluster for %d processors, and has none yet: see `ray status`"
+            print(message % self.count, file=sys.stderr, flush=True)
+
+    def _packed(self, call):
+        arrays = []
+        file = io.BytesIO()
+        pickler = _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
+        pickler.shared, pickler.arrays = self._shared, arrays
+        pickler.dump(call)
+        return file.getvalue(), arrays
+
+
+class Worker:
+    """The process. It is no daemon's: what it calls may use threads."""
+
+    def begin(self, path):
+        """Find modules where the script does."""
+        sys.path[:0] = [os.path.abspath(entry) for entry in path]
+
+    def call(self, payload, arrays):
+        """Return the result, or what was raised, with the traceback as text."""
+        unpickler = _Unpickler(io.BytesIO(payload))
+        unpickler.arrays = arrays
+        try:
+            work, args, kwargs = unpickler.load()
+            return work(*args, **kwargs), None, ""
+        except Exception as error:
+            told = traceback.format_exc()
+            try:
+                ray.cloudpickle.loads(ray.cloudpickle.dumps(error))
+            except Exception:
+                error = RuntimeError("%s: %s" % (type(error).__name__, error))
+            return None, error, told
+
+
+class _Pickler(ray.cloudpickle.CloudPickler):
+    def persistent_id(self, thing):
+        kind = type(thing)
+        if (kind.__module__, kind.__name__) != ("numpy", "ndarray") or thing.nbytes < _SHARED_BYTES:
+            return None
+        if thing.dtype.hasobject:
+            return None
+        if id(thing) not in self.shared:
+            self.shared[id(thing)] = (thing, ray.put(thing))
+        self.arrays.append(self.shared[id(thing)][1])
+        return len(self.arrays) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def persistent_load(self, number):
+        return ray.get(self.arrays[number])
+
+
+class _RemoteTraceback(Exception):
+    def __init__(self, told):
+        self.told = told
+
+    def __str__(self):
+        return '\n"""\n%s"""' % self.told
+
+
+def processors():
+    """Return how many processors the cluster has, or is to be asked for: its autoscaler may bring the machines."""
+    _connect()
+    return max(1, int(ray.cluster_resources().get("CPU", 0)), int(os.environ["ORRIS_RAY_PROCESSORS"]))
+
+
+def _connect():
+    if ray.is_initialized():
+        return
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not have this module
+    ray.init(
+        address=os.environ["ORRIS_RAY_ADDRESS"],
+        logging_level=logging.ERROR,
+        runtime_env={"working_dir": os.environ["ORRIS_RAY_SNAPSHOT"]},
+    )
+
+
+def _worker_command():
+    return os.environ["ORRIS_RAY_WORKER"]
+
+
+def _path():
+    """Return where modules are found beside the environment's: places in the working directory, relative to that."""
+    here = os.path.join(os.getcwd(), "")
+    return [
+        os.path.relpath(entry or ".") for entry in sys.path if os.path.join(os.path.abspath(entry), "").startswith(here)
+    ]

@@ -1,0 +1,108 @@
+"""Runs whose work is spread over the Ray cluster that this agent's machine is a part of."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orris import errors
+from orris.images.v1 import images_pb2 as images
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.folder import RunFolder
+
+IMAGE_FILE = ".orris-image"
+_INSIDE = Path(__file__).parent / "inside" / "orris_joblib"
+_RAY = re.compile(r"^ray(?:\[[^\]]*\])? *== *([^ ;\\]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """Where the head listens, the versions of Ray and Python in the cluster, and what `n_jobs=-1` means there."""
+
+    address: str
+    token_file: Path
+    version: str
+    python_version: str
+    processors: int = 0
+
+
+class Spreading:
+    """Readies a run for the cluster; `cluster` is None where the machine is not part of one.
+
+    environments: where workers of the run have their environments, on every machine of the cluster.
+    """
+
+    def __init__(self, cluster: RayCluster | None, environments: Path) -> None:
+        self._cluster = cluster
+        self._environments = environments
+
+    def check(self, run: runs.Run, image: images.Image) -> None:
+        """Raise FailedPrecondition unless a run that asks for it can be spread from here."""
+        if not _is_spread(run):
+            return
+        if self._cluster is None:
+            message = f"distribution: the machines of pool {run.pool!r} are not in a Ray cluster; name a pool whose are"
+            raise errors.FailedPrecondition(message, reason="NOT_IN_A_CLUSTER")
+        if wrong := _mismatch(image.lock, self._cluster):
+            raise errors.FailedPrecondition(f"distribution: {wrong}", reason="CLUSTER_MISMATCH")
+
+    def variables(self, lease: agents.Lease, folder: RunFolder, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of a run that is spread, and put aside what its workers need; nothing for others.
+
+        The run may read the token of the cluster, and so can do there what Ray's own programs can.
+        """
+        if not _is_spread(lease.run):
+            return {}
+        assert self._cluster is not None
+        aside = folder.root / "spread"
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(folder.work, aside, symlinks=True)
+        (aside / IMAGE_FILE).write_bytes(lease.image.SerializeToString())
+        worker = [sys.executable, "-m", "orris_agent.worker", str(self._environments)]
+        return {
+            "ORRIS_RAY_ADDRESS": self._cluster.address,
+            "ORRIS_RAY_PROCESSORS": str(self._cluster.processors),
+            "ORRIS_RAY_SNAPSHOT": str(aside),
+            "ORRIS_RAY_WORKER": shlex.join(worker),
+            "PYTHONPATH": f"{_INSIDE}:{given['PYTHONPATH']}",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self._cluster.token_file),
+            "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+
+
+def check_not_spread(run: runs.Run) -> None:
+    """Raise FailedPrecondition for a run that cannot be spread, since its agent puts it into a container."""
+    if _is_spread(run):
+        message = f"distribution: runs of pool {run.pool!r} are containers, which have no way to a Ray cluster"
+        raise errors.FailedPrecondition(f"{message}; name another pool", reason="NOT_IN_A_CLUSTER")
+
+
+def _is_spread(run: runs.Run) -> bool:
+    return run.distribution == runs.DISTRIBUTION_JOBLIB
+
+
+def _mismatch(lock: images.Lock, cluster: RayCluster) -> str:
+    """Return why an environment does not go with the cluster, and what to do; empty where it does."""
+    if lock.interpreter:
+        return "an interpreter of one's own is on one machine alone; let Orris make the environment"
+    needs = f"the cluster has Ray {cluster.version}: add ray=={cluster.version} to the environment"
+    found = _RAY.search(lock.requirements)
+    if found is None:
+        return f"the environment has no Ray, and {needs}"
+    if found[1] != cluster.version:
+        return f"the environment has Ray {found[1]}, and {needs}"
+    minor = cluster.python_version.rpartition(".")[0]
+    if lock.python_version.split(".")[:2] != minor.split("."):
+        return (
+            f"the environment has Python {lock.python_version}, and the cluster has {cluster.python_version}: "
+            f"ask for python={minor} in the environment"
+        )
+    return ""

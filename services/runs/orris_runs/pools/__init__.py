@@ -1,0 +1,1 @@
+"""Pools: which machines runs are submitted to, and how many of them there are."""

@@ -1,0 +1,108 @@
+"""From rows to pools and nodes, and back."""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from orris_runs.demands import Isolation, Resources, resources_of, resources_to_text
+from orris_runs.model import Agent
+from orris_runs.pools.model import SERVING, NewPool, Node, NodeState, Pool
+from orris_runs.schema import nodes, pools
+
+LIVE = nodes.c.state != NodeState.GONE
+_AS_THEY_ARE = ("id", "engine", "min_nodes", "max_nodes", "idle_seconds", "node_slots", "description")
+
+
+def pool_to_row(pool: NewPool) -> dict[str, Any]:
+    """Return what somebody has said of a pool as its row holds it."""
+    return {
+        **{name: getattr(pool, name) for name in _AS_THEY_ARE},
+        "node_resources": resources_to_text(pool.node_resources),
+        "options": json.dumps(dict(pool.options)),
+        "tags": json.dumps(dict(pool.tags)),
+    }
+
+
+def pool_of(row: Any) -> Pool:
+    """Return the pool of a row of `pools`."""
+    return Pool(
+        **{name: getattr(row, name) for name in (*_AS_THEY_ARE, "state", "error", "create_time", "update_time")},
+        node_resources=resources_of(row.node_resources),
+        options=json.loads(row.options),
+        tags=json.loads(row.tags),
+        machine=_machine_of(row.machine),
+    )
+
+
+def as_asked(pool: Pool) -> NewPool:
+    """Return what was asked for of a pool."""
+    return NewPool(
+        **{name: getattr(pool, name) for name in _AS_THEY_ARE},
+        node_resources=pool.node_resources,
+        options=pool.options,
+        tags=pool.tags,
+    )
+
+
+def machine_to_text(agent: Agent) -> str:
+    """Return what a node offers as its pool's row remembers it."""
+    offered = {name: getattr(agent, name) for name in ("slots", "replica_slots")}
+    isolations = [each.value for each in agent.isolations]
+    return json.dumps({**offered, "isolations": isolations, "resources": asdict(agent.resources)})
+
+
+def _machine_of(text: str) -> Agent | None:
+    if not text:
+        return None
+    kept = json.loads(text)
+    isolations, resources = tuple(map(Isolation, kept.pop("isolations"))), Resources(**kept.pop("resources"))
+    return Agent("", "", isolations=isolations, resources=resources, **kept)
+
+
+def node_of(row: Any, agent: Agent | None = None) -> Node:
+    """Return the node of a row of `nodes`."""
+    return Node(
+        id=row.id,
+        pool=row.pool,
+        state=row.state,
+        reason=row.reason,
+        end_reason=row.end_reason,
+        message=row.message,
+        host=row.host or (agent.hostname if agent else ""),
+        create_time=row.create_time,
+        ready_time=row.ready_time,
+        end_time=row.end_time,
+        preempted=row.preempted,
+        agent=agent,
+    )
+
+
+def as_seen(node: Node) -> Node:
+    """Return a node in the state that its agent's doings show."""
+    connected = node.agent is not None and node.agent.connected
+    if node.state is NodeState.IDLE and not connected:
+        return replace(node, state=NodeState.UNREACHABLE)
+    if node.agent is None or not connected or node.state not in SERVING:
+        return node
+    return replace(node, state=NodeState.RUNNING if node.agent.runs else NodeState.IDLE)
+
+
+def find_pool(connection: sa.Connection, pool_id: str, *, lock: bool = False) -> Pool | None:
+    """Return a pool, locked if asked for; None where there is none."""
+    chosen = sa.select(pools).where(pools.c.id == pool_id)
+    row = connection.execute(chosen.with_for_update() if lock else chosen).one_or_none()
+    return None if row is None else pool_of(row)
+
+
+def live_nodes(connection: sa.Connection, pool_id: str) -> list[Any]:
+    """Return the rows of the nodes of a pool that are not gone, the oldest first."""
+    chosen = sa.select(nodes).where(nodes.c.pool == pool_id, LIVE).order_by(nodes.c.key)
+    return list(connection.execute(chosen).all())
+
+
+def find_node(connection: sa.Connection, node_id: str) -> Node | None:
+    """Return a node, gone or not; None for an agent that is none."""
+    row = connection.execute(sa.select(nodes).where(nodes.c.id == node_id)).one_or_none()
+    return None if row is None else node_of(row)

@@ -1,0 +1,81 @@
+"""Scheduling: how many decisions a second with a thousand agents and ten thousand runs that wait, and what they weigh.
+
+A decision is all that the end of a run brings about: the record of it, and the next run's lease, both durable.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sqlalchemy as sa
+
+from orris.names import RunName
+from orris_kit.changes import Changes
+from orris_kit.database import open_database
+from orris_runs.core import Core, make_core
+from orris_runs.leases import Outcome
+from orris_runs.model import Agent, NewRun, Prepared, Program
+from orris_runs.schema import leases, metadata
+from orris_runs.states import State
+from orris_runs.store import Store
+from tests.bench.rows import Row, measured
+
+AGENTS, RUNS, DECISIONS, ROUNDS = 1000, 10_000, 1000, 3
+POOL = "bench"
+TREE = f"workspaces/default/trees/{'a' * 64}"
+NEW = NewRun(
+    "default", "bench", Program(script="train.py", snapshot=TREE), image="workspaces/default/images/i", pool=POOL
+)
+
+
+def rows() -> Iterator[Row]:
+    with TemporaryDirectory() as folder:
+        engine = open_database(f"sqlite:///{Path(folder) / 'runs.db'}", "orris_runs", metadata)
+        core = make_core(Store(engine, Changes()), lease_duration=3600)
+        core.start()
+        for number in range(AGENTS):
+            core.pools.admit(Agent(f"agent-{number}", POOL, 1, 0))
+        before = _memory()
+        for _ in range(RUNS):
+            _submit(core)
+        gc.collect()
+        grown = (_memory() - before) / RUNS
+        given = time.perf_counter()
+        for number in range(AGENTS):
+            core.agents.open_stream(f"agent-{number}")
+        core.queue.dispatch(POOL)
+        first = AGENTS / (time.perf_counter() - given)
+        yield measured(f"scheduling: runs given to {AGENTS:,} free agents at once", "runs/s", [first])
+        rates = [_decide(core) for _ in range(ROUNDS)]
+        row = f"scheduling: decisions with {AGENTS:,} agents and {RUNS:,} runs that wait"
+        yield measured(row, "1/s", rates, goal=">= 2000 1/s")
+        yield measured("scheduling: memory of the service for each run that waits", "B", [grown], goal="< 1000 B")
+        engine.dispose()
+
+
+def _submit(core: Core) -> None:
+    run_id = core.submission.new_id("bench")
+    core.loose.begin([RunName("default", run_id)])
+    core.submission.submit(run_id, NEW, Prepared(image=NEW.image))
+
+
+def _decide(core: Core) -> float:
+    """Let so many runs end, one after the other; return how many a second."""
+    with core.store.look() as connection:
+        held = list(connection.execute(sa.select(leases.c.id).limit(DECISIONS)).scalars())
+    begin = time.perf_counter()
+    for lease in held:
+        core.leases.finish(lease, Outcome(State.COMPLETED))
+    took = time.perf_counter() - begin
+    with core.store.look() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(leases)).scalar_one() == AGENTS
+    return len(held) / took
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,83 @@
+"""Which runs can be spread over a Ray cluster, and what they are given for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orris import errors
+from orris.images.v1 import images_pb2 as images
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.folder import RunFolder
+from orris_agent.runtimes.process.warm.safety import why_fresh
+from orris_agent.spreading import IMAGE_FILE, RayCluster, Spreading, check_not_spread
+
+SPREAD = runs.Run(name="workspaces/lab/runs/r1", pool="rack", script="a.py", distribution=runs.DISTRIBUTION_JOBLIB)
+CLUSTER = RayCluster("head:6379", Path("/agent/ray.token"), "2.60.0", "3.11.9")
+FITTING = "joblib==1.6.0\nray[default]==2.60.0 \\\n    --hash=sha256:00\nscikit-learn==1.9.1\n"
+
+
+def image_of(requirements: str = FITTING, python: str = "3.11.4", interpreter: str = "") -> images.Image:
+    lock = images.Lock(requirements=requirements, python_version=python, interpreter=interpreter)
+    return images.Image(name="workspaces/lab/images/i1", lock=lock)
+
+
+def check(image: images.Image, cluster: RayCluster | None = CLUSTER) -> None:
+    Spreading(cluster, Path("/environments")).check(SPREAD, image)
+
+
+def test_the_environment_has_the_clusters_ray_and_python() -> None:
+    check(image_of())
+
+
+@pytest.mark.parametrize(
+    ("image", "what"),
+    [
+        (image_of("ray-tools==2.60.0\n"), r"has no Ray, and the cluster has Ray 2\.60\.0: add ray==2\.60\.0"),
+        (image_of("ray==2.59.0 ; python_version > '3'\n"), r"has Ray 2\.59\.0, and .*: add ray==2\.60\.0"),
+        (image_of(python="3.12.1"), r"has Python 3\.12\.1, and the cluster has 3\.11\.9: ask for python=3\.11"),
+        (image_of(interpreter="/usr/bin/python3"), "let Orris make the environment"),
+    ],
+)
+def test_another_environment_is_refused_with_what_to_do(image: images.Image, what: str) -> None:
+    with pytest.raises(errors.FailedPrecondition, match=what):
+        check(image)
+
+
+def test_a_machine_in_no_cluster_spreads_nothing() -> None:
+    with pytest.raises(errors.FailedPrecondition, match="pool 'rack' are not in a Ray cluster"):
+        check(image_of(), cluster=None)
+
+
+def test_a_container_is_not_spread_whoever_wanted_it() -> None:
+    check_not_spread(runs.Run(pool="rack"))
+    with pytest.raises(errors.FailedPrecondition, match="runs of pool 'rack' are containers"):
+        check_not_spread(SPREAD)
+
+
+def test_other_runs_are_none_of_its_business(tmp_path: Path) -> None:
+    run = runs.Run(name=SPREAD.name, script="a.py")
+    nowhere = Spreading(None, Path("/environments"))
+    nowhere.check(run, image_of(""))
+    assert nowhere.variables(agents.Lease(run=run), RunFolder(tmp_path), {}) == {}
+
+
+def test_a_run_is_told_of_the_cluster_and_its_workers_get_what_was_submitted(tmp_path: Path) -> None:
+    """Its token is named by the file it is in: variables are read by more than the run."""
+    folder = RunFolder(tmp_path)
+    folder.work.mkdir()
+    (folder.work / "features.py").write_text("pass")
+    lease = agents.Lease(run=SPREAD, image=image_of())
+    given = Spreading(CLUSTER, Path("/environments")).variables(lease, folder, {"PYTHONPATH": "/inside"})
+    assert given["ORRIS_RAY_ADDRESS"] == "head:6379"
+    assert given["RAY_AUTH_TOKEN_PATH"] == "/agent/ray.token"
+    assert given["PYTHONPATH"].endswith("inside/orris_joblib:/inside")
+    aside = Path(given["ORRIS_RAY_SNAPSHOT"])
+    assert (aside / "features.py").read_text() == "pass"
+    assert images.Image.FromString((aside / IMAGE_FILE).read_bytes()) == lease.image
+
+
+def test_a_run_that_is_spread_starts_fresh() -> None:
+    assert "told of the cluster" in why_fresh(agents.Lease(run=SPREAD, image=image_of()))
