@@ -93,6 +93,18 @@ def held(connection: sa.Connection) -> Held:
     return {(agent, Slot(slot), demands, owner): count for agent, slot, demands, owner, count in found}
 
 
+def held_by(connection: sa.Connection, agent: str) -> Held:
+    """Return what one agent has."""
+    found = connection.execute(_HELD_BY, {"agent": agent})
+    return {(name, Slot(slot), demands, owner): count for name, slot, demands, owner, count in found}
+
+
+def is_behind(connection: sa.Connection, run: Any, slot: str) -> bool:
+    """Tell whether others wait before a run in its own line."""
+    own = {name: getattr(run, name) for name in _COLUMNS} | {"slot": slot}
+    return bool(connection.execute(FIRST, {**own, "most": 1}).scalar() != run.key)
+
+
 def _parameters(pool: str, slot: Slot, line: Line) -> dict[str, object]:
     own = {name: getattr(line, name) for name in ("rank", "workspace", "experiment", "demands")}
     return {"pool": pool, "slot": slot.value, **own}
@@ -140,3 +152,4 @@ _STILL_WAITING = (
 )
 _GROUPED = (leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
 _HELD = sa.select(*_GROUPED, sa.func.count()).group_by(*_GROUPED)
+_HELD_BY = _HELD.where(leases.c.agent == sa.bindparam("agent"))
