@@ -6,6 +6,7 @@ import contextlib
 import os
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.images.v1 import images_service_pb2
 from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
 from orris.models.v1 import models_service_pb2
@@ -57,7 +58,8 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
 
     def storage(workspace: str) -> Storage:
-        return Storage(ArtifactServiceStub(shared_channel(settings.artifacts_address, token())), workspace, cache)
+        channel = shared_channel(settings.artifacts_address, token())
+        return Storage(ArtifactServiceStub(channel), workspace, cache, DataServiceStub(channel))
 
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)

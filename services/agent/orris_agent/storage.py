@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.names import TreeName
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
 from orris.sdk.downloading import Downloader
 from orris.sdk.transfer import Transfer
 from orris_agent.blob_cache import BlobCache
 from orris_agent.cached_blobs import CachedBlobs
+from orris_agent.leaving import Leaving
 from orris_agent.run_file import RunFile
 from orris_kit.blocking import run_blocking
 
@@ -20,7 +24,11 @@ from orris_kit.blocking import run_blocking
 class Storage:
     """The trees of one workspace. Blocking transfers run in the process's executor."""
 
-    def __init__(self, stub: ArtifactServiceStub, workspace: str, cache: BlobCache) -> None:
+    def __init__(
+        self, stub: ArtifactServiceStub, workspace: str, cache: BlobCache, data: DataServiceStub | None = None
+    ) -> None:
+        """`data`: what names trees; without it, nothing can be left in a datastore."""
+        self._data = data
         self._transfer = Transfer(stub, workspace)
         self._cache = cache
         self._begun: dict[Path, Path] = {}
@@ -48,6 +56,11 @@ class Storage:
         """Store files by their paths; return the tree's resource name."""
         tree = await run_blocking(self._transfer.upload, files)
         return str(TreeName.parse(tree.name))
+
+    async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, files: Mapping[str, RunFile]) -> runs.RunOutput:
+        """Keep what a run has left in a folder that it was to fill; return its tree and version."""
+        assert self._data is not None
+        return await run_blocking(Leaving(self._data, self._transfer).keep, lease, wanted, files)
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""

@@ -40,7 +40,7 @@ class References:
             _take_turn(connection, workspace, owner)
             # Blobs before trees, as who creates a tree does: nobody waits in a ring.
             _check_there("blobs", workspace, wanted["blob"], self._index.hold(connection, workspace, wanted["blob"]))
-            _check_there("trees", workspace, wanted["tree"], self._trees.hold(connection, workspace, wanted["tree"]))
+            self._trees_are_there(connection, workspace, wanted["tree"])
             _drop(connection, workspace, owner)
             rows = [
                 {"workspace": workspace, "owner": owner, "kind": kind, "digest": digest}
@@ -52,6 +52,23 @@ class References:
 
         # Each run that is submitted has one set.
         self._together.write(set_them)
+
+    def set_tree(self, connection: sa.Connection, workspace: str, owner: str, digest: str) -> None:
+        """Set that an owner needs a tree and nothing else, in the transaction that records why.
+
+        Raises FailedPrecondition (TARGET_MISSING).
+        """
+        self._trees_are_there(connection, workspace, [digest])
+        _drop(connection, workspace, owner)
+        row = {"workspace": workspace, "owner": owner, "kind": "tree", "digest": digest}
+        connection.execute(schema.references.insert().values(row))
+
+    def drop(self, connection: sa.Connection, workspace: str, owner: str) -> None:
+        """Drop what an owner needed, in the transaction that forgets it."""
+        _drop(connection, workspace, owner)
+
+    def _trees_are_there(self, connection: sa.Connection, workspace: str, digests: Sequence[str]) -> None:
+        _check_there("trees", workspace, digests, self._trees.hold(connection, workspace, digests))
 
     def delete(self, workspace: str, owner: str) -> None:
         """Drop what an owner needed, if anything. Raises InvalidArgument."""

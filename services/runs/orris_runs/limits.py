@@ -74,3 +74,9 @@ GPUS = 1024
 LEASES_RENEWED = 10_000
 # A run whose agents are lost again and again before it started may be what loses them.
 ATTEMPTS = 3
+
+INPUTS = 200
+OUTPUTS_TO = 20
+DATASET_DESCRIPTION = 4096
+DATASET_TAGS = 50
+DATASET_TAG_VALUE = 1000

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from orris.names import RunName
+from orris_runs.data import Input, OutputTo, Produced
 from orris_runs.demands import NO_DEMANDS, NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.states import FINAL, State
 
@@ -41,6 +42,7 @@ class ErrorCode(IntEnum):
     AGENT_LOST = 4
     SYSTEM = 5
     OUT_OF_MEMORY = 6
+    DATA = 10
 
 
 class MetricType(IntEnum):
@@ -113,6 +115,13 @@ class Program:
     defaults: Mapping[str, str] = field(default_factory=dict)
     time_limit: float | None = None
     trace: str = ""
+    inputs: Sequence[Input] = ()
+    outputs_to: Sequence[OutputTo] = ()
+
+    @property
+    def trees(self) -> list[str]:
+        """The trees that it needs."""
+        return sorted({each for each in (self.snapshot, *(its.tree for its in self.inputs)) if each})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +154,7 @@ class NewRun:
     @property
     def refers(self) -> bool:
         """Whether something may be kept for it at the artifacts when it is recorded."""
-        return bool(self.program.snapshot) or self.reuse
+        return bool(self.program.trees) or self.reuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +207,7 @@ class Run:
     retry_time: datetime | None = None
     reuse: bool = False
     reused_run: str = ""
+    produced: Sequence[Produced] = ()
 
     @property
     def attempt(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_runs.data import Produced, inputs_of, outputs_of
 from orris_runs.demands import demands_of
 from orris_runs.model import Attempt, ErrorCode, Program, Run, RunError, Used
 from orris_runs.schema import properties, runs, tags
@@ -21,6 +22,20 @@ def to_json(value: Any) -> str:
 def program_to_json(program: Program) -> str:
     """Return a program as its column holds it: what is empty is left out."""
     return to_json({name: value for name, value in asdict(program).items() if value})
+
+
+def program_of(text: str) -> Program:
+    """Return the program that a column holds."""
+    kept = json.loads(text)
+    if "inputs" in kept or "outputs_to" in kept:
+        data = {"inputs": inputs_of(kept.get("inputs", ())), "outputs_to": outputs_of(kept.get("outputs_to", ()))}
+        kept |= data
+    return Program(**kept)
+
+
+def produced_to_json(produced: Sequence[Produced]) -> str:
+    """Return what a run has left as its column holds it."""
+    return to_json([asdict(each) for each in produced])
 
 
 def error_to_json(error: RunError | None) -> str | None:
@@ -40,7 +55,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         parent_run=row.parent_run,
         state=row.state,
         state_reason=row.state_reason,
-        program=Program(**json.loads(row.program)),
+        program=program_of(row.program),
         environment=row.environment,
         image=row.image,
         build=row.build,
@@ -66,6 +81,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         retry_time=row.retry_time,
         reuse=row.reuse,
         reused_run=row.reused_run,
+        produced=[Produced(**each) for each in json.loads(row.produced)],
     )
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from orris.errors import NotFound
 from orris_kit.database import insert_new
-from orris_runs import identical, limits, loose
+from orris_runs import identical, limits, lineage, loose
 from orris_runs.checks import check_run
 from orris_runs.demands import demands_to_text
 from orris_runs.experiments import Experiments
@@ -102,6 +102,7 @@ class Submission:
         inserted = change.connection.execute(_INSERT, {**self._columns(run_id, new, prepared), **columns})
         assert inserted.inserted_primary_key is not None
         key: int = inserted.inserted_primary_key[0]
+        lineage.add_inputs(change.connection, key, new.program.inputs)
         for table, labels in ((tags, new.tags), (properties, new.properties)):
             if labels:
                 rows = [{"run_key": key, "key": name, "value": value} for name, value in labels.items()]

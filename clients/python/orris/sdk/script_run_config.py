@@ -13,6 +13,7 @@ from orris.runs.v1 import runs_pb2
 from orris.sdk.resources import Resources, isolation_number
 
 if TYPE_CHECKING:
+    from orris.sdk.data_inputs import DatasetConsumptionConfig, OutputFileDatasetConfig
     from orris.sdk.environment import Environment
 
 # Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.
@@ -35,6 +36,8 @@ class ScriptRunConfig:
     `network` is False for a container that has none. `priority`, -100 to 100, is who is next of those that wait.
     `max_retries` is how often the run is executed anew where not its program failed, but Orris or a machine. `reuse`
     takes over outputs and metrics of an identical run that has completed, where there is one, instead of executing it.
+    Datasets that the run gets (`dataset.as_named_input(name)`) and folders that it is to fill (OutputFileDatasetConfig)
+    stand among the arguments, where the script is told where they are, or in `inputs` and `outputs_to` alone.
     """
 
     source_directory: str | Path = "."
@@ -53,6 +56,8 @@ class ScriptRunConfig:
     priority: int = 0
     max_retries: int = 0
     reuse: bool = False
+    inputs: Iterable[DatasetConsumptionConfig] = ()
+    outputs_to: Iterable[OutputFileDatasetConfig] = ()
 
     @property
     def pool(self) -> str:
