@@ -91,6 +91,14 @@ class Datastore:
         """Return a path in the datastore."""
         return DataPath(self, path or "")
 
+    def as_mount(self) -> DatasetConsumptionConfig:
+        """Return all files that are there now as an input of a run that is only to be read."""
+        return self.path().as_mount()
+
+    def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
+        """Return all files that are there now as an input of a run that it may change."""
+        return self.path().as_download(path_on_compute)
+
     def upload(
         self,
         src_dir: str | os.PathLike[str],

@@ -1,12 +1,8 @@
-"""The datasets that a run was given."""
+"""The datasets that a run was given. What is heavy is loaded with the first use: every script imports this."""
 
 import os
-import random
-import shutil
-import tempfile
 
 from ._exceptions import UserErrorException
-from ._frames import read_frame
 from ._inputs import record
 from ._placeholder import explain
 
@@ -102,7 +98,9 @@ class FileDataset(_Given):
 
     def download(self, target_path=None, overwrite=False, **kwargs) -> list:
         """Copy the files into a folder (default: a new one); return where they are."""
-        into = target_path or tempfile.mkdtemp()
+        import shutil
+
+        into = target_path or _new_folder()
         targets = []
         for path in self._paths():
             target = os.path.join(into, path)
@@ -127,7 +125,9 @@ class FileDataset(_Given):
 
     def random_split(self, percentage: float, seed=None) -> tuple:
         """Return two parts by chance."""
-        chance = random.Random(seed)
+        from random import Random
+
+        chance = Random(seed)
         first = [(chance.random() < percentage, path) for path in self._paths()]
         return tuple(self._with([path for mine, path in first if mine is part]) for part in (True, False))
 
@@ -144,7 +144,7 @@ class MountContext:
     def __init__(self, dataset: FileDataset, mount_point=None) -> None:
         self._dataset = dataset
         self._copied = mount_point is not None or dataset._some is not None
-        self.mount_point = mount_point or (tempfile.mkdtemp() if self._copied else dataset._folder)
+        self.mount_point = mount_point or (_new_folder() if self._copied else dataset._folder)
 
     def start(self) -> None:
         """Copy the files, where that is to be."""
@@ -167,6 +167,8 @@ class TabularDataset(_Given):
 
     def to_pandas_dataframe(self, on_error="null", out_of_range_datetime="null"):
         """Return the table as a pandas.DataFrame. Raises UserErrorException where the environment has no pandas."""
+        from ._frames import read_frame
+
         return read_frame(self._folder, self._given["table"])
 
     def take(self, count: int) -> "TabularDataset":
@@ -183,7 +185,7 @@ class TabularDataset(_Given):
 
     def random_split(self, percentage: float, seed=None) -> tuple:
         """Return two parts by chance: each row is in the first with that probability, else in the second."""
-        seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+        seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
         return tuple(
             self._after({"sample": {"seed": seed, "low": low, "high": high}})
             for low, high in ((0.0, percentage), (percentage, 1.0))
@@ -200,6 +202,12 @@ class TabularDataset(_Given):
     def _after(self, step: dict) -> "TabularDataset":
         table = dict(self._given["table"], steps=list(self._given["table"].get("steps", ())) + [step])
         return type(self)(self._folder, dict(self._given, table=table))
+
+
+def _new_folder() -> str:
+    from tempfile import mkdtemp
+
+    return mkdtemp()
 
 
 def _names(columns) -> list:

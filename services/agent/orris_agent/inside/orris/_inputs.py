@@ -20,7 +20,7 @@ class InputDatasets(dict):
         super().__init__()
         for given in record()["inputs"]:
             if given["mode"] == "direct":
-                from ._data import make  # loads libraries that a program may not expect
+                from ._data import make
 
                 self[given["name"]] = make(given)
             else:
