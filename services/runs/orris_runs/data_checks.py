@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -43,6 +44,9 @@ def check_data(add: Add, run: NewRun) -> None:
     for output in program.outputs_to:
         for where, what in _wrong_output(output):
             add(f"run.outputs_to.{where}", f"{output.name[:100]}: {what}")
+    data: list[Input | OutputTo] = [*program.inputs, *program.outputs_to]
+    if sum(map(_size, data)) > limits.DATA_BYTES:
+        add("run.inputs", f"inputs and outputs_to have at most {limits.DATA_BYTES:,} bytes of text together")
     known = {("inputs", each.name) for each in program.inputs} | {("outputs", each.name) for each in program.outputs_to}
     for kind, name in _placeholders((*program.arguments, *program.command)):
         if (kind, name) not in known:
@@ -119,6 +123,10 @@ def _wrong_output(wanted: OutputTo) -> Iterator[tuple[str, str]]:
     for key, value in wanted.tags.items():
         if not (key and is_text(key, limits.LABEL_KEY) and is_text(value, limits.DATASET_TAG_VALUE)):
             yield "tags", f"keys have up to {limits.LABEL_KEY} characters, values {limits.DATASET_TAG_VALUE}"
+
+
+def _size(data: Input | OutputTo) -> int:
+    return sum(len(str(value).encode()) for value in asdict(data).values())
 
 
 def _placeholders(words: Iterable[str]) -> Iterator[tuple[str, str]]:

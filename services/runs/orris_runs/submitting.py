@@ -109,7 +109,9 @@ class Submitting:
         if not new.program.inputs:
             return new
         found = await asyncio.gather(*map(self._resolved, new.program.inputs))
-        return replace(new, program=replace(new.program, inputs=found))
+        resolved = replace(new, program=replace(new.program, inputs=found))
+        self._core.submission.check(resolved)
+        return resolved
 
     async def _resolved(self, wanted: Input) -> Input:
         if wanted.dataset:

@@ -157,6 +157,13 @@ def test_what_is_read_otherwise_is_still_of_its_version(
     assert [each.resource_name for each in table.runs()] == [run.name]
 
 
+def test_a_dataset_alone_is_no_argument(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
+    """Its name would be passed as text, and nothing delivered."""
+    with pytest.raises(InvalidArgument, match="as_named_input"):
+        submitted(server, lab, source, arguments=["--x", Dataset.create(lab, "d", folder)])
+    assert server.runs.runs == {}
+
+
 def test_what_is_no_path_in_a_datastore_is_refused(lab: Workspace, folder: Path) -> None:
     wrongs: list[Any] = ["https://example.org/t.csv", str(folder), [], 3]
     for wrong in wrongs:

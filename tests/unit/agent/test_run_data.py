@@ -149,6 +149,17 @@ def test_a_container_has_what_is_mounted_where_it_cannot_change_it(tmp_path: Pat
     assert (folder.work / "rel").is_dir()
 
 
+def test_a_containers_user_may_read_what_an_agent_keeps_to_itself(tmp_path: Path) -> None:
+    folder, before = RunFolder(tmp_path / "r", contained=True), os.umask(0o077)
+    try:
+        data = brought(runs.Run(inputs=[runs.RunInput(name="x", tree="t", mode=MOUNT)]), folder, t=FILES)
+    finally:
+        os.umask(before)
+    (bound,) = data.bound()
+    for path in (bound.source, *bound.source.rglob("*")):
+        assert path.stat().st_mode & 0o004, path
+
+
 def test_the_library_inside_is_told_all(tmp_path: Path) -> None:
     table = Table(format=Table.FORMAT_DELIMITED, steps=[Table.Step(take=5)])
     wanted = runs.RunInput(name="x", tree="t", mode=DIRECT, id="i", dataset="d", table=table)

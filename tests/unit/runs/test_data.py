@@ -84,6 +84,7 @@ def test_an_output_that_cannot_be_is_refused(wanted: OutputTo, said: str) -> Non
         (with_data(Input("x", DATA), variables={"x": "1"}), "there twice, or is a variable"),
         (with_data(*(Input(f"x{n}", DATA) for n in range(201))), "at most 200"),
         (with_data(outputs=tuple(OutputTo(f"x{n}") for n in range(21))), "at most 20"),
+        (with_data(*(Input(f"x{n}", DATA, table="t" * 10_000) for n in range(110))), "1,048,576 bytes"),
         (
             with_data(Input("x", DATA, path_on_compute="d"), Input("y", DATA, path_on_compute="d/e/")),
             "y is inside of x",

@@ -136,6 +136,14 @@ def inputs_from(workspace: Workspace, given: list[str] | None) -> list[DatasetCo
     return found
 
 
+def data_text(name: str, dataset: str, tree: str) -> str:
+    """Return an input or output of a run in a line: what it is called there, and what it is."""
+    if dataset:
+        _, _, _, registered, _, version = dataset.split("/")
+        return f"{name}: {registered}:{version}"
+    return f"{name}: {tree.rpartition('/')[2][:12]}" if tree else name
+
+
 def _find(workspace: Workspace, name: str) -> Dataset:
     from orris.sdk.dataset import Dataset
 

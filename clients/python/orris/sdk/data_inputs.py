@@ -129,10 +129,20 @@ _NOWHERE: Datastore = object.__new__(Datastore)  # the default of whichever work
 
 
 def data_of(words: Iterable[object], more: object) -> list[Any]:
-    """Return the inputs or outputs among arguments, and those that were given beside them, each once."""
+    """Return the inputs or outputs among arguments, and those that were given beside them, each once.
+
+    Raises InvalidArgument for a dataset that is not said to be an input.
+    """
     given = list(more.values()) if isinstance(more, Mapping) else list(more or ())  # type: ignore[call-overload]
+    from orris.sdk.dataset import Dataset
+
     found: dict[str, Any] = {}
     for each in (*given, *words):
+        if isinstance(each, Dataset):
+            message = (
+                f"{each!r} is no argument by itself: say as_named_input(name), and how: .as_mount(), .as_download()"
+            )
+            raise InvalidArgument(message, field="arguments")
         if isinstance(each, DatasetConsumptionConfig | OutputFileDatasetConfig):
             found[str(each)] = each
     return list(found.values())
