@@ -59,7 +59,7 @@ say "Register it as a version of a dataset, which keeps its files; unchanged fil
 version="{\"tree\": \"$tree\", \"description\": \"a script\", \"tags\": {\"kind\": \"story\"}}"
 call $data_service/CreateDatasetVersion "{\"parent\": \"$workspace\", \"dataset_id\": \"scripts\", \"dataset_version\": $version}" |
 	tee "$STORY/dataset.json"
-dataset=$(field datasetVersion.name <"$STORY/dataset.json")
+dataset=$(field dataset_version.name <"$STORY/dataset.json")
 call $data_service/GetDatasetVersion "{\"name\": \"$workspace/datasets/scripts\"}"
 call $data_service/ListDatasetVersions "{\"parent\": \"$workspace/datasets/scripts\"}"
 call $data_service/UpdateDatasetVersion "{\"name\": \"$dataset\", \"set_tags\": {\"read\": \"yes\"}, \"remove_tags\": [\"kind\"]}"

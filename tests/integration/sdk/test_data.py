@@ -157,6 +157,13 @@ def test_what_is_read_otherwise_is_still_of_its_version(
     assert [each.resource_name for each in table.runs()] == [run.name]
 
 
+def test_two_inputs_have_two_names(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
+    given = Dataset.create(lab, "d", folder).as_named_input("x")
+    with pytest.raises(InvalidArgument, match="'x' names two different"):
+        submitted(server, lab, source, arguments=[given.as_mount(), given.as_download()])
+    assert len(submitted(server, lab, source, arguments=[given.as_mount(), given.as_mount()]).inputs) == 1
+
+
 def test_a_dataset_alone_is_no_argument(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
     """Its name would be passed as text, and nothing delivered."""
     with pytest.raises(InvalidArgument, match="as_named_input"):

@@ -67,6 +67,20 @@ def test_a_notebook_uploads_registers_and_trains(ws: Any, orris: FakeOrris, data
     assert details["inputDatasets"][1]["consumptionDetails"]["mechanism"] == "Mount"
 
 
+def test_data_references_of_old_notebooks(ws: Any, orris: FakeOrris, data: Path) -> None:
+    from azureml.core import Experiment, ScriptRunConfig
+    from azureml.data.data_reference import DataReference
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    reference = DataReference(datastore=store, data_reference_name="iris", path_on_datastore="iris", mode="download")
+    arguments = ["--a", reference, "--b", reference, "--c", store.path("iris/one.csv").as_download()]
+    run = Experiment(ws, "data").submit(ScriptRunConfig(".", "train.py", arguments=arguments))
+    message = orris.runs.runs[run.resource_name]
+    assert list(message.arguments)[:4] == ["--a", "${{inputs.iris}}", "--b", "${{inputs.iris}}"]
+    assert len(message.inputs) == 2
+
+
 def test_types_headers_and_columns(ws: Any, data: Path) -> None:
     from azureml.core import Dataset
     from azureml.data.dataset_factory import DataType

@@ -131,7 +131,7 @@ _NOWHERE: Datastore = object.__new__(Datastore)  # the default of whichever work
 def data_of(words: Iterable[object], more: object) -> list[Any]:
     """Return the inputs or outputs among arguments, and those that were given beside them, each once.
 
-    Raises InvalidArgument for a dataset that is not said to be an input.
+    Raises InvalidArgument for a dataset that is not said to be an input, and for two that have one name.
     """
     given = list(more.values()) if isinstance(more, Mapping) else list(more or ())  # type: ignore[call-overload]
     from orris.sdk.dataset import Dataset
@@ -143,6 +143,15 @@ def data_of(words: Iterable[object], more: object) -> list[Any]:
                 f"{each!r} is no argument by itself: say as_named_input(name), and how: .as_mount(), .as_download()"
             )
             raise InvalidArgument(message, field="arguments")
-        if isinstance(each, DatasetConsumptionConfig | OutputFileDatasetConfig):
-            found[str(each)] = each
+        if not isinstance(each, DatasetConsumptionConfig | OutputFileDatasetConfig):
+            continue
+        if _content(found.setdefault(str(each), each)) != _content(each):
+            raise InvalidArgument(f"{each.name!r} names two different inputs or outputs; rename one", field="arguments")
     return list(found.values())
+
+
+def _content(data: DatasetConsumptionConfig | OutputFileDatasetConfig) -> dict[str, Any]:
+    """Return what tells it from others of the same name."""
+    if isinstance(data, DatasetConsumptionConfig):
+        return {"id": data.dataset.id, "mode": data.mode, "path": data.path_on_compute}
+    return vars(data)
