@@ -92,7 +92,8 @@ def _wrong_place(path: str) -> str:
         return f"{path[:200]!r} {fault or 'begins with two slashes'}"
     first = path.strip("/").split("/")[0]
     if path.startswith("/"):
-        return f"{path[:200]!r} is part of the system; choose another folder" if _NOT_FOR_DATA.fullmatch(first) else ""
+        taken = _NOT_FOR_DATA.fullmatch(first) or path.strip("/") == "tmp"
+        return f"{path[:200]!r} is part of the system; choose another folder" if taken else ""
     return f"{path[:200]!r} is kept as the run's own output; choose another folder" if first in _KEPT else ""
 
 

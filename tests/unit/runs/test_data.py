@@ -50,6 +50,7 @@ def with_data(*inputs: Input, outputs: tuple[OutputTo, ...] = (), **program: Any
         (Input("x", DATA, path_on_compute="/etc/cron.d"), "part of the system"),
         (Input("x", DATA, path_on_compute="/orris/control"), "part of the system"),
         (Input("x", DATA, path_on_compute="/lib64/x"), "part of the system"),
+        (Input("x", DATA, path_on_compute="/tmp/"), "part of the system"),
         (Input("x", DATA, path_on_compute="outputs/x"), "kept as the run's own output"),
         (Input("x", DATA, path_on_compute="a\0b"), "path_on_compute"),
     ],
