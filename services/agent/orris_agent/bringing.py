@@ -24,11 +24,11 @@ async def bring(run: runs.Run, folder: RunFolder, storage: Storage) -> None:
     for wanted in run.inputs:
         place = data.place(wanted)
         place.source.parent.mkdir(parents=True, exist_ok=True)
-        if place.bound or not place.inside.is_relative_to(folder.root):
-            place.source.parent.chmod(0o755)  # whatever the agent's umask is: a container's user is another one
-        await storage.download(wanted.tree, place.source)
-        if place.read_only:
-            await run_blocking(_protect, place.source)
+        shared = folder.contained and place.read_only and await storage.share(wanted.tree, place.source)
+        if not shared:
+            await storage.download(wanted.tree, place.source)
+            if place.read_only:
+                await run_blocking(_protect, place.source)
         if place.bound:
             _make_mount_point(folder, place.inside)
     for path in data.to_fill().values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,15 @@ class RunData:
             return Place(source, inside, read_only, bound=True)
         if not folder.contained:
             return Place(source, source, read_only)
-        return Place(
-            source, INSIDE_INPUTS / wanted.name if read_only else INSIDE_RUN / "downloads" / wanted.name, read_only
-        )
+        if read_only:
+            return Place(source, INSIDE_INPUTS / wanted.name, read_only, bound=True)
+        return Place(source, INSIDE_RUN / "downloads" / wanted.name, read_only)
 
     def bound(self) -> Iterator[Place]:
-        """Yield what a container has mounted beside its own folders."""
-        places = list(map(self.place, self._run.inputs))
-        if any(place.read_only and not place.bound for place in places):
-            yield Place(self._folder.root / "inputs", INSIDE_INPUTS, read_only=True)
-        yield from (place for place in places if place.bound)
+        """Yield what a container has mounted beside its own folders; links are resolved."""
+        for place in map(self.place, self._run.inputs):
+            if place.bound:
+                yield replace(place, source=place.source.resolve())
 
     def in_work(self) -> list[str]:
         """Return the folders of the working directory that inputs take."""

@@ -37,6 +37,7 @@ from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
 from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
+from orris_agent.shared_trees import SharedTrees
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
@@ -56,10 +57,11 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack))
     runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
+    shared = SharedTrees(settings.folder_path / "data", settings.folder_path / "runs", settings.cache_size)
 
     def storage(workspace: str) -> Storage:
         channel = shared_channel(settings.artifacts_address, token())
-        return Storage(ArtifactServiceStub(channel), workspace, cache, DataServiceStub(channel))
+        return Storage(ArtifactServiceStub(channel), workspace, cache, DataServiceStub(channel), shared)
 
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)

@@ -20,7 +20,7 @@ from orris_agent.runtimes.docker.container import name_of
 from orris_agent.runtimes.port import Ending
 from tests.servers.docker import Engine
 from tests.servers.runtimes import Machine, docker_runtime
-from tests.unit.agent.test_run_data import Storage
+from tests.unit.agent.test_run_data import SharedStorage, Storage
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -68,7 +68,8 @@ def container_of(engine: Engine, folder: RunFolder) -> Any:
     return engine.client.containers.get(name_of(folder.load_lease().id))
 
 
-async def test_data_that_is_mounted_cannot_be_changed(machine: Machine, execute: Execute) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+async def test_data_that_is_mounted_cannot_be_changed(machine: Machine, execute: Execute, shared: bool) -> None:
     """Not by its owner either, as the folder is read-only: at Orris's place, in the working directory, elsewhere."""
     script = (
         'for each in "$@"; do cat "$each/a.txt"; touch "$each/new" || chmod u+w "$each/a.txt" || echo refused; done'
@@ -79,7 +80,8 @@ async def test_data_that_is_mounted_cannot_be_changed(machine: Machine, execute:
         for name, path in places.items()
     ]
     words = [f"${{{{inputs.{name}}}}}" for name in places]
-    storage: Any = Storage(t={"a.txt": "a\n", "b.txt": "b\n"})
+    trees = {"t": {"a.txt": "a\n", "b.txt": "b\n"}}
+    storage: Any = SharedStorage(machine.folder / "data", **trees) if shared else Storage(**trees)
     folder = await execute("/bin/sh", "-c", script, "sh", *words, data=storage, inputs=inputs)
     await ending(machine, folder)
     lines = [line for line in folder.std_log.read_text().splitlines() if line in ("a", "refused")]

@@ -41,8 +41,24 @@ class Storage:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(content)
 
+    async def share(self, tree: str, link: Path) -> bool:
+        return False
+
     async def paths(self, tree: str) -> set[str]:
         return set(self.trees.get(tree, ()))
+
+
+class SharedStorage(Storage):
+    """As `Storage`, but containers share what they only read, in a folder."""
+
+    def __init__(self, folder: Path, **trees: dict[str, str]) -> None:
+        super().__init__(**trees)
+        self.folder = folder
+
+    async def share(self, tree: str, link: Path) -> bool:
+        await self.download(tree, self.folder / tree)
+        await asyncio.to_thread(link.symlink_to, self.folder / tree)
+        return True
 
 
 def brought(run: runs.Run, folder: RunFolder, **trees: dict[str, str]) -> RunData:
@@ -140,7 +156,7 @@ def test_a_container_has_what_is_mounted_where_it_cannot_change_it(tmp_path: Pat
     assert data.argument("${{outputs.clean}}") == "/orris/run/leave/clean"
     bound = {str(place.inside): (place.source, place.read_only) for place in data.bound()}
     assert bound == {
-        "/orris/inputs": (folder.root / "inputs", True),
+        "/orris/inputs/x": (folder.root / "inputs/x", True),
         "/data/abs": (folder.root / "inputs/abs", True),
         "/orris/run/work/rel": (folder.root / "inputs/rel", True),
         "/data/there": (folder.own / "downloads/there", False),
