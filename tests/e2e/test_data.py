@@ -73,7 +73,7 @@ def test_a_run_gets_its_data_and_leaves_some_for_the_next(
     raw: Any = Dataset.create(workspace, f"raw {isolation}", tmp_path / "data")
     table = raw.workspace.get_default_datastore()
     table.upload(tmp_path / "data", f"tables-{isolation}")
-    from orris.sdk.dataset import from_delimited_files
+    from orris.sdk.dataset_factory import from_delimited_files
 
     rows = from_delimited_files((table, f"tables-{isolation}/b.csv")).register(workspace, f"rows-{isolation}")
     output = OutputFileDatasetConfig("out", (table, "clean/{run-id}/{output-name}"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azureml._errors import translated
 from orris.sdk.data_inputs import DatasetConsumptionConfig
-from orris.sdk.dataset import from_files
+from orris.sdk.dataset_factory import from_files
 from orris.sdk.datastore import DataPath
 
 if TYPE_CHECKING:

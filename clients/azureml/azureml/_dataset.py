@@ -11,6 +11,7 @@ from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse, refuse_given
 from orris.sdk import data_inputs, table_options
 from orris.sdk import dataset as sdk
+from orris.sdk.dataset_factory import files_at
 
 if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
@@ -59,7 +60,7 @@ class FileDatasetFactory:
     ) -> FileDataset:
         """Return the files that paths in datastores mean, as they are now."""
         refuse_given("Dataset.File.from_files", partition_format=partition_format)
-        return FileDataset(*sdk.files_at(path))
+        return FileDataset(*files_at(path))
 
     @staticmethod
     def upload_directory(
@@ -70,7 +71,7 @@ class FileDatasetFactory:
 
         refuse_given("Dataset.File.upload_directory", pattern=pattern)
         there = paths_of(target)[0]
-        return FileDataset(*sdk.files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
+        return FileDataset(*files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
 
 
 @translated()
@@ -99,7 +100,7 @@ class TabularDatasetFactory:
         ):
             refuse(f"header={header}", "give each file the same line of names, or none")
         table = table_options.delimited(separator, header, encoding, include_path, set_column_types)
-        return TabularDataset(*sdk.files_at(path), table)
+        return TabularDataset(*files_at(path), table)
 
     @staticmethod
     def from_parquet_files(
@@ -111,7 +112,7 @@ class TabularDatasetFactory:
     ) -> TabularDataset:
         """Return the table that Parquet files are, as they are now."""
         refuse_given("Dataset.Tabular.from_parquet_files", partition_format=partition_format)
-        return TabularDataset(*sdk.files_at(path), table_options.parquet(include_path, set_column_types))
+        return TabularDataset(*files_at(path), table_options.parquet(include_path, set_column_types))
 
     @staticmethod
     def from_json_lines_files(
@@ -126,7 +127,7 @@ class TabularDatasetFactory:
         """Return the table that files with a JSON object a line are, as they are now."""
         refuse_given("Dataset.Tabular.from_json_lines_files", partition_format=partition_format)
         table = table_options.json_lines(include_path, encoding, set_column_types)
-        return TabularDataset(*sdk.files_at(path), table)
+        return TabularDataset(*files_at(path), table)
 
     @staticmethod
     def register_pandas_dataframe(

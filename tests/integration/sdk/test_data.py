@@ -11,7 +11,7 @@ from orris import Dataset, Datastore, Experiment, OutputFileDatasetConfig, Scrip
 from orris.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
-from orris.sdk.dataset import from_delimited_files, from_files
+from orris.sdk.dataset_factory import from_delimited_files, from_files
 from tests.fakes.services.server import FakeOrris
 
 

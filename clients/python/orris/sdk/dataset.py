@@ -8,7 +8,7 @@ import random
 import secrets
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,9 +18,8 @@ from orris.artifacts.v1 import artifacts_pb2, data_pb2
 from orris.errors import InvalidArgument, NotFound
 from orris.names import DatasetName, DatasetVersionName
 from orris.runs.v1 import runs_pb2
-from orris.sdk import table_options
 from orris.sdk.data_inputs import DatasetConsumptionConfig
-from orris.sdk.datastore import paths_of
+from orris.sdk.mount_context import MountContext
 from orris.sdk.paging import pages
 from orris.sdk.spelling import moment
 from orris.tables import dataset_id, definition_of, fields_of
@@ -346,31 +345,6 @@ class TabularDataset(Dataset):
         return made
 
 
-class MountContext:
-    """Files of a dataset in a folder of this machine, as long as the context lasts."""
-
-    def __init__(self, dataset: FileDataset, mount_point: str | os.PathLike[str] | None) -> None:
-        self._dataset = dataset
-        self._temporary = None if mount_point else tempfile.TemporaryDirectory(prefix="orris-data-")
-        self.mount_point = os.fspath(mount_point) if mount_point else self._temporary.name  # type: ignore[union-attr]
-
-    def start(self) -> None:
-        """Put the files there."""
-        self._dataset.download(self.mount_point, overwrite=True)
-
-    def stop(self) -> None:
-        """Remove a temporary folder."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-
 def resource_name(workspace: Workspace, name: str, version: int | str | None = LATEST) -> str:
     """Return the resource name of a version: of the latest, of `version`, or of that in `NAME:VERSION`."""
     name, _, named = name.partition(":")
@@ -385,36 +359,6 @@ def adopt(workspace: Workspace, message: data_pb2.DatasetVersion) -> FileDataset
     if message.HasField("table"):
         return TabularDataset(workspace, message.tree, message.table, message)
     return FileDataset(workspace, message.tree, None, message)
-
-
-def files_at(path: object) -> tuple[Workspace, str]:
-    """Return the workspace and tree of the files that paths in datastores mean. Raises NotFound, InvalidArgument."""
-    from orris.sdk.data_selection import Selection, selected
-
-    paths = paths_of(path)
-    workspace = paths[0].datastore.workspace
-    listings: dict[str, Callable[[str], Any]] = {}
-    for each in paths:
-        if each.datastore.workspace.resource_name != workspace.resource_name:
-            raise InvalidArgument("path: the datastores are of different workspaces", field="path")
-        listings.setdefault(each.datastore.name, each.datastore.files.entries)
-    found = selected([(Selection(each.path_on_datastore), listings[each.datastore.name]) for each in paths])
-    return workspace, workspace.transfer.compose(found).name
-
-
-def from_files(path: object) -> FileDataset:
-    """Return the files that paths in datastores mean, as they are now."""
-    return FileDataset(*files_at(path))
-
-
-def from_table(path: object, table: data_pb2.Table) -> TabularDataset:
-    """Return the table that the files at paths in datastores are, as they are now."""
-    return TabularDataset(*files_at(path), table)
-
-
-def from_delimited_files(path: object, **options: Any) -> TabularDataset:
-    """Return a table of files with lines of values; the options are those of `orris.sdk.table_options.delimited`."""
-    return from_table(path, table_options.delimited(**options))
 
 
 def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:

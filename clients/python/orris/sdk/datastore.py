@@ -36,13 +36,13 @@ class DataPath:
 
     def as_mount(self) -> DatasetConsumptionConfig:
         """Return the files that are there now as an input of a run that is only to be read."""
-        from orris.sdk.dataset import from_files
+        from orris.sdk.dataset_factory import from_files
 
         return from_files(self).as_mount()
 
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
         """Return the files that are there now as an input of a run that it may change."""
-        from orris.sdk.dataset import from_files
+        from orris.sdk.dataset_factory import from_files
 
         return from_files(self).as_download(path_on_compute)
 
