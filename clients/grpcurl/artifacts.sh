@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Artifacts with grpcurl: hash a script, ask whether it is stored, upload it, make a tree of it, read it back, count it.
+# Artifacts with grpcurl: hash a script, ask whether it is stored, upload it, make a tree of it, read it back, name it, count it.
 source "$(dirname "${BASH_SOURCE[0]}")/connection.sh"
 service=orris.artifacts.v1.ArtifactService
 
@@ -47,6 +47,26 @@ call $service/ListTreeEntries "{\"parent\": \"$tree\"}"
 say "Read the blob back, with others or alone"
 call $service/BatchReadBlobs "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}" | bytes data.0 | sha256sum
 call $service/DownloadBlob "{\"name\": \"$workspace/blobs/$digest\"}" | bytes data
+
+data_service=orris.artifacts.v1.DataService
+say "Put the tree into a datastore, if nobody has changed that meanwhile"
+store="$workspace/datastores/scripts"
+call $data_service/UpdateDatastore "{\"name\": \"$store\", \"tree\": \"$tree\", \"expected_tree\": \"\"}"
+call $data_service/GetDatastore "{\"name\": \"$store\"}"
+call $data_service/ListDatastores "{\"parent\": \"$workspace\"}"
+
+say "Register it as a version of a dataset, which keeps its files; unchanged files are no new version"
+version="{\"tree\": \"$tree\", \"description\": \"a script\", \"tags\": {\"kind\": \"story\"}}"
+call $data_service/CreateDatasetVersion "{\"parent\": \"$workspace\", \"dataset_id\": \"scripts\", \"dataset_version\": $version}" |
+	tee "$STORY/dataset.json"
+dataset=$(field dataset_version.name <"$STORY/dataset.json")
+call $data_service/GetDatasetVersion "{\"name\": \"$workspace/datasets/scripts\"}"
+call $data_service/ListDatasetVersions "{\"parent\": \"$workspace/datasets/scripts\"}"
+call $data_service/UpdateDatasetVersion "{\"name\": \"$dataset\", \"set_tags\": {\"read\": \"yes\"}, \"remove_tags\": [\"kind\"]}"
+
+say "What runs have used stays; all else goes with the version and the datastore"
+call $data_service/DeleteDatasetVersion "{\"name\": \"$dataset\"}"
+call $data_service/DeleteDatastore "{\"name\": \"$store\"}"
 
 say "How much the workspace keeps, and what of it nobody needs any more"
 call $service/GetStorage "{\"name\": \"$workspace/storage\"}"

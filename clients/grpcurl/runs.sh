@@ -29,9 +29,10 @@ call $service/GetExperiment "{\"name\": \"$workspace/experiments/grpcurl-story\"
 call $service/ListExperiments "{\"parent\": \"$workspace\"}" | grep '"name"'
 call $service/UpdateExperiment "{\"experiment\": {\"name\": \"$workspace/experiments/grpcurl-story\", \"max_concurrent_runs\": 2}}"
 
-say "Submit"
+say "Submit, with data: files of a tree, or of a dataset's version, which the program finds by the variable \`source\`"
 run="{\"experiment\": \"$workspace/experiments/grpcurl-story\", \"script\": \"train.py\",
-  \"snapshot\": \"$(field tree.name <"$STORY/tree.json")\", \"environment\": \"$(field environment.name <"$STORY/environment.json")\"}"
+  \"snapshot\": \"$(field tree.name <"$STORY/tree.json")\", \"environment\": \"$(field environment.name <"$STORY/environment.json")\",
+  \"inputs\": [{\"name\": \"source\", \"tree\": \"$(field tree.name <"$STORY/tree.json")\", \"mode\": \"MODE_MOUNT\"}]}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run, \"request_id\": \"story-$$-$(date +%s)\"}" | tee "$STORY/run.json"
 name=$(field run.name <"$STORY/run.json")
 

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.bringing import bring
 from orris_agent.control import boottime
 from orris_agent.exits import Exit
 from orris_agent.folder import USAGE, RunFolder
+from orris_agent.leaving import left_files
 from orris_agent.runtimes.port import Ending
 from tests.servers.runtimes import Machine
+from tests.unit.agent.test_run_data import Storage
 
 MIB = 1024**2
 HUNGRY = "import time\nheld = []\nwhile True: held.append(b'x' * 2**23); time.sleep(0.005)"
@@ -36,9 +39,11 @@ async def execute(machine: Machine) -> AsyncIterator[Execute]:
     """Start runs; what is left of them is ended."""
     runtime, started = machine.runtime(), list[RunFolder]()
 
-    async def start(*command: str, deadline: float | None = None, **fields: Any) -> RunFolder:
+    async def start(*command: str, deadline: float | None = None, data: Any = None, **fields: Any) -> RunFolder:
         lease, folder = machine.run(*command, **fields)
         started.append(folder)
+        if data is not None:
+            await bring(lease.run, folder, data)
         if deadline is not None:
             runtime.extend(folder, deadline)
         await runtime.start(lease, folder)
@@ -85,6 +90,27 @@ async def test_an_agent_learns_how_the_program_ended(
 ) -> None:
     exit_ = await ended(machine, await execute("/bin/sh", "-c", f"echo said; {script}"))
     assert (exit_.exit_code, exit_.signal, exit_.reason) == (code, number, None)
+
+
+async def test_a_run_finds_its_data_where_it_is_told(machine: Machine, execute: Execute) -> None:
+    """What is mounted, what is its own, and a folder to fill; what is bound in a container is only to be read."""
+    script = """
+cat "$0/a.txt" "$many/sub/b.txt" "$1"; cat data/a.txt; echo changed > "$1" && cat "$1"; echo left > "$2/left.txt"
+echo "$AZUREML_DATASET_ENVIRONMENT_VARS"; grep -c many "$ORRIS_DATA"
+"""
+    tree = {"a.txt": "a\n", "sub/b.txt": "b\n"}
+    inputs = [
+        runs.RunInput(name="many", tree="t", mode=runs.RunInput.MODE_MOUNT),
+        runs.RunInput(name="one", tree="u", mode=runs.RunInput.MODE_DOWNLOAD),
+        runs.RunInput(name="here", tree="t", mode=runs.RunInput.MODE_MOUNT, path_on_compute="data"),
+    ]
+    command = ("/bin/sh", "-c", script, "${{inputs.many}}", "${{inputs.one}}", "${{outputs.clean}}")
+    storage: Any = Storage(t=tree, u={"only.txt": "one\n"})
+    folder = await execute(*command, data=storage, inputs=inputs, outputs_to=[runs.RunOutput(name="clean")])
+    assert (await ended(machine, folder)).exit_code == 0
+    modes = "many:mount,one:download,here:mount"
+    assert folder.std_log.read_text().split() == ["a", "b", "one", "a", "changed", modes, "1"]
+    assert list(left_files(folder, "clean")[0]) == ["left.txt"]
 
 
 async def test_a_run_finds_itself_by_its_environment(machine: Machine, execute: Execute) -> None:

@@ -39,6 +39,18 @@ print("ends after", number)
 """
 
 
+SUM = """
+import os, sys
+path = sys.argv[1]
+try:
+    os.remove(path)
+    changed = "changed"
+except OSError:
+    changed = "refused"
+print(sum(map(int, open(path).read().split())), path, changed)
+"""
+
+
 @pytest.fixture(scope="module")
 def home(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("contained")
@@ -49,7 +61,12 @@ def orris(engine: Engine, home: Path) -> Iterator[Orris]:
     """The command line, of an instance that makes container images and whose runs are in containers."""
     folder = home / "source"
     folder.mkdir()
-    for name, text in {"train.py": TRAIN, "count.py": COUNT, "greedy.py": "bytearray(400 << 20)"}.items():
+    for name, text in {
+        "train.py": TRAIN,
+        "count.py": COUNT,
+        "sum.py": SUM,
+        "greedy.py": "bytearray(400 << 20)",
+    }.items():
         (folder / name).write_text(text)
     settings = {
         "DOCKER_HOST": engine.host,
@@ -87,6 +104,18 @@ def test_a_script_is_executed_in_a_container(orris: Orris) -> None:
     said = orris("submit", "-p", "iniconfig", "train.py").stdout
     assert "user 10001 executes /opt/orris/environment/bin/python" in said
     assert "contained" in orris("models", "list").stdout
+
+
+def test_containers_share_data_that_they_cannot_change(orris: Orris, home: Path) -> None:
+    (home / "source" / "numbers.txt").write_text("1 2 3")
+    orris("data", "create", "numbers", "numbers.txt")
+    for _ in range(2):
+        said = orris(
+            "submit", "-p", "iniconfig", "--input", "numbers=numbers", "sum.py", "${{inputs.numbers}}"
+        ).stdout  # fmt: skip
+        assert said == "6 /orris/inputs/numbers/numbers.txt refused\n"
+    (shared,) = (home / "agent" / "data").iterdir()
+    assert (shared / "numbers.txt").read_text() == "1 2 3"
 
 
 def test_a_run_that_was_canceled_leaves_nothing(orris: Orris, engine: Engine) -> None:

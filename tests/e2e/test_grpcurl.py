@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 
-from orris.artifacts.v1 import artifacts_service_pb2
+from orris.artifacts.v1 import artifacts_service_pb2, data_service_pb2
 from orris.images.v1 import images_service_pb2
 from orris.inference.v1 import inference_service_pb2
 from orris.inference.v2 import open_inference_pb2
@@ -22,6 +22,7 @@ from tests.e2e.conftest import environment_of
 SCRIPTS = Path(__file__).parents[2] / "clients" / "grpcurl"
 CONTRACTS = (
     artifacts_service_pb2,
+    data_service_pb2,
     images_service_pb2,
     runs_service_pb2,
     agents_service_pb2,

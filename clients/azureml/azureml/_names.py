@@ -12,12 +12,19 @@ _PLACES = {
     "_compute": "AmlCompute ComputeTarget",
     "_compute_status": "AmlComputeStatus ScaleSettings",
     "_conda_dependencies": "CondaDependencies",
+    "_data_reference": "DataReference",
+    "_dataset": (
+        "Dataset FileDataset FileDatasetFactory OutputFileDatasetConfig PromoteHeadersBehavior TabularDataset "
+        "TabularDatasetFactory"
+    ),
+    "_datastore": "Datastore",
     "_environment": "Environment",
     "_environment_sections": "ContainerRegistry DockerSection PythonSection",
     "_image_details": "DockerImageDetails",
     "_experiment": "Experiment",
     "_inference_config": "InferenceConfig",
     "_model": "Model ResourceConfiguration",
+    "_opendatasets": "Diabetes MNIST",
     "_run": "Run get_run",
     "_docker": "DockerConfiguration",
     "_run_configuration": "RunConfiguration",
@@ -33,6 +40,9 @@ _PLACES = {
 }
 
 REAL = {name: f"azureml.{place}:{name}" for place, names in _PLACES.items() for name in names.split()} | {
+    "DataPath": "orris.sdk.datastore:DataPath",
+    "DataType": "orris.sdk.table_options:DataType",
+    "DatasetConsumptionConfig": "orris.sdk.data_inputs:DatasetConsumptionConfig",
     "_OfflineRun": "orris.sdk.offline:OfflineRun",
     "_SubmittedRun": "azureml._run:Run",
 }

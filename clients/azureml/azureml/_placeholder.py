@@ -9,7 +9,7 @@ from azureml.exceptions import NotSupportedException
 
 _SCRIPT = "submit the script with ScriptRunConfig(source_directory, script, arguments, environment=...)"
 _SWEEP = "submit one run for each set of parameters (Experiment.submit returns at once) and compare run.get_metrics()"
-_DATA = "read the data in the script: from its source directory, a path on this machine, or a URL"
+_DATA = "upload the files to ws.get_default_datastore() and use Dataset.File.from_files or Dataset.Tabular"
 _DEPLOY = "leave deployment_target out of Model.deploy: the model is served on the machines that there are"
 _SCORING = "give Model.deploy an InferenceConfig(entry_script, source_directory, environment): it is served as it is"
 _RAW = "use it in the scoring script: it is there when the script is served"
@@ -18,8 +18,6 @@ _COMPUTE = 'use the compute target "local"; a cluster (AmlCompute) is this machi
 # What to do instead: by the name, else by the module it is imported from.
 _BY_NAME = {
     "AksCompute": _DEPLOY,
-    "Dataset": _DATA,
-    "Datastore": _DATA,
     "ContainerImage": _SCORING,
     "Image": _SCORING,
     "ModelPackage": _SCORING,

@@ -14,6 +14,8 @@ from orris.sdk.config_file import read_config, write_workspace_name
 
 if TYPE_CHECKING:
     from azureml._compute import AmlCompute
+    from azureml._dataset import FileDataset, TabularDataset
+    from azureml._datastore import Datastore
     from azureml._environment import Environment
     from azureml._experiment import Experiment
     from azureml._model import Model
@@ -28,8 +30,8 @@ class Workspace(Refusing, sdk.Workspace):
     Raises WorkspaceException when there is none of that name.
     """
 
-    _lacking = """compute_instances datasets datastores delete get_default_datastore get_default_keyvault
-    get_mlflow_tracking_uri images linked_services private_endpoints set_default_datastore setup sync_keys update"""
+    _lacking = """compute_instances delete get_default_keyvault get_mlflow_tracking_uri
+    images linked_services private_endpoints set_default_datastore setup sync_keys update"""
     location = "local"
 
     def __init__(
@@ -137,6 +139,26 @@ class Workspace(Refusing, sdk.Workspace):
         from azureml._model import Model
 
         return {each.name: each for each in Model.list(self, latest=True)}
+
+    @property
+    def datasets(self) -> dict[str, FileDataset | TabularDataset]:  # type: ignore[override]  # the facade's kind
+        """The latest version of each dataset by name."""
+        from azureml._dataset import Dataset
+
+        return Dataset.get_all(self)
+
+    @property
+    def datastores(self) -> dict[str, Datastore]:  # type: ignore[override]  # the facade's kind
+        """The datastores by name."""
+        from azureml._datastore import Datastore
+
+        return {each.name: Datastore(self, each.name) for each in Datastore.list(self)}
+
+    def get_default_datastore(self) -> Datastore:
+        """Return the datastore that every workspace has."""
+        from azureml._datastore import Datastore
+
+        return Datastore(self)
 
     @property
     def webservices(self) -> dict[str, Webservice]:  # type: ignore[override]  # the facade's kind

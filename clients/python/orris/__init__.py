@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orris.sdk.build import Build
     from orris.sdk.connection import Connection
+    from orris.sdk.data_inputs import OutputFileDatasetConfig
+    from orris.sdk.dataset import Dataset, FileDataset, TabularDataset
+    from orris.sdk.datastore import Datastore
     from orris.sdk.endpoint import Endpoint, Webservice
     from orris.sdk.environment import Environment
     from orris.sdk.experiment import Experiment
@@ -33,18 +36,23 @@ _HOMES = {
     "Build": "build",
     "BuildFailed": "failures",
     "Connection": "connection",
+    "Dataset": "dataset",
+    "Datastore": "datastore",
     "DeploymentFailed": "failures",
     "Endpoint": "endpoint",
     "Environment": "environment",
     "Experiment": "experiment",
+    "FileDataset": "dataset",
     "InferenceConfig": "inference_config",
     "Model": "model",
+    "OutputFileDatasetConfig": "data_inputs",
     "ResourceConfiguration": "resource_configuration",
     "Resources": "resources",
     "Run": "run",
     "RunFailed": "failures",
     "ScriptRunConfig": "script_run_config",
     "StillRunning": "failures",
+    "TabularDataset": "dataset",
     "Webservice": "endpoint",
     "Workspace": "workspace",
 }
@@ -53,18 +61,23 @@ __all__ = [
     "Build",
     "BuildFailed",
     "Connection",
+    "Dataset",
+    "Datastore",
     "DeploymentFailed",
     "Endpoint",
     "Environment",
     "Experiment",
+    "FileDataset",
     "InferenceConfig",
     "Model",
+    "OutputFileDatasetConfig",
     "ResourceConfiguration",
     "Resources",
     "Run",
     "RunFailed",
     "ScriptRunConfig",
     "StillRunning",
+    "TabularDataset",
     "Webservice",
     "Workspace",
 ]

@@ -34,6 +34,8 @@ _IDS = {
         r"[a-z][-a-z0-9]{1,30}[a-z0-9]",
         "3 to 32 lower-case letters, digits and -, beginning with a letter, not ending with -",
     ),
+    "datastore": (r"[A-Za-z0-9][\w-]{0,254}", "up to 255 letters, digits, _ and -, beginning with a letter or digit"),
+    "dataset": (r"[A-Za-z0-9][\w.\- ]{0,254}", "up to 255 letters, digits, _, -, . and spaces"),
     "agent": (r"[A-Za-z0-9][\w.-]{0,127}", "up to 128 letters, digits, _, - and ."),
     "pool": (r"[a-z0-9][a-z0-9-]{0,62}", "1 to 63 lower-case letters, digits and -, beginning with a letter or digit"),
     "node": (r"[A-Za-z0-9][\w.-]{0,127}", "up to 128 letters, digits, _, - and ."),
@@ -169,6 +171,28 @@ class EndpointName(_Name):
     pattern = "workspaces/{workspace}/endpoints/{endpoint}"
     workspace: str
     endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatastoreName(_Name):
+    pattern = "workspaces/{workspace}/datastores/{datastore}"
+    workspace: str
+    datastore: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetName(_Name):
+    pattern = "workspaces/{workspace}/datasets/{dataset}"
+    workspace: str
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersionName(_Name):
+    pattern = "workspaces/{workspace}/datasets/{dataset}/versions/{version}"
+    workspace: str
+    dataset: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from orris.names import ExperimentName, RunName
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
+from orris_agent.run_data import RunData
 from orris_kit import tracing
 
 INSIDE = Path(__file__).parent / "inside"
@@ -30,11 +31,11 @@ _NOT_INHERITED = {
 }
 
 
-def argument_list(run: runs.Run, python: str) -> list[str]:
-    """Return what to execute: the script with the environment's interpreter, or the command as it is."""
+def argument_list(run: runs.Run, python: str, data: RunData) -> list[str]:
+    """Return what to execute: the script with the environment's interpreter, or the command, told where its data is."""
     if run.script:
-        return [python, run.script, *run.arguments]
-    return list(run.command)
+        return [python, run.script, *map(data.argument, run.arguments)]
+    return list(map(data.argument, run.command))
 
 
 def time_limit(run: runs.Run) -> float | None:

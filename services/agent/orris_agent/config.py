@@ -56,7 +56,11 @@ class Settings(ServiceSettings):
     registry_password: SecretStr = SecretStr("")
     registry_password_file: Path | None = None
     replica_network: str = Field(default="", description="Docker network that replicas join, instead of loopback")
-    cache_size: int = Field(default=10 * 1024**3, ge=0, description="bytes of blobs to keep for later runs; 0: none")
+    cache_size: int = Field(
+        default=10 * 1024**3,
+        ge=0,
+        description="bytes of blobs to keep for later runs, and of data that containers share; 0: none",
+    )
     keep_images: int = Field(
         default=14 * 86_400, ge=7200, description="seconds that a container image which was pulled is kept unused"
     )

@@ -11,8 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from orris_agent.supervisor.lease import CLOCK
+
+DATA = "data.json"
 
 
 def boottime() -> float:
@@ -34,6 +37,12 @@ def write_command(
     command = {"argv": list(argv), "env": dict(env), "cwd": str(cwd), "time_limit_seconds": time_limit_seconds}
     command.update(limits)
     _write(folder / "command.json", json.dumps(command), readable)
+
+
+def write_data(folder: Path, record: Mapping[str, Any], *, readable: bool = False) -> Path:
+    """Say what data the run has, for the library inside it; return the file."""
+    _write(folder / DATA, json.dumps(record), readable)
+    return folder / DATA
 
 
 def set_deadline(folder: Path, boottime_seconds: float | None, *, readable: bool = False) -> None:

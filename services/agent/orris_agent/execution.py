@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import TypeVar
 
 from orris import errors
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.bringing import bring
 from orris_agent.folder import RunFolder
 from orris_agent.keeping import as_text, kept_files, left_behind
+from orris_agent.leaving import left_files
 from orris_agent.outcome import failed, outcome_of
 from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
+from orris_agent.run_data import RunData
 from orris_agent.run_file import RunFile
 from orris_agent.runtimes.port import ImageGoneError, NotNowError, Runtime, StartError
 from orris_agent.shipping import Shipping
@@ -38,6 +42,10 @@ def install_log(attempt: int) -> str:
 
 
 _Result = TypeVar("_Result")
+
+
+class DataError(Exception):
+    """A run's data could not be brought to where it is to be; the message says why."""
 
 
 class Execution:
@@ -96,6 +104,9 @@ class Execution:
             try:
                 with span("prepare run"):
                     await self._until_canceled(self._prepare())
+            except DataError as problem:
+                if not self._cancel:
+                    return failed(runs.RunError.CODE_DATA, str(problem))
             except errors.OrrisError as problem:
                 if not self._cancel:
                     return failed(runs.RunError.CODE_ENVIRONMENT, problem.message)
@@ -159,7 +170,15 @@ class Execution:
             fetch.cancel()
 
     async def _fetch(self) -> None:
-        await self._storage.download(self.lease.run.snapshot, self.folder.work)
+        run = self.lease.run
+        await self._storage.download(run.snapshot, self.folder.work)
+        if run.inputs or run.outputs_to:
+            try:
+                await bring(run, self.folder, self._storage)
+            except PASSING:
+                raise
+            except errors.OrrisError as problem:
+                raise DataError(problem.message) from problem
 
     async def _make_ready(self) -> None:
         await self._reports.state(runs.Run.STATE_QUEUED, self._runtime.preparing)
@@ -203,8 +222,34 @@ class Execution:
         self._kept, refused = await run_blocking(kept_files, self.folder)
         not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
         await asyncio.gather(self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept), self._upload(outcome))
+        outcome = await self._leave(outcome)
         snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
-        outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot))
+        data = RunData(self.lease.run, self.folder).in_work()
+        outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot, data))
+        return outcome
+
+    async def _leave(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+        """Keep what a completed run was to leave; where that cannot be, the run has failed."""
+        if outcome.state != runs.Run.STATE_COMPLETED:
+            return outcome
+        del outcome.outputs_to[:]
+        for wanted in self.lease.run.outputs_to:
+            files, refused = await run_blocking(left_files, self.folder, wanted.name)
+            warnings = [
+                f"{wanted.name}: {as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())
+            ]
+            if not files:
+                warnings.append(f"The run has left nothing in the folder of its output {wanted.name}.")
+            if warnings:
+                await self._reports.state(runs.Run.STATE_FINALIZING, warnings=warnings)
+            if not files:
+                continue
+            try:
+                keep = partial(self._storage.leave, self.lease, wanted, files)
+                outcome.outputs_to.append(await self._reached(runs.Run.STATE_FINALIZING, keep))
+            except errors.OrrisError as problem:
+                said = f"What the run has left in its output {wanted.name} cannot be kept: {problem.message}"
+                return _failed_after(outcome, said)
         return outcome
 
     async def _runs(self, state: runs.Run.State.ValueType, call: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -242,6 +287,7 @@ class Execution:
                 raise
             # The end could not be told for so long that what nobody referred to was collected. It is still here.
             await self._upload(outcome)
+            outcome = await self._leave(outcome)
             await self._reports.finish(outcome)
         log.info("run ended", run=self.folder.run_id, state=runs.Run.State.Name(outcome.state))
 
@@ -251,3 +297,14 @@ class Execution:
             await self._finish(failed(runs.RunError.CODE_SYSTEM, message))
         except (LeaseLostError, errors.OrrisError):
             log.exception("end not reported", run=self.folder.run_id)
+
+
+def _failed_after(outcome: agents.FinishRunRequest, message: str) -> agents.FinishRunRequest:
+    """Return the end of a run whose program did well, but whose data is not kept."""
+    end = failed(runs.RunError.CODE_DATA, message)
+    end.outputs = outcome.outputs
+    if outcome.HasField("end_time"):
+        end.end_time.CopyFrom(outcome.end_time)
+    if outcome.HasField("usage"):
+        end.usage.CopyFrom(outcome.usage)
+    return end

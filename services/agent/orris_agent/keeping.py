@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 
 from orris.errors import FailedPrecondition
@@ -21,7 +21,12 @@ def kept_files(folder: RunFolder) -> tuple[dict[str, RunFile], dict[str, str]]:
 
     Regular files only, none from outside of the run's folder, whatever links lead there.
     """
-    found = dict(islice(_kept_paths(folder), MAX_ENTRIES))
+    return readable_files(folder, _kept_paths(folder))
+
+
+def readable_files(folder: RunFolder, paths: Iterable[tuple[str, str]]) -> tuple[dict[str, RunFile], dict[str, str]]:
+    """Return files of a run's folder by the path they are kept under, and why others cannot be."""
+    found = dict(islice(paths, MAX_ENTRIES))
     refused = {path: fault for path in found if (fault := fault_of(path))}
     kept: dict[str, RunFile] = {}
     for path in found.keys() - refused.keys():
@@ -40,9 +45,12 @@ def as_text(path: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in path)
 
 
-def left_behind(folder: RunFolder, snapshot: Collection[str]) -> list[str]:
-    """Return the first names, in order, of files in the working directory that are neither kept nor of the snapshot."""
-    kept = tuple(f"{name}/" for name in KEPT_FOLDERS)
+def left_behind(folder: RunFolder, snapshot: Collection[str], data: Iterable[str] = ()) -> list[str]:
+    """Return the first names, in order, of files in the working directory that nobody else has.
+
+    They are neither kept, nor of the snapshot, nor in the folders `data`.
+    """
+    kept = tuple(f"{name}/" for name in (*KEPT_FOLDERS, *data))
     found = folder.written.files("work", _NOT_WORTH_NAMING)
     names = (path for path in found if path not in snapshot and not path.startswith(kept))
     return [as_text(path) for path in sorted(islice(names, MAX_ENTRIES))[:MOST_LEFT_BEHIND]]

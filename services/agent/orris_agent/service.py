@@ -6,6 +6,7 @@ import contextlib
 import os
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.images.v1 import images_service_pb2
 from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
 from orris.models.v1 import models_service_pb2
@@ -37,6 +38,7 @@ from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
 from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
+from orris_agent.shared_trees import SharedTrees
 from orris_agent.spreading import Spreading
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
@@ -59,10 +61,11 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
     trees = KnownTrees()
+    shared = SharedTrees(settings.folder_path / "data", settings.folder_path / "runs", settings.cache_size)
 
     def storage(workspace: str) -> Storage:
-        stub = ArtifactServiceStub(shared_channel(settings.artifacts_address, token()))
-        return Storage(stub, workspace, cache, trees)
+        channel = shared_channel(settings.artifacts_address, token())
+        return Storage(ArtifactServiceStub(channel), workspace, cache, trees, DataServiceStub(channel), shared)
 
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.names import TreeName
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris.sdk.blobs import Blobs
 from orris.sdk.downloading import Downloader
 from orris.sdk.transfer import Transfer
 from orris_agent.blob_cache import BlobCache
 from orris_agent.cached_blobs import CachedBlobs
 from orris_agent.known_trees import Files, KnownTrees
+from orris_agent.leaving import Leaving
 from orris_agent.run_file import RunFile
+from orris_agent.shared_trees import SharedTrees
 from orris_kit.blocking import run_blocking
 
 
@@ -22,8 +29,17 @@ class Storage:
     """The trees of one workspace. Blocking transfers run in the process's executor."""
 
     def __init__(
-        self, stub: ArtifactServiceStub, workspace: str, cache: BlobCache, trees: KnownTrees | None = None
+        self,
+        stub: ArtifactServiceStub,
+        workspace: str,
+        cache: BlobCache,
+        trees: KnownTrees | None = None,
+        data: DataServiceStub | None = None,
+        shared: SharedTrees | None = None,
     ) -> None:
+        """`data`: what names trees; without it, nothing can be left in a datastore. `shared`: what containers share."""
+        self._data = data
+        self._shared = shared
         self._transfer = Transfer(stub, workspace)
         self._cache = cache
         self._trees = trees or KnownTrees()
@@ -44,14 +60,32 @@ class Storage:
 
     def _fill(self, folder: Path, tree: str) -> None:
         files = self._files(tree)
-        with self._transfer.blobs(tree) as served:
-            blobs = CachedBlobs(self._cache, served) if self._cache.limit else served
+        with self._blobs(tree) as blobs:
             Downloader(blobs).download(files, folder)
+
+    async def share(self, tree: str, link: Path) -> bool:
+        """Let `link` lead to a tree's files that all containers share; return False where they share none such."""
+        return self._shared is not None and await run_blocking(self._share, self._shared, tree, link)
+
+    def _share(self, shared: SharedTrees, tree: str, link: Path) -> bool:
+        files = self._files(tree)
+        with self._blobs(tree) as blobs:
+            return shared.share(TreeName.parse(tree).sha256, files, blobs, link)
+
+    @contextmanager
+    def _blobs(self, tree: str) -> Iterator[Blobs]:
+        with self._transfer.blobs(tree) as served:
+            yield CachedBlobs(self._cache, served) if self._cache.limit else served
 
     async def upload(self, files: Mapping[str, RunFile]) -> str:
         """Store files by their paths; return the tree's resource name."""
         tree = await run_blocking(self._transfer.upload, files)
         return str(TreeName.parse(tree.name))
+
+    async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, files: Mapping[str, RunFile]) -> runs.RunOutput:
+        """Keep what a run has left in a folder that it was to fill; return its tree and version."""
+        assert self._data is not None
+        return await run_blocking(Leaving(self._data, self._transfer).keep, lease, wanted, files)
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""

@@ -1,4 +1,4 @@
-"""What the service does, without the wire: blobs, direct transfers, trees, references, garbage."""
+"""What the service does, without the wire: blobs, direct transfers, trees, references, data, garbage."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from orris_artifacts.blobs import Blobs
+from orris_artifacts.datasets import Datasets
+from orris_artifacts.datastores import Datastores
 from orris_artifacts.direct import DirectTransfers
 from orris_artifacts.garbage import GarbageCollector
 from orris_artifacts.index import Index
@@ -27,6 +29,8 @@ class Artifacts:
         self.direct = DirectTransfers(store, index, clock)
         self.trees = Trees(engine, index, clock)
         self.references = References(engine, index, self.trees)
+        self.datastores = Datastores(engine, self.references, clock)
+        self.datasets = Datasets(engine, self.references, clock)
         self.garbage = GarbageCollector(engine, store, Repacking(engine, store, self.blobs, clock), clock)
         self.storage = StorageReport(engine)
 

@@ -53,13 +53,30 @@ class References:
                 _take_turn(connection, workspace, owner)
             # Blobs before trees, as who creates a tree does: nobody waits in a ring.
             _check_there("blobs", workspace, blobs, self._index.hold(connection, workspace, blobs))
-            _check_there("trees", workspace, trees, self._trees.hold(connection, workspace, trees))
+            self._trees_are_there(connection, workspace, trees)
             _drop(connection, workspace, owners)
             if targets:
                 connection.execute(_INSERT, [{"workspace": workspace, **target._asdict()} for target in targets])
 
         # Each run that is submitted has one set.
         self._together.write(set_them)
+
+    def set_tree(self, connection: sa.Connection, workspace: str, owner: str, digest: str) -> None:
+        """Set that an owner needs a tree and nothing else, in the transaction that records why.
+
+        Raises FailedPrecondition (TARGET_MISSING).
+        """
+        self._trees_are_there(connection, workspace, [digest])
+        _drop(connection, workspace, [owner])
+        row = {"workspace": workspace, "owner": owner, "kind": "tree", "digest": digest}
+        connection.execute(schema.references.insert().values(row))
+
+    def drop(self, connection: sa.Connection, workspace: str, owner: str) -> None:
+        """Drop what an owner needed, in the transaction that forgets it."""
+        _drop(connection, workspace, [owner])
+
+    def _trees_are_there(self, connection: sa.Connection, workspace: str, digests: Collection[str]) -> None:
+        _check_there("trees", workspace, digests, self._trees.hold(connection, workspace, digests))
 
     def delete(self, workspace: str, owner: str) -> None:
         """Drop what an owner needed, if anything. Raises InvalidArgument."""

@@ -1,10 +1,11 @@
-"""The tables: where blobs lie, trees with their entries in pages, who needs what, and which store all this is about."""
+"""The tables: where blobs lie, trees with their entries in pages, what they are called, who needs what, which store."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from orris_kit.database import Text, UtcDateTime
+from orris_kit.database import JSON, Text, UtcDateTime
+from orris_kit.requests import Requests
 
 metadata = sa.MetaData()
 
@@ -73,3 +74,43 @@ collections = sa.Table(
     sa.Column("hold_until", UtcDateTime, nullable=False),
     sa.Column("collect_time", UtcDateTime),
 )
+
+# The files of a datastore are those of its tree now.
+datastores = sa.Table(
+    "datastores",
+    metadata,
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("datastore", Text(255), primary_key=True),
+    sa.Column("tree", Text(64), nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("update_time", UtcDateTime, nullable=False),
+)
+
+# `last_number` only grows: a number is never used again.
+datasets = sa.Table(
+    "datasets",
+    metadata,
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("dataset", Text(255), primary_key=True),
+    sa.Column("last_number", sa.BigInteger, nullable=False),
+)
+
+# `table_definition` is JSON of how the files are read as a table, empty where they are not; `id` says what both are.
+dataset_versions = sa.Table(
+    "dataset_versions",
+    metadata,
+    sa.Column("workspace", Text(33), primary_key=True),
+    sa.Column("dataset", Text(255), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", Text(36), nullable=False),
+    sa.Column("tree", Text(64), nullable=False),
+    sa.Column("table_definition", Text(), nullable=False),
+    sa.Column("description", Text(), nullable=False),
+    sa.Column("tags", JSON, nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("created_by", Text(), nullable=False),
+    sa.Column("run", Text(400), nullable=False),
+    sa.Index("dataset_versions_by_id", "workspace", "id"),
+)
+
+requests = Requests(metadata)

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import add_ArtifactServiceServicer_to_server
+from orris.artifacts.v1.data_service_pb2_grpc import add_DataServiceServicer_to_server
 from orris_artifacts.config import Settings
 from orris_artifacts.core import Artifacts
+from orris_artifacts.data_servicer import DataServicer
 from orris_artifacts.identity import claim
 from orris_artifacts.numbers import numbers_of
 from orris_artifacts.schema import metadata
@@ -34,7 +36,10 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     grace = timedelta(seconds=settings.grace)
     if settings.sweep_interval:
         sweep_beside(stack, core, grace, timedelta(seconds=settings.sweep_interval))
-    return [(add_ArtifactServiceServicer_to_server, ArtifactServicer(core, grace))]
+    return [
+        (add_ArtifactServiceServicer_to_server, ArtifactServicer(core, grace)),
+        (add_DataServiceServicer_to_server, DataServicer(core)),
+    ]
 
 
 def _now() -> datetime:

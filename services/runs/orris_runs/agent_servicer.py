@@ -14,6 +14,7 @@ from orris_kit.draining import until_draining
 from orris_kit.paging import page_size
 from orris_runs.builds import Images
 from orris_runs.core import Core
+from orris_runs.data_translation import produced_from
 from orris_runs.event_translation import event
 from orris_runs.handing_out import HandingOut
 from orris_runs.leases import Outcome
@@ -135,6 +136,7 @@ def _outcome(request: pb.FinishRunRequest) -> Outcome:
         end_time=moment(request, "end_time"),
         left_behind=list(request.left_behind),
         used=used(request.usage) if request.HasField("usage") else None,
+        produced=produced_from(request.outputs_to),
     )
 
 

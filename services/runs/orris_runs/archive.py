@@ -1,6 +1,6 @@
 """Which parts of logs are to move to the artifacts, and what a run needs there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,7 @@ class Archive:
                 chosen.where(logs.c.run_key == (found[0].key if found else None)).distinct()
             ).scalars()
             blobs = [str(BlobName(run.workspace, digest)) for digest in digests]
-        trees = {tree for each in found if _is_of_use(each) for tree in (each.program.snapshot, each.outputs) if tree}
+        trees = {tree for each in found if _is_of_use(each) for tree in _trees(each)}
         return Needs(sorted(trees), sorted(blobs))
 
     def _end(self, connection: sa.Connection, log: Any) -> int:
@@ -110,6 +110,11 @@ class Archive:
         behind = begins.order_by(log_rows.c.offset).limit(1)
         found = connection.execute(within).scalar() or connection.execute(behind).scalar()
         return int(found or (log.size if log.state in FINAL else kept))
+
+
+def _trees(run: Run) -> Iterator[str]:
+    yield from run.program.trees
+    yield from filter(None, (run.outputs, *(each.tree for each in run.produced)))
 
 
 def _is_of_use(run: Run) -> bool:

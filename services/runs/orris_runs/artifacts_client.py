@@ -8,13 +8,20 @@ import grpc
 
 from orris.artifacts.v1 import artifacts_pb2
 from orris.artifacts.v1 import artifacts_service_pb2 as service
+from orris.artifacts.v1 import data_service_pb2 as data_service
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.errors import FailedPrecondition, NotFound
 from orris.names import BlobName, RunName
+from orris.tables import definition_of
 from orris_runs.bounded import Bounded
 from orris_runs.gathering import Gathering
+from orris_runs.data import Dataset
 
-CONTRACT = service.DESCRIPTOR.services_by_name["ArtifactService"]
+CONTRACTS = [
+    service.DESCRIPTOR.services_by_name["ArtifactService"],
+    data_service.DESCRIPTOR.services_by_name["DataService"],
+]
 REMEMBERED = 10_000
 NAMED = 20
 BLOB_BYTES = 16 * 1024 * 1024
@@ -27,6 +34,10 @@ class Artifacts(Protocol):
 
     async def check_script(self, tree: str, script: str) -> None:
         """Raise FailedPrecondition (SCRIPT_NOT_IN_SNAPSHOT) unless the tree has the file, NotFound without the tree."""
+        ...
+
+    async def dataset(self, name: str) -> Dataset:
+        """Return a version of a dataset, the latest where none is named. Raises NotFound (DATASET_NOT_FOUND)."""
         ...
 
     async def refer(self, run: RunName, trees: Sequence[str], blobs: Sequence[str]) -> None:
@@ -51,6 +62,7 @@ class ArtifactsClient:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ArtifactServiceStub(channel)
+        self._data = DataServiceStub(channel)
         self._scripts: Bounded[tuple[str, str], bool] = Bounded(REMEMBERED)
         self._referring = Gathering(self._refer)
 
@@ -64,6 +76,12 @@ class ArtifactsClient:
         if not any(entry.path == script for entry in entries):
             raise await self._not_there(tree, script)
         self._scripts.put((tree, script), True)
+
+    async def dataset(self, name: str) -> Dataset:
+        """Return a version of a dataset, the latest where none is named. Raises NotFound (DATASET_NOT_FOUND)."""
+        request = data_service.GetDatasetVersionRequest(name=name)
+        found = (await self._data.GetDatasetVersion(request)).dataset_version
+        return Dataset(found.name, found.tree, definition_of(found.table) if found.HasField("table") else "")
 
     async def refer(self, run: RunName, trees: Sequence[str], blobs: Sequence[str]) -> None:
         """Have trees and blobs kept for a run, and nothing else. Raises NotFound (TREE_NOT_FOUND)."""

@@ -9,6 +9,7 @@ from orris.errors import FieldViolation, InvalidArgument
 from orris.names import EnvironmentVersionName, ImageName, RunName, TreeName, check_id, parse_environment
 from orris_kit.text import is_text
 from orris_runs import limits
+from orris_runs.data_checks import check_data
 from orris_runs.demand_checks import wrong_demands
 from orris_runs.demands import NO_DEMANDS, Isolation
 from orris_runs.model import Distribution, Kind, NewRun, Program
@@ -40,6 +41,7 @@ def check_run(run: NewRun) -> None:
         _check_has_no_program(findings, run)
     else:
         _check_program(findings, run.program)
+    check_data(findings.add, run)
     _check_time_limit(findings, run)
     _check_variables(findings, run)
     findings.found.extend(wrong_demands(run.demands))

@@ -20,6 +20,7 @@ from orris_runs.schema import (
     metric_summaries,
     metrics,
     properties,
+    run_data,
     runs,
     tags,
     usage,
@@ -117,6 +118,6 @@ def _remove_log_rows(connection: sa.Connection, key: int) -> int:
 def _remove_rest(connection: sa.Connection, key: int) -> None:
     own = sa.select(logs.c.key).where(logs.c.run_key == key).scalar_subquery()
     connection.execute(log_blobs.delete().where(log_blobs.c.log_key.in_(own)))
-    for table in (logs, tags, properties, metric_summaries, usage):
+    for table in (logs, tags, properties, run_data, metric_summaries, usage):
         connection.execute(table.delete().where(table.c.run_key == key))
     connection.execute(runs.delete().where(runs.c.key == key))

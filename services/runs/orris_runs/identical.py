@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from orris.names import RunName
 from orris_runs.log_rows import append_row
 from orris_runs.model import STD_LOG, Kind, NewRun, Prepared, Program
+from orris_runs.rows import program_of
 from orris_runs.schema import COMPLETED_ALIKE, logs, metric_summaries, metrics, runs
 from orris_runs.store import Change, Store
 
@@ -53,7 +54,7 @@ def identity_of_new(new: NewRun, prepared: Prepared) -> str:
 
 def identity_of_row(row: Any, image: str) -> str:
     """Return the identity of a recorded run whose image is known now."""
-    program = Program(**json.loads(row.program))
+    program = program_of(row.program)
     return identity(row.kind, program, program.defaults, image) if row.secrets is None else ""
 
 
@@ -63,6 +64,11 @@ def identity(kind: Kind, program: Program, defaults: Any, image: str) -> str:
         return ""
     parts = {**asdict(program), "defaults": dict(defaults), "time_limit": None, "trace": "", "image": image}
     parts["arguments"], parts["command"] = list(program.arguments), list(program.command)
+    del parts["inputs"], parts["outputs_to"]
+    if program.inputs:  # the files count, not what they are called where they are kept
+        parts["inputs"] = [{**asdict(each), "dataset": ""} for each in program.inputs]
+    if program.outputs_to:
+        return ""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

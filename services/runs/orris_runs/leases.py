@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import RunName, TreeName
 from orris_kit.logging import get_logger
-from orris_runs import limits, loose
+from orris_runs import limits, lineage, loose
 from orris_runs.agents import Agents
+from orris_runs.data import Produced
 from orris_runs.deadlines import Deadlines
 from orris_runs.line import slot_of
 from orris_runs.model import ErrorCode, Kind, Lease, RunError, Used
@@ -23,7 +24,7 @@ from orris_runs.moves import Moves
 from orris_runs.pools.rows import find_node
 from orris_runs.queue import Queue
 from orris_runs.retries import Retries
-from orris_runs.rows import to_json, to_runs
+from orris_runs.rows import produced_to_json, program_of, to_json, to_runs
 from orris_runs.schema import leases, logs, runs
 from orris_runs.states import FINAL, State, may_follow
 from orris_runs.store import Change, Store
@@ -45,6 +46,7 @@ class Outcome:
     end_time: datetime | None = None
     left_behind: Sequence[str] = ()
     used: Used | None = None
+    produced: Sequence[Produced] = ()
 
 
 class Leases:
@@ -131,20 +133,27 @@ class Leases:
             "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
             **({} if outcome.used is None else asdict(outcome.used)),
         }
+        if outcome.produced:
+            columns["produced"] = produced_to_json(outcome.produced)
+            lineage.add_outputs(change.connection, row.key, outcome.produced)
         if outcome.state is State.FAILED:
             self._retries.fail(change, row, cut(outcome.error or _UNEXPLAINED), **columns)
         else:
             self._moves.end(change, row, outcome.state, **columns)
 
-    def begin_finish(self, lease: str, state: State, outputs: str) -> RunName | None:
+    def begin_finish(self, lease: str, outcome: Outcome) -> RunName | None:
         """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""
         with self._store.look() as connection:
             row = _find(connection, lease)
-        if row is not None and row.state is state:
+        if row is not None and row.state is outcome.state:
             return None
         _demand_held(row)
-        if outputs and TreeName.parse(outputs, field="outputs").workspace != row.workspace:
-            raise InvalidArgument("outputs must be of the run's workspace", field="outputs")
+        for field, tree in (("outputs", outcome.outputs), *(("outputs_to", each.tree) for each in outcome.produced)):
+            if tree and TreeName.parse(tree, field=field).workspace != row.workspace:
+                raise InvalidArgument(f"{field} must be of the run's workspace", field=field)
+        wanted = {each.name for each in program_of(row.program).outputs_to}
+        if len(outcome.produced) > len(wanted) or any(each.name not in wanted for each in outcome.produced):
+            raise InvalidArgument("outputs_to: the run was to leave no such thing", field="outputs_to")
         return RunName(row.workspace, row.id)
 
     def refuse(self, lease: str, error: RunError) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from orris.names import RunName
+from orris_runs.data import Input, OutputTo, Produced
 from orris_runs.demands import NO_DEMANDS, NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.states import FINAL, State
 
@@ -49,6 +50,7 @@ class ErrorCode(IntEnum):
     SYSTEM = 5
     OUT_OF_MEMORY = 6
     PREEMPTED = 7
+    DATA = 10
 
 
 class MetricType(IntEnum):
@@ -122,6 +124,13 @@ class Program:
     time_limit: float | None = None
     trace: str = ""
     distribution: Distribution = Distribution.NONE
+    inputs: Sequence[Input] = ()
+    outputs_to: Sequence[OutputTo] = ()
+
+    @property
+    def trees(self) -> list[str]:
+        """The trees that it needs."""
+        return sorted({each for each in (self.snapshot, *(its.tree for its in self.inputs)) if each})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +163,7 @@ class NewRun:
     @property
     def refers(self) -> bool:
         """Whether something may be kept for it at the artifacts when it is recorded."""
-        return bool(self.program.snapshot) or self.reuse
+        return bool(self.program.trees) or self.reuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +220,7 @@ class Run:
     leased_time: datetime | None = None
     finalizing_time: datetime | None = None
     final_time: datetime | None = None
+    produced: Sequence[Produced] = ()
 
     @property
     def attempt(self) -> int:

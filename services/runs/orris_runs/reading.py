@@ -12,6 +12,7 @@ from orris_kit.paging import after_key, page_token
 from orris_kit.text import check_text
 from orris_runs import limits
 from orris_runs.experiments import Experiments
+from orris_runs.lineage import has_to_do_with
 from orris_runs.model import Kind, Run
 from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, to_runs
@@ -34,6 +35,7 @@ class RunQuery:
     parent_run: str = ""
     archived: Sequence[bool] = (False,)
     roots_only: bool = False
+    dataset: str = ""
 
     def fingerprint(self) -> dict[str, object]:
         """Return what tells its page tokens from those of other queries."""
@@ -47,6 +49,7 @@ class RunQuery:
             "parent_run": self.parent_run,
             "archived": sorted(self.archived),
             "roots_only": self.roots_only,
+            "dataset": self.dataset,
         }
 
 
@@ -157,6 +160,8 @@ class Reading:
             conditions += [runs.c.parent_run == query.parent_run, IS_CHILD]
         if query.roots_only:
             conditions.append(runs.c.parent_run == "")
+        if query.dataset:
+            conditions.append(has_to_do_with(query.dataset))
         if query.states:
             conditions.append(self._in_states(query.states))
         conditions += [_has(tags, key, value) for key, value in query.tags.items()]

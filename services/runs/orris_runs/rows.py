@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_runs.data import Produced, inputs_of, outputs_of
 from orris_runs.demands import demands_of
 from orris_runs.model import Attempt, ErrorCode, Program, Run, RunError, Used
 from orris_runs.schema import properties, runs, tags
@@ -24,6 +25,20 @@ def to_json(value: Any) -> str:
 def program_to_json(program: Program) -> str:
     """Return a program as its column holds it: what is empty is left out."""
     return to_json({name: value for name in _PROGRAM if (value := getattr(program, name))})
+
+
+def program_of(text: str) -> Program:
+    """Return the program that a column holds."""
+    kept = json.loads(text)
+    if "inputs" in kept or "outputs_to" in kept:
+        data = {"inputs": inputs_of(kept.get("inputs", ())), "outputs_to": outputs_of(kept.get("outputs_to", ()))}
+        kept |= data
+    return Program(**kept)
+
+
+def produced_to_json(produced: Sequence[Produced]) -> str:
+    """Return what a run has left as its column holds it."""
+    return to_json([asdict(each) for each in produced])
 
 
 def error_to_json(error: RunError | None) -> str | None:
@@ -43,7 +58,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         parent_run=row.parent_run,
         state=row.state,
         state_reason=row.state_reason,
-        program=Program(**json.loads(row.program)),
+        program=program_of(row.program),
         environment=row.environment,
         image=row.image,
         build=row.build,
@@ -73,6 +88,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         leased_time=row.leased_time,
         finalizing_time=row.finalizing_time,
         final_time=row.final_time,
+        produced=[Produced(**each) for each in json.loads(row.produced)],
     )
 
 

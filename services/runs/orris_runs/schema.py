@@ -110,6 +110,7 @@ runs = sa.Table(
     sa.Column("leased_time", UtcDateTime),
     sa.Column("finalizing_time", UtcDateTime),
     sa.Column("final_time", UtcDateTime),
+    sa.Column("produced", Text(), nullable=False, server_default="[]"),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -177,6 +178,17 @@ properties = sa.Table(
     sa.Column("value", Text(), nullable=False),
 )
 sa.Index("run_properties_by_key", properties.c.key, properties.c.run_key)
+
+# The versions of datasets that a run had as an input, or `made` as an output, by what they were called in it.
+run_data = sa.Table(
+    "run_data",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("name", Text(100), primary_key=True),
+    sa.Column("dataset", Text(400), nullable=False),
+    sa.Column("made", sa.Boolean, nullable=False),
+)
+sa.Index("run_data_by_dataset", run_data.c.dataset, run_data.c.run_key)
 
 agents = sa.Table(
     "agents",

@@ -51,7 +51,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     token = token_from(settings.token_path)
     images_channel = connect(settings.images_address, token, services=[images_client.CONTRACT])
     stack.push_async_callback(images_channel.close)
-    artifacts_channel = connect(settings.artifacts_address, token, services=[artifacts_client.CONTRACT])
+    artifacts_channel = connect(settings.artifacts_address, token, services=artifacts_client.CONTRACTS)
     stack.push_async_callback(artifacts_channel.close)
     images = images_client.ImagesClient(images_channel)
     artifacts = artifacts_client.ArtifactsClient(artifacts_channel)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from orris.errors import InvalidArgument, PermissionDenied
-from orris.names import ExperimentName, LogName, RunName, WorkspaceName
+from orris.names import DatasetVersionName, ExperimentName, LogName, RunName, WorkspaceName
 from orris.runs.v1 import runs_pb2
 from orris.runs.v1 import runs_service_pb2 as pb
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceServicer
@@ -271,12 +271,19 @@ def _query(request: pb.ListRunsRequest) -> RunQuery:
         _checked_parent(request.parent_run, parent.workspace),
         archived(request.view),
         request.roots_only,
+        _checked_dataset(request.dataset, parent.workspace),
     )
 
 
 def _checked_parent(name: str, workspace: str) -> str:
     if name and RunName.parse(name, field="parent_run").workspace != workspace:
         raise InvalidArgument("parent_run is of another workspace", field="parent_run")
+    return name
+
+
+def _checked_dataset(name: str, workspace: str) -> str:
+    if name and DatasetVersionName.parse(name, field="dataset").workspace != workspace:
+        raise InvalidArgument("dataset is of another workspace", field="dataset")
     return name
 
 

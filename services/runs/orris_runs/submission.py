@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from orris.errors import NotFound
 from orris_kit.database import insert_new
-from orris_runs import identical, limits, loose
+from orris_runs import identical, limits, lineage, loose
 from orris_runs.checks import check_run
 from orris_runs.demands import demands_to_text
 from orris_runs.experiments import Experiments
@@ -105,6 +105,7 @@ class Submission:
     def insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, **columns: Any) -> Any:
         """Insert the row of a run, with its labels; return it."""
         row = change.connection.execute(_INSERT, {**self._columns(run_id, new, prepared), **columns}).one()
+        lineage.add_inputs(change.connection, row.key, new.program.inputs)
         for table, labels in ((tags, new.tags), (properties, new.properties)):
             if labels:
                 rows = [{"run_key": row.key, "key": name, "value": value} for name, value in labels.items()]

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from orris.errors import FailedPrecondition, NotFound, OrrisError
@@ -10,6 +11,7 @@ from orris_kit.blocking import run_blocking
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
+from orris_runs.data import Input, Mode
 from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation
 from orris_runs.gathering import Gathering
 from orris_runs.identical import Earlier
@@ -60,6 +62,7 @@ class Submitting:
         self._core.submission.check(new)
         if new.program.script:
             await self._artifacts.check_script(new.program.snapshot, new.program.script)
+        new = await self._with_data(new)
         name = RunName(new.workspace, self._core.submission.new_id(new.experiment))
         try:
             prepared, earlier = await self._get_ready(name, new)
@@ -74,14 +77,15 @@ class Submitting:
 
     async def finish(self, lease: str, outcome: Outcome) -> None:
         """End a leased run, its outputs kept. Raises NotFound (TREE_NOT_FOUND), FailedPrecondition (LEASE_LOST)."""
-        begin = partial(self._core.leases.begin_finish, lease, outcome.state, outcome.outputs)
+        begin = partial(self._core.leases.begin_finish, lease, outcome)
+        trees = tuple(filter(None, (outcome.outputs, *(each.tree for each in outcome.produced))))
         if (run := await run_blocking(begin)) is None:
             return
         async with self._references.turn(run):
-            if outcome.outputs:
+            if trees:
                 if await run_blocking(begin) is None:  # it waited for its turn
                     return
-                await self._references.add(run, trees=(outcome.outputs,))
+                await self._references.add(run, trees=trees)
             await run_blocking(self._core.leases.finish, lease, outcome)
 
     async def _get_ready(self, name: RunName, new: NewRun) -> tuple[Prepared, Earlier | None]:
@@ -94,13 +98,30 @@ class Submitting:
         finally:
             await noted
         # Nobody else knows the name yet: nothing to add to.
-        own = [new.program.snapshot] if new.program.snapshot else []
+        own = new.program.trees
         if new.reuse and (earlier := await run_blocking(self._core.identical.find, new, prepared)) is not None:
             with suppress(NotFound):  # its outputs are not there any more: the run is executed
                 await self._artifacts.refer(name, sorted({*own, *filter(None, [earlier.outputs])}), [])
                 return prepared, earlier
         await self._artifacts.refer(name, own, [])
         return prepared, None
+
+    async def _with_data(self, new: NewRun) -> NewRun:
+        """Return the run with the files of its datasets, as they are now. Raises NotFound (DATASET_NOT_FOUND)."""
+        if not new.program.inputs:
+            return new
+        found = await asyncio.gather(*map(self._resolved, new.program.inputs))
+        resolved = replace(new, program=replace(new.program, inputs=found))
+        self._core.submission.check(resolved)
+        return resolved
+
+    async def _resolved(self, wanted: Input) -> Input:
+        if wanted.dataset:
+            dataset = await self._artifacts.dataset(wanted.dataset)
+            wanted = replace(wanted, dataset=dataset.name, tree=dataset.tree, table=wanted.table or dataset.table)
+        if wanted.mode is Mode.UNSPECIFIED:
+            wanted = replace(wanted, mode=Mode.DIRECT if wanted.table else Mode.MOUNT)
+        return wanted
 
     async def _prepare(self, new: NewRun) -> Prepared:
         prepared = await self._images.prepare(new.workspace, new.environment, new.image)

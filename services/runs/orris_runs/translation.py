@@ -12,6 +12,7 @@ from orris.errors import InvalidArgument
 from orris.names import AgentName, ExperimentName, WorkspaceName
 from orris.runs.v1 import agents_service_pb2 as agents_pb
 from orris.runs.v1 import runs_pb2 as pb
+from orris_runs.data_translation import input_from, input_message, output_from, output_messages
 from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
 from orris_runs.model import (
@@ -81,6 +82,8 @@ def run_message(run: Run) -> pb.Run:
         reused_run=run.reused_run,
         distribution=program.distribution,  # type: ignore[arg-type]  # the same
         stages=map(_stage_message, stages_of(run)),
+        inputs=map(input_message, program.inputs),
+        outputs_to=output_messages(run.workspace, program.outputs_to, run.produced) if program.outputs_to else (),
     )
 
 
@@ -111,7 +114,7 @@ def new_run(parent: str, run: pb.Run, submitted_by: str) -> NewRun:
     return NewRun(
         workspace=workspace,
         experiment=experiment.experiment,
-        program=_program(run),
+        program=_program(run, workspace),
         kind=_kind(run.kind),
         display_name=run.display_name,
         parent_run=run.parent_run,
@@ -129,7 +132,7 @@ def new_run(parent: str, run: pb.Run, submitted_by: str) -> NewRun:
     )
 
 
-def _program(run: pb.Run) -> Program:
+def _program(run: pb.Run, workspace: str) -> Program:
     return Program(
         script=run.script,
         arguments=list(run.arguments),
@@ -138,6 +141,8 @@ def _program(run: pb.Run) -> Program:
         variables=dict(run.environment_variables),
         time_limit=seconds(run.time_limit) if run.HasField("time_limit") else None,
         distribution=_member(Distribution, run.distribution, "run.distribution"),
+        inputs=list(map(input_from, run.inputs)),
+        outputs_to=[output_from(each, workspace) for each in run.outputs_to],
     )
 
 

@@ -14,6 +14,7 @@ from orris.runs.v1.pools_service_pb2_grpc import PoolServiceServicer
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceServicer
 from orris.runs.v1.workspaces_service_pb2_grpc import WorkspaceServiceServicer
 from tests.fakes.services.artifacts import FakeArtifacts
+from tests.fakes.services.data import FakeData
 from tests.fakes.services.images import FakeImages
 
 STD_LOG = "user_logs/std_log.txt"
@@ -37,8 +38,9 @@ class FakeRuns(_RunServiceServicer):
 
     chunk = 5
 
-    def __init__(self, artifacts: FakeArtifacts, images: FakeImages) -> None:
+    def __init__(self, artifacts: FakeArtifacts, images: FakeImages, data: FakeData | None = None) -> None:
         self.artifacts = artifacts
+        self.data = data
         self.images = images
         self.runs: dict[str, runs_pb2.Run] = {}
         self.logs: dict[str, dict[str, Log]] = {}
@@ -88,6 +90,7 @@ class FakeRuns(_RunServiceServicer):
         self.images.find(run.environment)
         if run.script and run.script not in self.artifacts.content(run.snapshot):
             raise FailedPrecondition("the snapshot has no such script", reason="SCRIPT_NOT_IN_SNAPSHOT")
+        self._resolve(run)
         experiment = run.experiment.rpartition("/")[2]
         run.name = f"{request.parent}/runs/{experiment}_{1_700_000_000 + len(self.runs)}_{len(self.runs):08x}"
         run.state = runs_pb2.Run.STATE_QUEUED
@@ -97,6 +100,16 @@ class FakeRuns(_RunServiceServicer):
         answer = runs_service_pb2.CreateRunResponse(run=run)
         threading.Thread(target=self.script, args=(run.name,), daemon=True).start()
         return answer
+
+    def _resolve(self, run: runs_pb2.Run) -> None:
+        """Fill in the files of datasets, as they are now."""
+        for each in run.inputs:
+            if each.dataset:
+                assert self.data is not None
+                found = self.data.find(each.dataset)
+                each.dataset, each.tree = found.name, found.tree
+                if found.HasField("table") and not each.HasField("table"):
+                    each.table.CopyFrom(found.table)
 
     def _begin(self, request: Any) -> Any:
         run = request.run
@@ -189,6 +202,8 @@ class FakeRuns(_RunServiceServicer):
             if run.archived == (request.view == runs_pb2.ARCHIVE_VIEW_ARCHIVED)
             and not (request.roots_only and run.parent_run)
             and request.parent_run in ("", run.parent_run)
+            and request.dataset
+            in ("", *(each.dataset for each in run.inputs), *(each.dataset for each in run.outputs_to))
             and (not request.states or run.state in request.states)
             and request.parent in (run.experiment, run.name.partition("/runs/")[0])
             and all(

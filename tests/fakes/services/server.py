@@ -19,6 +19,7 @@ import grpc
 from grpc_status import rpc_status
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import add_ArtifactServiceServicer_to_server
+from orris.artifacts.v1.data_service_pb2_grpc import add_DataServiceServicer_to_server
 from orris.errors import Internal, OrrisError, to_status
 from orris.images.v1.images_service_pb2_grpc import add_ImageServiceServicer_to_server
 from orris.inference.v1.inference_service_pb2_grpc import add_EndpointServiceServicer_to_server
@@ -28,6 +29,7 @@ from orris.runs.v1.pools_service_pb2_grpc import add_PoolServiceServicer_to_serv
 from orris.runs.v1.runs_service_pb2_grpc import add_RunServiceServicer_to_server
 from orris.runs.v1.workspaces_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from tests.fakes.services.artifacts import FakeArtifacts
+from tests.fakes.services.data import FakeData
 from tests.fakes.services.endpoints import FakeEndpoints
 from tests.fakes.services.images import FakeImages
 from tests.fakes.services.models import FakeModels
@@ -80,8 +82,9 @@ class FakeOrris:
         self.faults = Faults()
         self.calls: list[Call] = []
         self.artifacts = FakeArtifacts()
+        self.data = FakeData(self.artifacts)
         self.images = FakeImages()
-        self.runs = FakeRuns(self.artifacts, self.images)
+        self.runs = FakeRuns(self.artifacts, self.images, self.data)
         self.workspaces = FakeWorkspaces()
         self.agents = FakeAgents()
         self.pools = FakePools()
@@ -91,6 +94,7 @@ class FakeOrris:
             ThreadPoolExecutor(32), interceptors=[_Interceptor(self)], options=[("grpc.so_reuseport", 0)]
         )
         add_ArtifactServiceServicer_to_server(self.artifacts, self._server)
+        add_DataServiceServicer_to_server(self.data, self._server)
         add_ImageServiceServicer_to_server(self.images, self._server)
         add_RunServiceServicer_to_server(self.runs, self._server)
         add_WorkspaceServiceServicer_to_server(self.workspaces, self._server)

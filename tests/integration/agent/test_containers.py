@@ -14,11 +14,13 @@ import pytest
 
 from orris.errors import FailedPrecondition
 from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.bringing import bring
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.docker.container import name_of
 from orris_agent.runtimes.port import Ending
 from tests.servers.docker import Engine
 from tests.servers.runtimes import Machine, docker_runtime
+from tests.unit.agent.test_run_data import SharedStorage, Storage
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -38,9 +40,11 @@ async def execute(machine: Machine) -> AsyncIterator[Execute]:
     """Start runs; what is left of them is ended."""
     runtime, started = machine.runtime(), list[RunFolder]()
 
-    async def start(*command: str, **fields: Any) -> RunFolder:
+    async def start(*command: str, data: Any = None, **fields: Any) -> RunFolder:
         lease, folder = machine.run(*command, **fields)
         started.append(folder)
+        if data is not None:
+            await bring(lease.run, folder, data)
         await runtime.start(lease, folder)
         return folder
 
@@ -62,6 +66,26 @@ async def said(folder: RunFolder, words: str) -> None:
 
 def container_of(engine: Engine, folder: RunFolder) -> Any:
     return engine.client.containers.get(name_of(folder.load_lease().id))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_data_that_is_mounted_cannot_be_changed(machine: Machine, execute: Execute, shared: bool) -> None:
+    """Not by its owner either, as the folder is read-only: at Orris's place, in the working directory, elsewhere."""
+    script = (
+        'for each in "$@"; do cat "$each/a.txt"; touch "$each/new" || chmod u+w "$each/a.txt" || echo refused; done'
+    )
+    places = {"own": "", "relative": "sub/data", "absolute": "/data/x", "temporary": "/tmp/x"}
+    inputs = [
+        runs.RunInput(name=name, tree="t", mode=runs.RunInput.MODE_MOUNT, path_on_compute=path)
+        for name, path in places.items()
+    ]
+    words = [f"${{{{inputs.{name}}}}}" for name in places]
+    trees = {"t": {"a.txt": "a\n", "b.txt": "b\n"}}
+    storage: Any = SharedStorage(machine.folder / "data", **trees) if shared else Storage(**trees)
+    folder = await execute("/bin/sh", "-c", script, "sh", *words, data=storage, inputs=inputs)
+    await ending(machine, folder)
+    lines = [line for line in folder.std_log.read_text().splitlines() if line in ("a", "refused")]
+    assert lines == ["a", "refused"] * 4
 
 
 async def test_a_run_has_no_rights_beyond_its_own_files(machine: Machine, execute: Execute) -> None:

@@ -96,7 +96,7 @@ def test_an_upload_goes_on_through_the_other_when_one_is_killed(
 async def test_another_service_goes_on_with_the_one_that_is_left(
     tmp_path: Path, database: str, minio: ObjectStorage
 ) -> None:
-    contract = artifacts_client.CONTRACT
+    contract = artifacts_client.CONTRACTS[0]
     with twins(tmp_path, database, minio) as both:
         channel = connect(both.either, lambda: both.token(Role.SERVICE), services=[contract])
         artifacts = artifacts_client.ArtifactsClient(channel)

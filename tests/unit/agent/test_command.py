@@ -6,7 +6,9 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import command
 from orris_agent.folder import RunFolder
+from orris_agent.run_data import RunData
 
+FOLDER = RunFolder(Path("/runs/e_1_00000000"))
 PYTHON = Path("/env/bin/python")
 
 
@@ -22,11 +24,19 @@ def variables(of: agents.Lease, inherited: dict[str, str]) -> dict[str, str]:
 
 def test_a_script_runs_with_the_environments_python_and_its_arguments_in_order() -> None:
     run = runs.Run(script="train.py", arguments=["--c", "1", "--c", "2"])
-    assert command.argument_list(run, str(PYTHON)) == ["/env/bin/python", "train.py", "--c", "1", "--c", "2"]
+    assert command.argument_list(run, str(PYTHON), RunData(run, FOLDER)) == [
+        "/env/bin/python",
+        "train.py",
+        "--c",
+        "1",
+        "--c",
+        "2",
+    ]
 
 
 def test_a_command_runs_as_it_is() -> None:
-    assert command.argument_list(runs.Run(command=["python", "-m", "x"]), str(PYTHON)) == ["python", "-m", "x"]
+    run = runs.Run(command=["python", "-m", "x"])
+    assert command.argument_list(run, str(PYTHON), RunData(run, FOLDER)) == ["python", "-m", "x"]
 
 
 def test_a_runs_variables_win_over_the_environments_and_its_secrets_over_both() -> None:

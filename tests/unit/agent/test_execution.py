@@ -33,9 +33,11 @@ class Reports(StoredReports):
         self.collected = collected
         self.finished: list[agents.FinishRunRequest] = []
         self.reasons: list[str] = []
+        self.warnings: list[str] = []
 
     async def state(self, state: Any, reason: str = "", warnings: Any = ()) -> bool:
         self.reasons.append(reason)
+        self.warnings += warnings
         return False
 
     async def finish(self, outcome: agents.FinishRunRequest) -> None:
@@ -51,6 +53,8 @@ class Storage:
 
     def __init__(self) -> None:
         self.uploads: list[list[str]] = []
+        self.left: list[list[str]] = []
+        self.refuses: Exception | None = None
 
     async def upload(self, files: Mapping[str, RunFile]) -> str:
         assert all(map(os.path.exists, files.values()))
@@ -63,15 +67,25 @@ class Storage:
     async def paths(self, tree: str) -> set[str]:
         return set()
 
+    async def leave(
+        self, lease: agents.Lease, wanted: runs_pb2.RunOutput, files: Mapping[str, RunFile]
+    ) -> runs_pb2.RunOutput:
+        if self.refuses is not None:
+            raise self.refuses
+        self.left.append(sorted(files))
+        return runs_pb2.RunOutput(name=wanted.name, tree=f"workspaces/lab/trees/{len(self.left):064x}")
 
-async def executed(root: Path, reports: Reports, storage: Storage) -> Execution:
-    """Go on with a run that ended well, and left an output, before this agent was started."""
-    lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r"))
+
+async def executed(root: Path, reports: Reports, storage: Storage, exit_code: int = 0, **fields: Any) -> Execution:
+    """Go on with a run that ended, and left an output, before this agent was started."""
+    lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r", **fields))
     folder = RunFolders(root).create("r", lease)
     (folder.work / "outputs").mkdir(parents=True)
     (folder.work / "outputs" / "model.pkl").write_bytes(b"model")
+    (folder.own / "leave" / "clean").mkdir(parents=True)
+    (folder.own / "leave" / "clean" / "a.csv").write_bytes(b"1")
     (folder.root / "supervisor.json").write_text(json.dumps({"pid": 1, "start_ticks": 0}))
-    ended = {"exit_code": 0, "signal": None, "reason": None, "message": "", "start_time": 1.0, "end_time": 2.0}
+    ended = {"exit_code": exit_code, "signal": None, "reason": None, "message": "", "start_time": 1.0, "end_time": 2.0}
     (folder.root / "exit.json").write_text(json.dumps({**ended, "max_rss_bytes": 1, "cpu_seconds": 1.0}))
     folder.std_log.touch()
     runtime = ProcessRuntime(None, {})  # type: ignore[arg-type]
@@ -87,6 +101,36 @@ async def test_outputs_are_told_of_and_the_folder_goes(tmp_path: Path) -> None:
     assert (told.state, told.outputs) == (runs_pb2.Run.STATE_COMPLETED, f"workspaces/lab/trees/{1:064x}")
     assert storage.uploads == [["outputs/model.pkl"]]
     assert not made.folder.root.exists()
+
+
+TO_LEAVE = [runs_pb2.RunOutput(name="clean"), runs_pb2.RunOutput(name="empty")]
+
+
+async def test_what_a_run_was_to_leave_is_kept_and_told_of(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    await executed(tmp_path / "runs", reports, storage, outputs_to=TO_LEAVE)
+    (told,) = reports.finished
+    assert (told.state, [each.name for each in told.outputs_to]) == (runs_pb2.Run.STATE_COMPLETED, ["clean"])
+    assert storage.left == [["a.csv"]]
+    assert reports.warnings == ["The run has left nothing in the folder of its output empty."]
+
+
+async def test_a_run_whose_data_cannot_be_kept_has_failed_with_its_outputs(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    storage.refuses = FailedPrecondition("a file is in the way")
+    await executed(tmp_path / "runs", reports, storage, outputs_to=TO_LEAVE)
+    (told,) = reports.finished
+    assert (told.state, told.error.code) == (runs_pb2.Run.STATE_FAILED, runs_pb2.RunError.CODE_DATA)
+    assert "a file is in the way" in told.error.message
+    assert told.outputs == f"workspaces/lab/trees/{1:064x}"
+    assert told.HasField("end_time")
+
+
+async def test_a_run_that_failed_leaves_nothing(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    await executed(tmp_path / "runs", reports, storage, exit_code=1, outputs_to=TO_LEAVE)
+    (told,) = reports.finished
+    assert (told.state, storage.left, len(told.outputs_to)) == (runs_pb2.Run.STATE_FAILED, [], 0)
 
 
 async def test_outputs_that_were_collected_before_anybody_heard_of_them_are_stored_again(tmp_path: Path) -> None:

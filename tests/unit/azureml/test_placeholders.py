@@ -10,12 +10,12 @@ from azureml.exceptions import AzureMLException, NotSupportedException, UserErro
 
 
 def test_names_can_be_tested_for_and_inherited_from() -> None:
-    from azureml.core import Dataset
+    from azureml.core import Keyvault
 
-    assert not isinstance(1, Dataset)
-    assert getattr(Dataset, "get_by_name", None) is None
+    assert not isinstance(1, Keyvault)
+    assert getattr(Keyvault, "get_secret", None) is None
 
-    class Mine(Dataset):  # type: ignore[misc,unused-ignore]
+    class Mine(Keyvault):  # type: ignore[misc,unused-ignore]
         pass
 
     with pytest.raises(UserErrorException, match="Mine is not available"):
@@ -23,15 +23,15 @@ def test_names_can_be_tested_for_and_inherited_from() -> None:
 
 
 def test_use_says_what_to_do_instead() -> None:
-    from azureml.core import Dataset
+    from azureml.core import Keyvault
     from azureml.core.model import ModelPackage
     from azureml.train.hyperdrive import GridParameterSampling, PrimaryMetricGoal
     from azureml.train.sklearn import SKLearn
 
     with pytest.raises(
-        NotSupportedException, match=r"Dataset.get_by_name is not available in Orris yet: read the data"
+        NotSupportedException, match=r"Keyvault.get_secret is not available in Orris yet: set environment_variables"
     ):
-        Dataset.get_by_name("x")
+        Keyvault.get_secret("x")
     with pytest.raises(NotSupportedException, match=r"give Model\.deploy an InferenceConfig"):
         ModelPackage()
     with pytest.raises(NotSupportedException, match="ScriptRunConfig"):
@@ -43,8 +43,8 @@ def test_use_says_what_to_do_instead() -> None:
 
 
 def test_what_a_real_class_lacks_says_so(ws: Any) -> None:
-    assert not hasattr(ws, "datasets")
-    with pytest.raises(AzureMLException, match=r"Workspace\.get_default_datastore is not available"):
-        ws.get_default_datastore()
+    assert not hasattr(ws, "linked_services")
+    with pytest.raises(AzureMLException, match=r"Workspace\.get_default_keyvault is not available"):
+        ws.get_default_keyvault()
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = ws.nonsense

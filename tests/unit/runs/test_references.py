@@ -13,6 +13,7 @@ from orris.errors import FailedPrecondition
 from orris.names import RunName
 from orris_kit.database import DatabaseUnavailable
 from orris_runs.core import Core
+from orris_runs.data import Dataset
 from orris_runs.following import Archivist
 from orris_runs.leases import Outcome
 from orris_runs.model import STD_LOG, Kind, Prepared, Run
@@ -25,6 +26,7 @@ from .conftest import DURATION, MARGIN, NEW, TREE, World
 
 OUTPUTS = f"workspaces/default/trees/{'b' * 64}"
 DIGEST = "c" * 64
+DATA = f"workspaces/default/trees/{'d' * 64}"
 
 
 class FakeArtifacts:
@@ -44,6 +46,9 @@ class FakeArtifacts:
 
     async def check_script(self, tree: str, script: str) -> None:
         """All trees have all scripts."""
+
+    async def dataset(self, name: str) -> Dataset:
+        return Dataset(f"{name}/versions/1", DATA)
 
     async def store(self, workspace: str, data: bytes) -> str:
         return DIGEST

@@ -10,6 +10,7 @@ from orris.cli import (
     agents,
     backup,
     builds,
+    data,
     deploy,
     endpoints,
     environment_build,
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 
 environment_build.add_to(environments.app)
-for group in (runs, experiments, environments, builds, images, models, endpoints, pools, agents):
+for group in (runs, experiments, environments, builds, images, models, data, endpoints, pools, agents):
     app.add_typer(group.app)
 for commands in (instance, top, backup, init, submit, deploy, predict, storage):
     commands.add_to(app)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orris.cli.data import data_text
 from orris.cli.failures import say
 from orris.cli.options import AsJson, InWorkspace, RunId, Tags, find_run, open_workspace, pairs
 from orris.cli.output import ago, duration, print_fields, print_json, print_table, size
@@ -76,6 +77,8 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "experiment": found.experiment.name,
             "script": " ".join([definition["script"] or "", *definition["command"], *definition["arguments"]]).strip(),
             "environment": ":".join(filter(None, environment.values())),
+            "data": [data_text(each.name, each.dataset, each.tree) for each in found.message.inputs],
+            "leaves": [data_text(each.name, each.dataset, each.tree) for each in found.message.outputs_to],
             "isolation": ", ".join(
                 filter(None, [definition["isolation"], "" if definition["network"] else "no network"])
             ),

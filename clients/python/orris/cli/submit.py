@@ -20,6 +20,7 @@ from orris.cli.confinement import (
     WithIsolation,
     resources_from,
 )
+from orris.cli.data import inputs_from
 from orris.cli.failures import say
 from orris.cli.options import (
     AsJson,
@@ -70,6 +71,14 @@ def submit(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run, for people.")] = None,
     env: Annotated[
         list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="Environment variable; may be repeated.")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=DATASET[:VERSION][:MODE]",
+            help="Data for the script, which finds it by the variable NAME, or as ${{inputs.NAME}} in its arguments.",
+        ),
     ] = None,
     tag: Tags = None,
     time_limit: Annotated[
@@ -130,7 +139,9 @@ def submit(
         distribution=distribution.value if distribution else None,
     )
     config.environment = described or environment or config.environment
-    run = Experiment(open_workspace(workspace), group).submit(config, tags=pairs(tag, "--tag"))
+    where = open_workspace(workspace)
+    config.inputs = inputs_from(where, inputs)
+    run = Experiment(where, group).submit(config, tags=pairs(tag, "--tag"))
     if not wait:
         print_json(run.get_details()) if json else typer.echo(run.id)
         return

@@ -11,6 +11,7 @@ from orris.sdk.instance import find_instance
 
 if TYPE_CHECKING:
     from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
+    from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
     from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
     from orris.inference.v1.inference_service_pb2_grpc import EndpointServiceStub
     from orris.models.v1.models_service_pb2_grpc import ModelServiceStub
@@ -97,6 +98,12 @@ class Connection:
         from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 
         return self._stub(ArtifactServiceStub, "ARTIFACTS")
+
+    @property
+    def data(self) -> DataServiceStub:
+        from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
+
+        return self._stub(DataServiceStub, "ARTIFACTS")
 
     @property
     def models(self) -> ModelServiceStub:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orris.names import parse_environment
+from orris.names import DatasetVersionName, parse_environment
 from orris.runs.v1 import runs_pb2
 from orris.sdk import run_files
 from orris.sdk.distribution import distribution_name
@@ -38,8 +38,8 @@ def details(run: Run) -> dict[str, Any]:
         "attempt": message.attempt or 1,
         "failedAttempts": [_attempt(each) for each in message.failed_attempts] or None,
         "properties": {**_snapshot_id(message), **run.properties},
-        "inputDatasets": [],
-        "outputDatasets": [],
+        "inputDatasets": [_input(each) for each in message.inputs],
+        "outputDatasets": [_output(each) for each in message.outputs_to],
         "runDefinition": definition(message),
         "logFiles": {name: f"{message.name}/logs/{name}" for name in run_files.log_names(run)},
     }
@@ -83,6 +83,34 @@ def _seconds(message: runs_pb2.RunStage) -> float | None:
     """Return how long a stage took; None while it lasts."""
     begin, end = moment(message.start_time), moment(message.end_time)
     return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
+
+
+def _input(message: runs_pb2.RunInput) -> dict[str, Any]:
+    return {
+        "dataset": {"id": message.id, **_version(message.dataset)},
+        "consumptionDetails": {
+            "type": "RunInput",
+            "inputName": message.name,
+            "mechanism": runs_pb2.RunInput.Mode.Name(message.mode).removeprefix("MODE_").capitalize(),
+            "pathOnCompute": message.path_on_compute or None,
+        },
+    }
+
+
+def _output(message: runs_pb2.RunOutput) -> dict[str, Any]:
+    return {
+        "dataset": _version(message.dataset) if message.dataset else None,
+        "outputType": "RunOutput",
+        "outputDetails": {"outputName": message.name, "datastore": message.datastore.rpartition("/")[2]},
+    }
+
+
+def _version(name: str) -> dict[str, Any]:
+    """Return the name and version of a registered dataset; nothing where it is not registered."""
+    if not name:
+        return {}
+    found = DatasetVersionName.parse(name)
+    return {"name": found.dataset, "version": int(found.version)}
 
 
 def _attempt(message: runs_pb2.RunAttempt) -> dict[str, Any]:

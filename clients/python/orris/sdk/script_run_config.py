@@ -14,6 +14,7 @@ from orris.sdk.distribution import distribution_number
 from orris.sdk.resources import Resources, isolation_number
 
 if TYPE_CHECKING:
+    from orris.sdk.data_inputs import DatasetConsumptionConfig, OutputFileDatasetConfig
     from orris.sdk.environment import Environment
 
 # Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.
@@ -38,6 +39,8 @@ class ScriptRunConfig:
     takes over outputs and metrics of an identical run that has completed, where there is one, instead of executing it.
     `distribution="joblib"` spreads what the script gives joblib (scikit-learn's `n_jobs`) over the machines of a pool
     that is on a Ray cluster; the environment must have the cluster's versions of Ray and Python.
+    Datasets that the run gets (`dataset.as_named_input(name)`) and folders that it is to fill (OutputFileDatasetConfig)
+    stand among the arguments, where the script is told where they are, or in `inputs` and `outputs_to` alone.
     """
 
     source_directory: str | Path = "."
@@ -57,6 +60,8 @@ class ScriptRunConfig:
     max_retries: int = 0
     reuse: bool = False
     distribution: str | None = None
+    inputs: Iterable[DatasetConsumptionConfig] = ()
+    outputs_to: Iterable[OutputFileDatasetConfig] = ()
 
     @property
     def pool(self) -> str:

@@ -51,9 +51,22 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         reuse=config.reuse,
         distribution=config.distribution_asked,
     )
+    _add_data(run, workspace, config)
     run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
     request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)
     return Run(workspace, workspace.connection.runs.CreateRun(request).run)
+
+
+def _add_data(run: runs_pb2.Run, workspace: Workspace, config: ScriptRunConfig) -> None:
+    """Add what the run gets and leaves."""
+    words = [*(config.arguments or ()), *(config.command if isinstance(config.command, list) else ())]
+    if not (config.inputs or config.outputs_to or any(not isinstance(word, str) for word in words)):
+        return
+    from orris.sdk.data_inputs import DatasetConsumptionConfig, data_of
+
+    for each in data_of(words, [*config.inputs, *config.outputs_to]):
+        wanted = run.inputs if isinstance(each, DatasetConsumptionConfig) else run.outputs_to
+        wanted.append(each.to_message(workspace))
 
 
 def upload_folder(workspace: Workspace, folder: Path, limit: int | None = None) -> str:

@@ -15,6 +15,8 @@ from orris.sdk.connection import Connection
 from orris.sdk.paging import pages
 
 if TYPE_CHECKING:
+    from orris.sdk.dataset import FileDataset, TabularDataset
+    from orris.sdk.datastore import Datastore
     from orris.sdk.endpoint import Endpoint
     from orris.sdk.environment import Environment
     from orris.sdk.experiment import Experiment
@@ -110,6 +112,26 @@ class Workspace:
         from orris.sdk.model import Model
 
         return {each.name: each for each in Model.list(self, latest=True)}
+
+    @property
+    def datasets(self) -> dict[str, FileDataset | TabularDataset]:
+        """The latest version of each dataset by name."""
+        from orris.sdk.dataset import Dataset
+
+        return Dataset.get_all(self)
+
+    @property
+    def datastores(self) -> dict[str, Datastore]:
+        """The datastores by name, the default one among them."""
+        from orris.sdk.datastore import Datastore
+
+        return {each.name: each for each in Datastore.list(self)}
+
+    def get_default_datastore(self) -> Datastore:
+        """Return the datastore that every workspace has."""
+        from orris.sdk.datastore import Datastore
+
+        return Datastore.get_default(self)
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:

@@ -55,13 +55,13 @@ def test_what_public_scripts_import(program: Program) -> None:
 def test_a_placeholder_can_be_named_but_not_used(program: Program) -> None:
     program.execute(
         """
-        from azureml.core import Dataset, Workspace
+        from azureml.core import Datastore, Workspace
         from azureml.core.compute import AmlCompute
         from azureml.exceptions import UserErrorException
         assert not isinstance(1, AmlCompute) and Workspace.__name__ == "Workspace"
-        assert getattr(Dataset, "get_by_name", None) is None
+        assert getattr(Datastore, "get_default", None) is None
         class Mine(AmlCompute): pass
-        for use in (AmlCompute, Mine, lambda: Workspace.from_config(), lambda: Dataset.get_by_name("x")):
+        for use in (AmlCompute, Mine, lambda: Workspace.from_config(), lambda: Datastore.get_default("x")):
             try:
                 use()
             except UserErrorException as error:

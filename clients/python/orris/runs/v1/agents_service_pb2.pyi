@@ -716,6 +716,7 @@ class FinishRunRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     LEFT_BEHIND_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    OUTPUTS_TO_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.str
     """The lease."""
     state: _runs_pb2.Run.State.ValueType
@@ -738,6 +739,10 @@ class FinishRunRequest(_message.Message):
     def usage(self) -> _runs_pb2.RunUsage:
         """What the run used, where that is known."""
 
+    @_builtins.property
+    def outputs_to(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.RunOutput]:
+        """What a completed run has left in the folders of its `outputs_to`: `name`, `tree` and, where registered, `dataset` of each."""
+
     def __init__(
         self,
         *,
@@ -748,10 +753,11 @@ class FinishRunRequest(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         left_behind: _abc.Iterable[_builtins.str] | None = ...,
         usage: _runs_pb2.RunUsage | None = ...,
+        outputs_to: _abc.Iterable[_runs_pb2.RunOutput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "lease_id", b"lease_id", "left_behind", b"left_behind", "outputs", b"outputs", "state", b"state", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "lease_id", b"lease_id", "left_behind", b"left_behind", "outputs", b"outputs", "outputs_to", b"outputs_to", "state", b"state", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

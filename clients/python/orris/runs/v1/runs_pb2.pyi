@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from orris.artifacts.v1 import data_pb2 as _data_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -311,6 +312,8 @@ class RunError(_message.Message):
         """The program needed more memory than it was given."""
         CODE_PREEMPTED: RunError._Code.ValueType  # 7
         """The machine was taken away from its pool, and with it the run."""
+        CODE_DATA: RunError._Code.ValueType  # 10
+        """Its data could not be put where it was to be, or what it left could not be kept."""
 
     class Code(_Code, metaclass=_CodeEnumTypeWrapper):
         """The kind of failure, for programs."""
@@ -331,6 +334,8 @@ class RunError(_message.Message):
     """The program needed more memory than it was given."""
     CODE_PREEMPTED: RunError.Code.ValueType  # 7
     """The machine was taken away from its pool, and with it the run."""
+    CODE_DATA: RunError.Code.ValueType  # 10
+    """Its data could not be put where it was to be, or what it left could not be kept."""
 
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
@@ -618,6 +623,8 @@ class Run(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_TO_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -752,6 +759,18 @@ class Run(_message.Message):
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunStage]:
         """How its time went, of the last attempt; a stage that it did not go through is left out. Set by the server."""
 
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunInput]:
+        """Data that it gets; at most 200, training runs only. In arguments and in `command`, `${{inputs.NAME}}` stands for where it is
+        (for a DIRECT one: for its id). The program has a variable NAME with the same.
+        """
+
+    @_builtins.property
+    def outputs_to(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunOutput]:
+        """Folders that it is to fill, kept when it has completed; at most 20, training runs only. `${{outputs.NAME}}` stands for one of
+        them, as does a variable NAME.
+        """
+
     def __init__(
         self,
         *,
@@ -798,10 +817,12 @@ class Run(_message.Message):
         usage: Global___RunUsage | None = ...,
         stages: _abc.Iterable[Global___RunStage] | None = ...,
         distribution: Global___Distribution.ValueType = ...,
+        inputs: _abc.Iterable[Global___RunInput] | None = ...,
+        outputs_to: _abc.Iterable[Global___RunOutput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "inputs", b"inputs", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "outputs_to", b"outputs_to", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -871,6 +892,167 @@ class RunStage(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunStage: _TypeAlias = RunStage  # noqa: Y015
+
+@_typing.final
+class RunInput(_message.Message):
+    """Files that a run gets, and how they are read as a table where they are one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RunInput._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: RunInput._Mode.ValueType  # 0
+        """Not set: DIRECT for a table, MOUNT for files."""
+        MODE_DIRECT: RunInput._Mode.ValueType  # 1
+        """By its id: the program reads it through Orris's library. The files are there as for MOUNT."""
+        MODE_DOWNLOAD: RunInput._Mode.ValueType  # 2
+        """As files of its own, which it may change."""
+        MODE_MOUNT: RunInput._Mode.ValueType  # 3
+        """As files that are only to be read: in a container they cannot be changed."""
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """How it gets them."""
+
+    MODE_UNSPECIFIED: RunInput.Mode.ValueType  # 0
+    """Not set: DIRECT for a table, MOUNT for files."""
+    MODE_DIRECT: RunInput.Mode.ValueType  # 1
+    """By its id: the program reads it through Orris's library. The files are there as for MOUNT."""
+    MODE_DOWNLOAD: RunInput.Mode.ValueType  # 2
+    """As files of its own, which it may change."""
+    MODE_MOUNT: RunInput.Mode.ValueType  # 3
+    """As files that are only to be read: in a container they cannot be changed."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    TREE_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    PATH_ON_COMPUTE_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What it is called in the program: a letter, then letters, digits and `_`, at most 100; no two of a run's inputs, outputs and
+    variables have the same name.
+    """
+    dataset: _builtins.str
+    """The dataset: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`, or without `/versions/{version}`, which means the
+    latest when the run is submitted and becomes its name. Either this or `tree`.
+    """
+    tree: _builtins.str
+    """The files: `workspaces/{workspace}/trees/{sha256}`. Set by the server where `dataset` is given."""
+    mode: Global___RunInput.Mode.ValueType
+    """How the run gets them."""
+    path_on_compute: _builtins.str
+    """The folder where they are to be: relative to the working directory and not in `outputs/` or `logs/`, or absolute, which only
+    a run in a container can have. Empty means one that Orris chooses.
+    """
+    id: _builtins.str
+    """As `id` of a dataset's version. Set by the server."""
+    @_builtins.property
+    def table(self) -> _data_pb2.Table:
+        """How they are read as a table; absent means as the dataset says."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        dataset: _builtins.str = ...,
+        tree: _builtins.str = ...,
+        table: _data_pb2.Table | None = ...,
+        mode: Global___RunInput.Mode.ValueType = ...,
+        path_on_compute: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "id", b"id", "mode", b"mode", "name", b"name", "path_on_compute", b"path_on_compute", "table", b"table", "tree", b"tree"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunInput: _TypeAlias = RunInput  # noqa: Y015
+
+@_typing.final
+class RunOutput(_message.Message):
+    """A folder that a run fills. What is in it when the run has completed is put into a datastore, beside or instead of what is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TagsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATASTORE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    REGISTER_AS_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    TREE_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What it is called in the program; as the name of an input."""
+    datastore: _builtins.str
+    """Where it is put: `workspaces/{workspace}/datastores/{datastore}`. Empty means `workspaceblobstore`."""
+    path: _builtins.str
+    """The folder there, in which `{run-id}` and `{output-name}` stand for the run's id and `name`. Empty means
+    `dataset/{run-id}/{output-name}`.
+    """
+    register_as: _builtins.str
+    """The dataset that it is registered as, by its id; empty means that it is not."""
+    description: _builtins.str
+    """The version's description."""
+    tree: _builtins.str
+    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed."""
+    dataset: _builtins.str
+    """The version: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Set when the run has completed."""
+    @_builtins.property
+    def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The version's tags."""
+
+    @_builtins.property
+    def table(self) -> _data_pb2.Table:
+        """How the files are read as a table; absent where they are files."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        datastore: _builtins.str = ...,
+        path: _builtins.str = ...,
+        register_as: _builtins.str = ...,
+        description: _builtins.str = ...,
+        tags: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        table: _data_pb2.Table | None = ...,
+        tree: _builtins.str = ...,
+        dataset: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "datastore", b"datastore", "description", b"description", "name", b"name", "path", b"path", "register_as", b"register_as", "table", b"table", "tags", b"tags", "tree", b"tree"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunOutput: _TypeAlias = RunOutput  # noqa: Y015
 
 @_typing.final
 class RunUsage(_message.Message):

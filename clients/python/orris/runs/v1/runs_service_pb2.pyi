@@ -409,6 +409,7 @@ class ListRunsRequest(_message.Message):
     PARENT_RUN_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
     ROOTS_ONLY_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The workspace, `workspaces/{workspace}`, or an experiment, `workspaces/{workspace}/experiments/{experiment}`."""
     page_size: _builtins.int
@@ -421,6 +422,10 @@ class ListRunsRequest(_message.Message):
     """Whether archived runs are listed."""
     roots_only: _builtins.bool
     """Whether runs that have a parent are left out."""
+    dataset: _builtins.str
+    """Only runs that got, or made, this version of a dataset: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Empty
+    means all.
+    """
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_runs_pb2.Run.State.ValueType]:
         """Only runs in one of these states. Empty means all."""
@@ -450,10 +455,11 @@ class ListRunsRequest(_message.Message):
         parent_run: _builtins.str = ...,
         view: _runs_pb2.ArchiveView.ValueType = ...,
         roots_only: _builtins.bool = ...,
+        dataset: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "parent_run", b"parent_run", "properties", b"properties", "roots_only", b"roots_only", "states", b"states", "tags", b"tags", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "parent_run", b"parent_run", "properties", b"properties", "roots_only", b"roots_only", "states", b"states", "tags", b"tags", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,7 +2,7 @@
 
 import os
 
-from . import _journal, _offline, _surroundings
+from . import _inputs, _journal, _offline, _surroundings
 from ._children import OtherRun, RunChildren
 from ._exceptions import NotSupportedException, RunEnvironmentException
 from ._files import KeptFiles
@@ -38,8 +38,8 @@ class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren):
             raise RunEnvironmentException("ORRIS_RUN_FOLDER names %s, which is not there" % folder)
         self.id = own
         self.experiment = _surroundings.experiment()
-        self.input_datasets = InputDatasets()
-        self.output_datasets = {}
+        self.input_datasets = _inputs.InputDatasets()
+        self.output_datasets = _inputs.output_folders()
         self._folder = folder
         self._journal = _journal.at(os.path.join(folder, "journal.jsonl"))
         self._files = KeptFiles(folder)
@@ -141,10 +141,3 @@ class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren):
             return ask(self._folder, "get_run")
         except NotSupportedException:
             return {}
-
-
-class InputDatasets(dict):
-    """The run's input datasets by name: none."""
-
-    def __missing__(self, name: str):
-        raise KeyError("the run has no input dataset %r: input datasets are not supported inside a run yet" % (name,))

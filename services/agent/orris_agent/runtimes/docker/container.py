@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import INSIDE_RUN, RunFolder
+from orris_agent.run_data import RunData
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -50,6 +51,10 @@ class Container:
     def python(self) -> str:
         """The interpreter inside: that of Orris's environment, or whichever a user's image brings."""
         return self.lease.image.lock.interpreter or ENVIRONMENT_PYTHON
+
+    @property
+    def data(self) -> RunData:
+        return RunData(self.lease.run, self.folder)
 
     @property
     def is_replica(self) -> bool:
@@ -132,6 +137,7 @@ class Container:
             _bind(Mount, INSIDE_RUN, self.folder.own, writable=True),
             _bind(Mount, INSIDE_CONTROL, self.folder.control),
             _bind(Mount, INSIDE_CODE, self.code),
+            *(_bind(Mount, each.inside, each.source, writable=not each.read_only) for each in self.data.bound()),
         ]
 
 

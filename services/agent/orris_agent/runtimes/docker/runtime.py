@@ -14,7 +14,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent import command, control
 from orris_agent.folder import INSIDE_RUN, RunFolder
 from orris_agent.runtimes.docker.addresses import check_reachable, published_address
-from orris_agent.runtimes.docker.container import INSIDE_CODE, Container, name_of
+from orris_agent.runtimes.docker.container import INSIDE_CODE, INSIDE_CONTROL, Container, name_of
 from orris_agent.runtimes.docker.ended import ending_of
 from orris_agent.runtimes.docker.engine import Engine
 from orris_agent.runtimes.docker.following import Following
@@ -99,10 +99,11 @@ class DockerRuntime:
             container.surrounding(image),
             INSIDE_CODE / "orris_agent" / "inside",
         )
+        control.write_data(container.folder.control, container.data.record(), readable=True)
         control.write_command(
             container.folder.control,
-            command.argument_list(run, container.python),
-            variables | container.replica_variables(),
+            command.argument_list(run, container.python, container.data),
+            variables | container.replica_variables() | container.data.variables(INSIDE_CONTROL / control.DATA),
             inside.work,
             command.time_limit(run),
             readable=True,

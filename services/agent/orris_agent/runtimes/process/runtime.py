@@ -9,6 +9,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import command, control
 from orris_agent.folder import RunFolder
+from orris_agent.run_data import RunData
 from orris_agent.runtimes.port import Ending
 from orris_agent.runtimes.process import supervisors
 from orris_agent.runtimes.process.ended import end, ending_of, wait_for_exit
@@ -51,7 +52,9 @@ class ProcessRuntime:
             return ""
         python = self._environments.python(lease.image)
         surrounding = command.inherited(self._environ, python)
-        variables = command.variables(lease, folder, str(python), surrounding)
+        data = RunData(lease.run, folder)
+        record = await run_blocking(control.write_data, folder.control, data.record())
+        variables = command.variables(lease, folder, str(python), surrounding) | data.variables(record)
         variables |= await run_blocking(self._spreading.variables, lease, folder, variables)
         await run_blocking(self._write_command, lease, folder, python, variables)
         why = "its agent starts none"
@@ -67,7 +70,7 @@ class ProcessRuntime:
     ) -> None:
         control.write_command(
             folder.control,
-            argv=command.argument_list(lease.run, str(python)),
+            argv=command.argument_list(lease.run, str(python), RunData(lease.run, folder)),
             env=variables,
             cwd=folder.work,
             time_limit_seconds=command.time_limit(lease.run),

@@ -1,0 +1,179 @@
+"""Datasets, under Azure's names."""
+
+from __future__ import annotations
+
+import tempfile
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azureml._errors import translated
+from azureml._placeholder import Refusing, refuse, refuse_given
+from orris.sdk import data_inputs, table_options
+from orris.sdk import dataset as sdk
+from orris.sdk.dataset_factory import files_at
+
+if TYPE_CHECKING:
+    from orris.sdk.workspace import Workspace
+
+
+class PromoteHeadersBehavior(Enum):
+    """Where the names of columns are."""
+
+    NO_HEADERS = 0
+    ONLY_FIRST_FILE_HAS_HEADERS = 1
+    COMBINE_ALL_FILES_HEADERS = 2
+    ALL_FILES_HAVE_SAME_HEADERS = 3
+
+
+@translated()
+class FileDataset(Refusing, sdk.FileDataset):
+    """Files that never change."""
+
+    _lacking = "as_hdfs as_cache data_changed_time file_metadata filter partition_keys unregister_all_versions"
+
+
+@translated()
+class TabularDataset(Refusing, sdk.TabularDataset):
+    """A table that never changes; it is read where it is used."""
+
+    _lacking = """as_cache data_changed_time filter get_profile get_profile_runs partition_by partition_keys
+    submit_profile time_after time_before time_between time_recent timestamp_columns to_csv_files to_parquet_files
+    to_spark_dataframe
+    unregister_all_versions with_timestamp_columns"""
+
+
+@translated()
+class OutputFileDatasetConfig(Refusing, data_inputs.OutputFileDatasetConfig):
+    """A folder that a run fills, and that is kept when it has completed."""
+
+    _lacking = "add_to_model as_input read_parquet_files"
+
+
+@translated()
+class FileDatasetFactory:
+    """Makes datasets of files: `Dataset.File`."""
+
+    @staticmethod
+    def from_files(
+        path: Any, validate: bool = True, partition_format: str | None = None, is_file: bool = False
+    ) -> FileDataset:
+        """Return the files that paths in datastores mean, as they are now."""
+        refuse_given("Dataset.File.from_files", partition_format=partition_format)
+        return FileDataset(*files_at(path))
+
+    @staticmethod
+    def upload_directory(
+        src_dir: str, target: Any, pattern: str | None = None, overwrite: bool = False, show_progress: bool = True
+    ) -> FileDataset:
+        """Upload a folder to a (datastore, path), and return what is there then."""
+        from orris.sdk.datastore import paths_of
+
+        refuse_given("Dataset.File.upload_directory", pattern=pattern)
+        there = paths_of(target)[0]
+        return FileDataset(*files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
+
+
+@translated()
+class TabularDatasetFactory:
+    """Makes datasets that are tables: `Dataset.Tabular`."""
+
+    @staticmethod
+    def from_delimited_files(
+        path: Any,
+        validate: bool = True,
+        include_path: bool = False,
+        infer_column_types: bool = True,
+        set_column_types: Any = None,
+        separator: str = ",",
+        header: Any = PromoteHeadersBehavior.ALL_FILES_HAVE_SAME_HEADERS,
+        partition_format: str | None = None,
+        support_multi_line: bool = False,
+        empty_as_string: bool = False,
+        encoding: str = "utf8",
+    ) -> TabularDataset:
+        """Return the table that files with lines of values are, as they are now."""
+        refuse_given("Dataset.Tabular.from_delimited_files", partition_format=partition_format)
+        if header in (
+            PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS,
+            PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS,
+        ):
+            refuse(f"header={header}", "give each file the same line of names, or none")
+        table = table_options.delimited(separator, header, encoding, include_path, set_column_types)
+        return TabularDataset(*files_at(path), table)
+
+    @staticmethod
+    def from_parquet_files(
+        path: Any,
+        validate: bool = True,
+        include_path: bool = False,
+        set_column_types: Any = None,
+        partition_format: str | None = None,
+    ) -> TabularDataset:
+        """Return the table that Parquet files are, as they are now."""
+        refuse_given("Dataset.Tabular.from_parquet_files", partition_format=partition_format)
+        return TabularDataset(*files_at(path), table_options.parquet(include_path, set_column_types))
+
+    @staticmethod
+    def from_json_lines_files(
+        path: Any,
+        validate: bool = True,
+        include_path: bool = False,
+        set_column_types: Any = None,
+        partition_format: str | None = None,
+        invalid_lines: str = "error",
+        encoding: str = "utf8",
+    ) -> TabularDataset:
+        """Return the table that files with a JSON object a line are, as they are now."""
+        refuse_given("Dataset.Tabular.from_json_lines_files", partition_format=partition_format)
+        table = table_options.json_lines(include_path, encoding, set_column_types)
+        return TabularDataset(*files_at(path), table)
+
+    @staticmethod
+    def register_pandas_dataframe(
+        dataframe: Any,
+        target: Any,
+        name: str,
+        description: str | None = None,
+        tags: dict[str, str] | None = None,
+        show_progress: bool = True,
+        **_options: Any,
+    ) -> TabularDataset:
+        """Keep a DataFrame as Parquet in a (datastore, path), and register it."""
+        from orris.sdk.datastore import paths_of
+
+        there = paths_of(target)[0]
+        with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
+            dataframe.to_parquet(Path(folder) / f"{name}.parquet")
+            path = there.datastore.upload(folder, there.path_on_datastore, overwrite=True)
+        made = TabularDatasetFactory.from_parquet_files(path.path(f"{name}.parquet"))
+        return made.register(there.datastore.workspace, name, description, tags, create_new_version=True)
+
+
+@translated()
+class Dataset:
+    """Datasets by name, and what makes them: `Dataset.File` and `Dataset.Tabular`."""
+
+    File = FileDatasetFactory
+    Tabular = TabularDatasetFactory
+
+    @staticmethod
+    def get_by_name(workspace: Workspace, name: str, version: int | str = sdk.LATEST) -> FileDataset | TabularDataset:
+        """Return a registered version."""
+        return adopted(sdk.Dataset.get(workspace, name, version))
+
+    @staticmethod
+    def get_by_id(workspace: Workspace, id: str, **_options: Any) -> FileDataset | TabularDataset:
+        """Return a registered version by what it is."""
+        return adopted(sdk.Dataset.get_by_id(workspace, id))
+
+    @staticmethod
+    def get_all(workspace: Workspace) -> dict[str, FileDataset | TabularDataset]:
+        """Return the latest version of each dataset by name."""
+        return {name: adopted(each) for name, each in sdk.Dataset.get_all(workspace).items()}
+
+
+def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:
+    """Return a dataset of Orris's library as one of Azure's kind."""
+    kind = FileDataset if found.table is None else TabularDataset
+    return kind(found.workspace, found.tree, found.table, found.message)

@@ -1,0 +1,381 @@
+"""Datasets: files that never change, alone or read as a table; registered, they have a name and numbered versions."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import random
+import secrets
+import tempfile
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from orris.artifacts.v1 import artifacts_pb2, data_pb2
+from orris.errors import InvalidArgument, NotFound
+from orris.names import DatasetName, DatasetVersionName
+from orris.runs.v1 import runs_pb2
+from orris.sdk.data_inputs import DatasetConsumptionConfig
+from orris.sdk.mount_context import MountContext
+from orris.sdk.paging import pages
+from orris.sdk.spelling import moment
+from orris.tables import dataset_id, definition_of, fields_of
+
+if TYPE_CHECKING:
+    from orris.sdk.run import Run
+    from orris.sdk.workspace import Workspace
+
+LATEST = "latest"
+
+
+class Dataset:
+    """Files of a workspace, by the tree that they are; `message` says more of a registered version."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        tree: str,
+        table: data_pb2.Table | None = None,
+        message: data_pb2.DatasetVersion | None = None,
+    ) -> None:
+        self.workspace = workspace
+        self.tree = tree
+        self.table = table
+        self.message = message or data_pb2.DatasetVersion()
+        # The registered version whose files these are, be they read otherwise.
+        self.origin = self.message.name
+
+    @classmethod
+    def get(cls, workspace: Workspace, name: str, version: int | str = LATEST) -> FileDataset | TabularDataset:
+        """Return a registered version; `NAME:VERSION` names both. Raises NotFound, InvalidArgument."""
+        from orris.artifacts.v1 import data_service_pb2 as rpc
+
+        request = rpc.GetDatasetVersionRequest(name=resource_name(workspace, name, version))
+        return adopt(workspace, workspace.connection.data.GetDatasetVersion(request).dataset_version)
+
+    @classmethod
+    def get_by_name(cls, workspace: Workspace, name: str, version: int | str = LATEST) -> FileDataset | TabularDataset:
+        """Return a registered version. Raises NotFound."""
+        return cls.get(workspace, name, version)
+
+    @classmethod
+    def get_by_id(cls, workspace: Workspace, wanted: str) -> FileDataset | TabularDataset:
+        """Return a registered version by what it is. Raises NotFound."""
+        from orris.artifacts.v1 import data_service_pb2 as rpc
+
+        request = rpc.ListDatasetVersionsRequest(parent=workspace.resource_name, id=wanted)
+        found = list(pages(workspace.connection.data.ListDatasetVersions, request, lambda page: page.dataset_versions))
+        if not found:
+            raise NotFound(f"workspace {workspace.name} has no registered dataset with the id {wanted!r}")
+        return adopt(workspace, found[-1])
+
+    @classmethod
+    def list(cls, workspace: Workspace, name: str | None = None) -> builtins.list[FileDataset | TabularDataset]:
+        """Return the latest version of each dataset by name, or all versions of one, newest first."""
+        from orris.artifacts.v1 import data_service_pb2 as rpc
+
+        parent = str(DatasetName(workspace.name, name)) if name else workspace.resource_name
+        request = rpc.ListDatasetVersionsRequest(parent=parent)
+        found = pages(workspace.connection.data.ListDatasetVersions, request, lambda page: page.dataset_versions)
+        return [adopt(workspace, each) for each in found]
+
+    @classmethod
+    def get_all(cls, workspace: Workspace) -> dict[str, FileDataset | TabularDataset]:
+        """Return the latest version of each dataset by name."""
+        return {each.name or "": each for each in cls.list(workspace)}
+
+    @classmethod
+    def create(
+        cls,
+        workspace: Workspace,
+        name: str,
+        path: str | os.PathLike[str],
+        *,
+        table: data_pb2.Table | None = None,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> FileDataset | TabularDataset:
+        """Register a file or folder of this machine; only what the workspace does not keep yet is sent.
+
+        Unchanged files are no new version. Raises NotFound, InvalidArgument, FailedPrecondition (FILE_CHANGES).
+        """
+        from orris.sdk.data_folder import data_files
+        from orris.sdk.digest_cache import DigestCache
+        from orris.sdk.progress import bytes_shown
+
+        files = data_files(path)
+        if not files:
+            raise InvalidArgument(f"path: {os.fspath(path)!r} has no files in it", field="path")
+        with bytes_shown("Uploading the data") as progress:
+            tree = workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name
+        kind = FileDataset if table is None else TabularDataset
+        made: FileDataset | TabularDataset = kind(workspace, tree, table)
+        return made.register(workspace, name, description, tags, create_new_version=True)
+
+    @property
+    def name(self) -> str | None:
+        """The name of a registered one."""
+        return DatasetVersionName.parse(self.message.name).dataset if self.message.name else None
+
+    @property
+    def version(self) -> int | None:
+        """The version of a registered one."""
+        return int(DatasetVersionName.parse(self.message.name).version) if self.message.name else None
+
+    @property
+    def id(self) -> str:
+        """What it is, whatever it is called: the same for the same files, read in the same way."""
+        return dataset_id(self.tree.rpartition("/")[2], definition_of(self.table) if self.table else "")
+
+    @property
+    def description(self) -> str:
+        """Free text for people."""
+        return self.message.description
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Text by key."""
+        return dict(self.message.tags)
+
+    @property
+    def created_time(self) -> datetime | None:
+        """When it was registered."""
+        return moment(self.message.create_time)
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that made it."""
+        return self.message.run.rpartition("/")[2] or None
+
+    def register(
+        self,
+        workspace: Workspace,
+        name: str,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        create_new_version: bool = False,
+    ) -> Self:
+        """Register it, as a new version where the dataset has others; return what was registered.
+
+        Raises AlreadyExists (DATASET_EXISTS) for another content without `create_new_version`.
+        """
+        from orris.artifacts.v1 import data_service_pb2 as rpc
+
+        version = data_pb2.DatasetVersion(
+            tree=self.tree, table=self.table, description=description or "", tags=dict(tags or {})
+        )
+        request = rpc.CreateDatasetVersionRequest(
+            parent=workspace.resource_name,
+            dataset_id=name,
+            dataset_version=version,
+            request_id=uuid.uuid4().hex,
+            only_first=not create_new_version,
+        )
+        made = workspace.connection.data.CreateDatasetVersion(request).dataset_version
+        return type(self)(workspace, self.tree, self.table, made)
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags of a registered version."""
+        self._update(set_tags=dict(tags))
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Remove tags of a registered version."""
+        self._update(remove_tags=[tags] if isinstance(tags, str) else builtins.list(tags))
+
+    def update(self, description: str | None = None, tags: Mapping[str, str] | None = None) -> Self:
+        """Change description and tags of a registered version."""
+        self._update(description=description, set_tags=dict(tags or {}))
+        return self
+
+    def delete(self) -> None:
+        """Delete this version; runs that used it keep its files. Raises NotFound."""
+        from orris.artifacts.v1 import data_service_pb2 as rpc
+
+        self._require_name()
+        self.workspace.connection.data.DeleteDatasetVersion(rpc.DeleteDatasetVersionRequest(name=self.message.name))
+
+    def runs(self) -> builtins.list[Run]:
+        """Return the runs that got this version, or made it, newest first."""
+        from orris.runs.v1 import runs_service_pb2 as rpc
+        from orris.sdk.run import Run
+
+        self._require_name()
+        request = rpc.ListRunsRequest(parent=self.workspace.resource_name, dataset=self.message.name)
+        found = pages(self.workspace.connection.runs.ListRuns, request, lambda page: page.runs)
+        return [Run(self.workspace, each) for each in found]
+
+    def to_path(self) -> builtins.list[str]:
+        """Return the paths of the files, each with a slash before it."""
+        return [f"/{entry.path}" for entry in self._entries()]
+
+    def download(
+        self, target_path: str | os.PathLike[str] | None = None, overwrite: bool = False, **_options: Any
+    ) -> builtins.list[str]:
+        """Save the files in a folder (default: a new temporary one); return where they are.
+
+        Raises InvalidArgument where files of that name are there, unless `overwrite`.
+        """
+        into = Path(target_path) if target_path is not None else Path(tempfile.mkdtemp(prefix="orris-data-"))
+        if not overwrite and (there := [entry.path for entry in self._entries() if (into / entry.path).exists()]):
+            raise InvalidArgument(f"{into / there[0]} is there already; give overwrite=True", field="overwrite")
+        return [str(path) for path in self.workspace.transfer.download(self.tree, into)]
+
+    def as_named_input(self, name: str) -> DatasetConsumptionConfig:
+        """Return it as an input of a run."""
+        return DatasetConsumptionConfig(name, self)
+
+    def as_input(self, workspace: Workspace) -> runs_pb2.RunInput:
+        """Return what a run asks for to get it. Raises InvalidArgument for one of another workspace."""
+        if workspace.resource_name != self.workspace.resource_name:
+            message = f"the dataset is of the workspace {self.workspace.name}, the run of {workspace.name}"
+            raise InvalidArgument(message, field="inputs")
+        wanted = runs_pb2.RunInput(dataset=self.origin, table=self.table)
+        if not self.origin:
+            wanted.tree = self.tree
+        return wanted
+
+    def _entries(self) -> builtins.list[artifacts_pb2.TreeEntry]:
+        return builtins.list(self.workspace.transfer.entries(self.tree))
+
+    def _update(self, **changes: Any) -> None:
+        from orris.artifacts.v1 import data_service_pb2 as rpc
+
+        self._require_name()
+        request = rpc.UpdateDatasetVersionRequest(name=self.message.name, **changes)
+        self.message = self.workspace.connection.data.UpdateDatasetVersion(request).dataset_version
+
+    def _require_name(self) -> None:
+        if not self.message.name:
+            raise InvalidArgument("the dataset is not registered; register it first", field="name")
+
+    def __repr__(self) -> str:
+        named = f"{self.name}:{self.version}" if self.message.name else self.id
+        return f"{type(self).__name__}({named!r})"
+
+
+class FileDataset(Dataset):
+    """Files as they are."""
+
+    def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
+        """Return it as an input that is only to be read."""
+        return self.as_named_input(_new_name()).as_mount(path_on_compute)
+
+    def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
+        """Return it as an input that the run may change."""
+        return self.as_named_input(_new_name()).as_download(path_on_compute)
+
+    def mount(self, mount_point: str | os.PathLike[str] | None = None, **_options: Any) -> MountContext:
+        """Return a context in which copies of the files are in a folder, which goes with it unless it was named."""
+        return MountContext(self, mount_point)
+
+    def take(self, count: int) -> Self:
+        """Return the first files, in the order of their paths."""
+        return self._with(self._entries()[: _at_least_0(count)])
+
+    def skip(self, count: int) -> Self:
+        """Return all but the first files."""
+        return self._with(self._entries()[_at_least_0(count) :])
+
+    def take_sample(self, probability: float, seed: int | None = None) -> Self:
+        """Return some of the files by chance."""
+        return self.random_split(probability, seed)[0]
+
+    def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
+        """Return two parts by chance: each file is in the first with that probability."""
+        chance = random.Random(seed)
+        first = [(chance.random() < _probability(percentage), entry) for entry in self._entries()]
+        return tuple(self._with(entry for mine, entry in first if mine is part) for part in (True, False))  # type: ignore[return-value]
+
+    def _with(self, entries: Iterable[artifacts_pb2.TreeEntry]) -> Self:
+        tree = self.workspace.transfer.compose({entry.path: entry for entry in entries}).name
+        return type(self)(self.workspace, tree)
+
+
+class TabularDataset(Dataset):
+    """Files that are read as a table, where the table is used. What is done with it before is only noted."""
+
+    def to_pandas_dataframe(self, on_error: str = "null", out_of_range_datetime: str = "null") -> Any:
+        """Return the table as a pandas.DataFrame. Raises FailedPrecondition without pandas."""
+        from orris.sdk.frames import read_frame
+
+        assert self.table is not None
+        with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
+            self.workspace.transfer.download(self.tree, Path(folder))
+            return read_frame(folder, fields_of(self.table))
+
+    def take(self, count: int) -> Self:
+        """Return the first rows."""
+        return self._after(data_pb2.Table.Step(take=_at_least_0(count)))
+
+    def skip(self, count: int) -> Self:
+        """Return all but the first rows."""
+        return self._after(data_pb2.Table.Step(skip=_at_least_0(count)))
+
+    def take_sample(self, probability: float, seed: int | None = None) -> Self:
+        """Return some of the rows by chance: each with that probability."""
+        return self.random_split(probability, seed)[0]
+
+    def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
+        """Return two parts by chance: each row is in the first with that probability, else in the second."""
+        seed = secrets.randbits(32) if seed is None else seed
+        edges = (0.0, _probability(percentage), 1.0)
+        first, second = (
+            self._after(data_pb2.Table.Step(sample=data_pb2.Table.Sample(seed=seed, low=low, high=high)))
+            for low, high in pairwise(edges)
+        )
+        return first, second
+
+    def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> Self:
+        """Return these columns only."""
+        return self._after(data_pb2.Table.Step(keep_columns=_columns(columns)))
+
+    def drop_columns(self, columns: str | Sequence[str]) -> Self:
+        """Return all other columns."""
+        return self._after(data_pb2.Table.Step(drop_columns=_columns(columns)))
+
+    def _after(self, step: data_pb2.Table.Step) -> Self:
+        table = data_pb2.Table()
+        table.CopyFrom(self.table or data_pb2.Table())
+        table.steps.append(step)
+        made = type(self)(self.workspace, self.tree, table)
+        made.origin = self.origin
+        return made
+
+
+def resource_name(workspace: Workspace, name: str, version: int | str | None = LATEST) -> str:
+    """Return the resource name of a version: of the latest, of `version`, or of that in `NAME:VERSION`."""
+    name, _, named = name.partition(":")
+    version = named or version
+    if version in (None, LATEST):
+        return str(DatasetName(workspace.name, name))
+    return str(DatasetVersionName(workspace.name, name, str(version)))
+
+
+def adopt(workspace: Workspace, message: data_pb2.DatasetVersion) -> FileDataset | TabularDataset:
+    """Return a registered version as the kind of dataset that it is."""
+    if message.HasField("table"):
+        return TabularDataset(workspace, message.tree, message.table, message)
+    return FileDataset(workspace, message.tree, None, message)
+
+
+def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:
+    return data_pb2.Table.Columns(names=[columns] if isinstance(columns, str) else [str(each) for each in columns])
+
+
+def _at_least_0(count: int) -> int:
+    if count < 0:
+        raise InvalidArgument(f"count: {count} is negative", field="count")
+    return count
+
+
+def _probability(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise InvalidArgument(f"percentage: {value} is not between 0 and 1", field="percentage")
+    return value
+
+
+def _new_name() -> str:
+    return f"input_{secrets.token_hex(4)}"

@@ -1,0 +1,214 @@
+"""The datasets that a run was given. What is heavy is loaded with the first use: every script imports this."""
+
+import os
+
+from ._exceptions import UserErrorException
+from ._inputs import record
+from ._placeholder import explain
+
+
+def make(given: dict):
+    """Return the dataset that an input is."""
+    kind = FileDataset if given["table"] is None else TabularDataset
+    return kind(given["folder"], given)
+
+
+class _Factory:
+    """What makes datasets where runs are submitted."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise explain("Dataset.%s.%s" % (self._name, name))
+
+
+class Dataset:
+    """The datasets that the run was given: by their ids, and by their names."""
+
+    File = _Factory("File")
+    Tabular = _Factory("Tabular")
+
+    @staticmethod
+    def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
+        """Return an input of the run by its id."""
+        return _only([given for given in record()["inputs"] if given["id"] == id], "the id %r" % (id,))
+
+    @staticmethod
+    def get_by_name(workspace=None, name=None, version="latest"):
+        """Return an input of the run by the name, and the version, that it is registered as."""
+        found = [
+            given
+            for given in record()["inputs"]
+            if _named(given)[0] == name and str(version) in ("latest", "None", _named(given)[1])
+        ]
+        return _only(found, "the name %r, version %s" % (name, version))
+
+
+def _only(found: list, what: str):
+    if found:
+        return make(found[0])
+    raise UserErrorException(
+        "the run was given no dataset of %s: give it one where it is submitted, "
+        "with dataset.as_named_input(name) among the arguments" % what
+    )
+
+
+def _named(given: dict) -> tuple:
+    """Return the name and version of a registered dataset; empty ones where it is not."""
+    parts = given["dataset"].split("/")
+    return (parts[3], parts[5]) if len(parts) == 6 else ("", "")
+
+
+class _Given:
+    def __init__(self, folder=None, given=None) -> None:
+        if given is None:
+            raise explain(type(self).__name__)
+        self._folder = folder
+        self._given = given
+        self.id = given["id"]
+        self.name, version = _named(given)
+        self.version = int(version) if version else None
+
+    def to_path(self) -> list:
+        """Return the paths of the files, each with a slash before it."""
+        return ["/" + path for path in self._paths()]
+
+    def _paths(self) -> list:
+        found = [os.path.join(parent, name) for parent, _, names in os.walk(self._folder) for name in names]
+        return sorted(os.path.relpath(path, self._folder).replace(os.sep, "/") for path in found)
+
+    def __repr__(self) -> str:
+        return "%s(%r)" % (type(self).__name__, self.name or self.id)
+
+    def __getattr__(self, name: str):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise explain("%s.%s" % (type(self).__name__, name))
+
+
+class FileDataset(_Given):
+    """Files that the run was given."""
+
+    def __init__(self, folder=None, given=None, paths=None) -> None:
+        super().__init__(folder, given)
+        self._some = paths
+
+    def download(self, target_path=None, overwrite=False, **kwargs) -> list:
+        """Copy the files into a folder (default: a new one); return where they are."""
+        import shutil
+
+        into = target_path or _new_folder()
+        targets = []
+        for path in self._paths():
+            target = os.path.join(into, path)
+            if os.path.exists(target) and not overwrite:
+                raise UserErrorException("%s is there already; give overwrite=True" % target)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(os.path.join(self._folder, path), target)
+            targets.append(target)
+        return targets
+
+    def mount(self, mount_point=None, **kwargs) -> "MountContext":
+        """Return a context that says in which folder the files are."""
+        return MountContext(self, mount_point)
+
+    def take(self, count: int) -> "FileDataset":
+        """Return the first files, in the order of their paths."""
+        return self._with(self._paths()[:count])
+
+    def skip(self, count: int) -> "FileDataset":
+        """Return all but the first files."""
+        return self._with(self._paths()[count:])
+
+    def random_split(self, percentage: float, seed=None) -> tuple:
+        """Return two parts by chance."""
+        from random import Random
+
+        chance = Random(seed)
+        first = [(chance.random() < percentage, path) for path in self._paths()]
+        return tuple(self._with([path for mine, path in first if mine is part]) for part in (True, False))
+
+    def _with(self, paths: list) -> "FileDataset":
+        return type(self)(self._folder, self._given, paths)
+
+    def _paths(self) -> list:
+        return super()._paths() if self._some is None else self._some
+
+
+class MountContext:
+    """The folder of a dataset's files: where they are already, or copies where a folder is named."""
+
+    def __init__(self, dataset: FileDataset, mount_point=None) -> None:
+        self._dataset = dataset
+        self._copied = mount_point is not None or dataset._some is not None
+        self.mount_point = mount_point or (_new_folder() if self._copied else dataset._folder)
+
+    def start(self) -> None:
+        """Copy the files, where that is to be."""
+        if self._copied:
+            self._dataset.download(self.mount_point, overwrite=True)
+
+    def stop(self) -> None:
+        """Do nothing: the folder goes with the run."""
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
+        self.stop()
+
+
+class TabularDataset(_Given):
+    """A table that the run was given. What is done with it before it is read is only noted."""
+
+    def to_pandas_dataframe(self, on_error="null", out_of_range_datetime="null"):
+        """Return the table as a pandas.DataFrame. Raises UserErrorException where the environment has no pandas."""
+        from ._frames import read_frame
+
+        return read_frame(self._folder, self._given["table"])
+
+    def take(self, count: int) -> "TabularDataset":
+        """Return the first rows."""
+        return self._after({"take": count})
+
+    def skip(self, count: int) -> "TabularDataset":
+        """Return all but the first rows."""
+        return self._after({"skip": count})
+
+    def take_sample(self, probability: float, seed=None) -> "TabularDataset":
+        """Return some of the rows by chance."""
+        return self.random_split(probability, seed)[0]
+
+    def random_split(self, percentage: float, seed=None) -> tuple:
+        """Return two parts by chance: each row is in the first with that probability, else in the second."""
+        seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+        return tuple(
+            self._after({"sample": {"seed": seed, "low": low, "high": high}})
+            for low, high in ((0.0, percentage), (percentage, 1.0))
+        )
+
+    def keep_columns(self, columns, validate=False) -> "TabularDataset":
+        """Return these columns only."""
+        return self._after({"keep_columns": {"names": _names(columns)}})
+
+    def drop_columns(self, columns) -> "TabularDataset":
+        """Return all other columns."""
+        return self._after({"drop_columns": {"names": _names(columns)}})
+
+    def _after(self, step: dict) -> "TabularDataset":
+        table = dict(self._given["table"], steps=list(self._given["table"].get("steps", ())) + [step])
+        return type(self)(self._folder, dict(self._given, table=table))
+
+
+def _new_folder() -> str:
+    from tempfile import mkdtemp
+
+    return mkdtemp()
+
+
+def _names(columns) -> list:
+    return [columns] if isinstance(columns, str) else list(columns)

@@ -1,0 +1,94 @@
+"""What may be registered as a dataset."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from orris.errors import InvalidArgument
+from orris_kit.text import check_text, is_text
+
+REASON = "INVALID_DATASET"
+MAX_DESCRIPTION = 4096
+MAX_TAGS, MAX_KEY, MAX_VALUE = 50, 255, 1000
+MAX_STEPS, MAX_COLUMNS, MAX_COLUMN = 100, 10_000, 255
+MAX_DEFINITION_BYTES = 1 << 20
+COLUMN_TYPES = ("string", "int", "float", "bool", "datetime")
+
+
+def check_labels(description: str, tags: Mapping[str, str]) -> None:
+    """Raise InvalidArgument (INVALID_DATASET) when a description or tags are too long."""
+    check_text("description", description, MAX_DESCRIPTION, reason=REASON)
+    if len(tags) > MAX_TAGS:
+        _refuse("tags", f"are {len(tags)}, at most {MAX_TAGS} are kept")
+    for key, value in tags.items():
+        if not (key and is_text(key, MAX_KEY)):
+            _refuse("tags", f"keys have 1 to {MAX_KEY} characters, and no NUL: not {key[:40]!r}")
+        if not is_text(value, MAX_VALUE):
+            _refuse("tags", f"the value of {key[:40]!r} is longer than {MAX_VALUE} characters, or has a NUL")
+
+
+def check_table(table: Mapping[str, Any], size: int) -> None:
+    """Raise InvalidArgument (INVALID_DATASET) when files cannot be read as a definition of `size` bytes says."""
+    if size > MAX_DEFINITION_BYTES:
+        _refuse("table", "is larger than 1 MiB; keep fewer steps or columns")
+    if not isinstance(table.get("format"), str):  # else it is none that is known
+        _refuse("table.format", "say what the files are: DELIMITED, PARQUET or JSON_LINES")
+    separator = table.get("separator", "")
+    if len(separator) > 1 or separator in ("\0", "\n", "\r"):
+        _refuse("table.separator", f"is one character that ends no line, not {separator[:10]!r}")
+    _check_encoding(table.get("encoding", ""))
+    _check_columns("table.path_column", filter(None, [table.get("path_column", "")]))
+    types = table.get("column_types", {})
+    _check_columns("table.column_types", types)
+    for column, kind in types.items():
+        if kind not in COLUMN_TYPES:
+            _refuse("table.column_types", f"{column[:40]!r} is {kind[:40]!r}; types are {', '.join(COLUMN_TYPES)}")
+    steps = table.get("steps", [])
+    if len(steps) > MAX_STEPS:
+        _refuse("table.steps", f"are {len(steps)}, at most {MAX_STEPS}; register what is left as files")
+    for step in steps:
+        _check_step(step)
+
+
+def _check_step(step: Mapping[str, Any]) -> None:
+    if not step:
+        _refuse("table.steps", "a step does something: take, skip, keep_columns, drop_columns or sample")
+    for name in ("take", "skip"):
+        if step.get(name, 0) < 0:
+            _refuse(f"table.steps.{name}", "is a number of rows, from 0")
+    for name in ("keep_columns", "drop_columns"):
+        if name in step:
+            _check_columns(f"table.steps.{name}", step[name].get("names", []))
+    if "sample" in step:
+        low, high = step["sample"]["low"], step["sample"]["high"]
+        if not (_is_number(low) and _is_number(high) and 0 <= low <= high <= 1):
+            _refuse("table.steps.sample", "goes from `low` to `high`, both from 0 to 1")
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether it is one: what is none is a text in protobuf's JSON."""
+    return isinstance(value, float | int)
+
+
+def _check_columns(field: str, names: Iterable[str]) -> None:
+    names = list(names)
+    if len(names) > MAX_COLUMNS:
+        _refuse(field, f"at most {MAX_COLUMNS} columns")
+    for name in names:
+        if not (name and is_text(name, MAX_COLUMN)):
+            _refuse(field, f"a column's name has 1 to {MAX_COLUMN} characters, and no NUL: not {name[:40]!r}")
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        known = not encoding or codecs.lookup(encoding)._is_text_encoding
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        _refuse("table.encoding", f"Python knows no text encoding {encoding[:40]!r}")
+
+
+def _refuse(field: str, problem: str) -> NoReturn:
+    raise InvalidArgument(f"{field}: {problem}", field=field, reason=REASON)

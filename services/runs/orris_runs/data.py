@@ -1,0 +1,69 @@
+"""The data of runs: what each gets, what it is to leave where, and what it has left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+DEFAULT_DATASTORE = "workspaceblobstore"
+
+
+class Mode(IntEnum):
+    """How a run gets an input; the numbers are the contract's."""
+
+    UNSPECIFIED = 0
+    DIRECT = 1
+    DOWNLOAD = 2
+    MOUNT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Files that a run gets: those of a tree, or a version of a dataset; `table` (JSON): how they are read as one."""
+
+    name: str
+    tree: str = ""
+    dataset: str = ""
+    table: str = ""
+    mode: Mode = Mode.UNSPECIFIED
+    path_on_compute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTo:
+    """A folder that a run fills: put into a datastore when it has completed, and registered as `register_as`."""
+
+    name: str
+    datastore: str = DEFAULT_DATASTORE
+    path: str = ""
+    register_as: str = ""
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a run has left in such a folder: its tree, and the version that it was registered as."""
+
+    name: str
+    tree: str
+    dataset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A version of a dataset, as it is known where it is kept."""
+
+    name: str
+    tree: str
+    table: str = ""
+
+
+def inputs_of(fields: Sequence[Mapping[str, object]]) -> list[Input]:
+    """Return inputs of what was kept as JSON."""
+    return [Input(**{**each, "mode": Mode(each.get("mode", 0))}) for each in fields]  # type: ignore[arg-type]
+
+
+def outputs_of(fields: Sequence[Mapping[str, object]]) -> list[OutputTo]:
+    """Return outputs of what was kept as JSON."""
+    return [OutputTo(**each) for each in fields]  # type: ignore[arg-type]

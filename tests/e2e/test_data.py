@@ -1,0 +1,151 @@
+"""Data from a folder to a run, and from there to another: everything is real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orris import Dataset, Environment, Experiment, OutputFileDatasetConfig, ScriptRunConfig, Workspace
+from orris.names import RunName
+from tests.e2e.conftest import Orris
+
+pytestmark = pytest.mark.needs("pypi")
+
+CLEAN = """
+import os, sys
+from azureml.core import Run
+run = Run.get_context()
+files, copies, out = sys.argv[1:]
+assert files == run.input_datasets["raw"] == os.environ["raw"], (files, run.input_datasets)
+print("raw", sorted(os.listdir(files)), open(files + "/a.csv").read().split())
+with open(copies + "/a.csv", "a") as file:
+    file.write("9,z\\n")
+table = run.input_datasets["table"]
+print("table", type(table).__name__, table.to_path(), os.environ["AZUREML_DATASET_ENVIRONMENT_VARS"])
+with open(out + "/clean.csv", "w") as file:
+    file.write(open(copies + "/a.csv").read())
+"""
+READ = """
+import sys
+print("read", open(sys.argv[1]).read().split(), sys.argv[1].rpartition("/")[2])
+"""
+
+
+@pytest.fixture
+def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    for name in ("ORRIS_ADDRESS", "ORRIS_TOKEN", "ORRIS_TOKEN_FILE", "ORRIS_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ORRIS_HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "clean.py").write_text(CLEAN)
+    (tmp_path / "source" / "read.py").write_text(READ)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("x,y\n1,a\n")
+    (tmp_path / "data" / "b.csv").write_text("x,y\n2,b\n")
+    return Experiment(Workspace("default"), "data")
+
+
+def executed(experiment: Experiment, folder: Path, script: str, *arguments: Any, **more: Any) -> Any:
+    config = ScriptRunConfig(folder, script, arguments=arguments, environment=small(), **more)
+    run = experiment.submit(config)
+    run.wait_for_completion()
+    return run
+
+
+def small() -> Environment:
+    return Environment("data", pip_packages=["iniconfig"])
+
+
+def log_of(run: Any) -> str:
+    text: str = run.get_logs()
+    return text
+
+
+@pytest.mark.parametrize("isolation", ["process", "warm"])
+def test_a_run_gets_its_data_and_leaves_some_for_the_next(
+    experiment: Experiment, tmp_path: Path, isolation: str, orris: Orris
+) -> None:
+    workspace = experiment.workspace
+    raw: Any = Dataset.create(workspace, f"raw {isolation}", tmp_path / "data")
+    table = raw.workspace.get_default_datastore()
+    table.upload(tmp_path / "data", f"tables-{isolation}")
+    from orris.sdk.dataset_factory import from_delimited_files
+
+    rows = from_delimited_files((table, f"tables-{isolation}/b.csv")).register(workspace, f"rows-{isolation}")
+    output = OutputFileDatasetConfig("out", (table, "clean/{run-id}/{output-name}"))
+    run = executed(
+        experiment,
+        tmp_path / "source",
+        "clean.py",
+        raw.as_named_input("raw").as_mount(),
+        raw.as_named_input("copies").as_download("mine"),
+        output.register_on_complete(f"clean-{isolation}", "cleaned", {"step": "1"}),
+        inputs=[rows.as_named_input("table")],
+        isolation=isolation,
+    )
+    said = log_of(run)
+    assert "raw ['a.csv', 'b.csv'] ['x,y', '1,a']" in said
+    assert "table TabularDataset ['/b.csv'] table:direct,raw:mount,copies:download" in said
+    assert run.message.left_behind == []
+
+    clean: Any = Dataset.get(workspace, f"clean-{isolation}")
+    assert (clean.version, clean.run_id, clean.description, clean.tags) == (1, run.id, "cleaned", {"step": "1"})
+    assert table.download(tmp_path / "there", f"clean/{run.id}") == 1
+    assert (tmp_path / "there" / "clean" / run.id / "out" / "clean.csv").read_text() == "x,y\n1,a\n9,z\n"
+    details = run.get_details()
+    assert [each["dataset"].get("name") for each in details["inputDatasets"]] == [
+        f"rows-{isolation}", f"raw {isolation}", f"raw {isolation}",
+    ]  # fmt: skip
+    assert details["outputDatasets"][0]["dataset"] == {"name": f"clean-{isolation}", "version": 1}
+
+    again = executed(experiment, tmp_path / "source", "read.py", clean.as_named_input("c").as_mount())
+    assert "read ['x,y', '1,a', '9,z'] clean.csv" in log_of(again)
+    assert [each.id for each in clean.runs()] == [again.id, run.id]
+    shown = json.loads(orris("data", "show", f"clean-{isolation}", "--json").stdout)
+    assert (shown["runId"], shown["usedBy"]) == (run.id, [again.id])
+
+    clean.delete()
+    assert "read ['x,y', '1,a', '9,z']" in log_of(again)
+    tree = again.message.inputs[0].tree
+    assert [each.path for each in workspace.transfer.entries(tree)] == ["clean.csv"]
+
+
+def test_the_command_line_registers_and_gives_data(orris: Orris, tmp_path: Path) -> None:
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "n.txt").write_text("1 2 3")
+    (tmp_path / "sum.py").write_text(
+        "import os, sys\nprint(sum(map(int, open(sys.argv[1]).read().split())), sys.argv[1] == os.environ['numbers'])\n"
+    )
+    assert orris("data", "create", "numbers", "numbers").stdout == "numbers:1\n"
+    done = orris("submit", "-p", "iniconfig", "--input", "numbers=numbers:1:mount", "sum.py", "${{inputs.numbers}}")
+    assert done.stdout == "6 True\n"
+    (tmp_path / "numbers" / "n.txt").write_text("1 2 4")
+    assert orris("data", "create", "numbers", "numbers").stdout == "numbers:2\n"
+    assert (
+        orris("submit", "-p", "iniconfig", "--input", "numbers=numbers", "sum.py", "${{inputs.numbers}}").stdout
+        == "7 True\n"
+    )
+    orris("data", "download", "numbers:1", "--into", "old")
+    assert (tmp_path / "old" / "n.txt").read_text() == "1 2 3"
+    orris("data", "delete", "numbers:1")
+    assert [each["version"] for each in json.loads(orris("data", "list", "numbers", "--json").stdout)] == [2]
+
+
+def test_data_that_cannot_be_put_where_it_is_to_be_fails_the_run(experiment: Experiment, tmp_path: Path) -> None:
+    raw: Any = Dataset.create(experiment.workspace, "in the way", tmp_path / "data")
+    config = ScriptRunConfig(
+        tmp_path / "source",
+        "read.py",
+        arguments=[raw.as_named_input("raw").as_mount("read.py")],
+        environment=small(),
+        isolation="process",
+    )
+    run = experiment.submit(config)
+    run.wait_for_completion(raise_on_error=False)
+    assert RunName.parse(run.resource_name).run == run.id
+    assert run.status == "Failed"
+    assert "choose another folder" in run.message.error.message

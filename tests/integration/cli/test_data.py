@@ -1,0 +1,65 @@
+"""`orris data`, and data that a script is submitted with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from orris.cli.main import app
+from orris.runs.v1 import runs_pb2
+from tests.fakes.services.server import FakeOrris
+
+Invoke = Callable[..., Any]
+
+
+@pytest.fixture
+def orris(server: FakeOrris, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.chdir(source)
+    monkeypatch.setenv("ORRIS_WORKSPACE", "lab")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "t.csv").write_text("x\n1\n")
+    return lambda *arguments: CliRunner().invoke(app, [*arguments])
+
+
+def test_a_dataset_is_created_listed_shown_downloaded_and_deleted(orris: Invoke, tmp_path: Path) -> None:
+    assert orris("data", "create", "d", f"{tmp_path}/d", "--as", "csv", "--tag", "a=b").stdout == "d:1\n"
+    assert orris("data", "create", "d", f"{tmp_path}/d", "--as", "csv").stdout == "d:1\n"
+    (listed,) = json.loads(orris("data", "list", "--json").stdout)
+    assert (listed["name"], listed["version"], listed["kind"], listed["tags"]) == ("d", 1, "table", {"a": "b"})
+    assert "d:1" in orris("data", "list").stdout
+    assert json.loads(orris("data", "show", "d", "--json").stdout)["usedBy"] == []
+    assert orris("data", "download", "d:1", "--into", f"{tmp_path}/out").exit_code == 0
+    assert (tmp_path / "out" / "t.csv").read_text() == "x\n1\n"
+    assert orris("data", "download", "d:1", "--into", f"{tmp_path}/out").exit_code != 0
+    assert orris("data", "delete", "d").exit_code == 2
+    assert orris("data", "delete", "d:1").exit_code == 0
+    assert "no datasets" in orris("data", "list").output
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("x=d", runs_pb2.RunInput.MODE_MOUNT),
+        ("x=d:1", runs_pb2.RunInput.MODE_MOUNT),
+        ("x=d:1:download", runs_pb2.RunInput.MODE_DOWNLOAD),
+        ("x=d:direct", runs_pb2.RunInput.MODE_DIRECT),
+    ],
+)
+def test_a_script_gets_data(orris: Invoke, server: FakeOrris, tmp_path: Path, text: str, mode: int) -> None:
+    orris("data", "create", "d", f"{tmp_path}/d")
+    assert orris("submit", "--input", text, "train.py", "${{inputs.x}}").exit_code == 0
+    ((given,),) = (run.inputs for run in server.runs.runs.values())
+    assert (given.name, given.dataset, given.mode) == ("x", "workspaces/lab/datasets/d/versions/1", mode)
+    shown = orris("data", "show", "d")
+    assert all(run.rpartition("/")[2] in shown.stdout for run in server.runs.runs)
+
+
+def test_data_that_is_not_there_is_said_before_anything_is_submitted(orris: Invoke, server: FakeOrris) -> None:
+    assert orris("submit", "--input", "x=nothing", "train.py").exit_code != 0
+    assert server.runs.runs == {}

@@ -1,0 +1,182 @@
+"""Datastores and datasets, as they are used where runs are submitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orris import Dataset, Datastore, Experiment, OutputFileDatasetConfig, ScriptRunConfig, Workspace
+from orris.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
+from orris.runs.v1 import runs_pb2
+from orris.sdk.data_inputs import DatasetConsumptionConfig
+from orris.sdk.dataset_factory import from_delimited_files, from_files
+from tests.fakes.services.server import FakeOrris
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    top = tmp_path / "data"
+    (top / "sub").mkdir(parents=True)
+    (top / "a.csv").write_text("x\n1\n")
+    (top / "sub" / "b.csv").write_text("x\n2\n")
+    (top / ".gitignore").write_text("*.csv\n")
+    return top
+
+
+def test_all_files_are_uploaded_whatever_is_ignored(server: FakeOrris, lab: Workspace, folder: Path) -> None:
+    path = lab.get_default_datastore().upload(folder, "here")
+    assert set(server.data.files()) == {"here/a.csv", "here/sub/b.csv", "here/.gitignore"}
+    assert path.path_on_datastore == "here"
+
+
+def test_files_that_are_there_stay_unless_they_are_to_be_replaced(
+    server: FakeOrris, lab: Workspace, folder: Path
+) -> None:
+    store = Datastore(lab)
+    store.upload(folder)
+    (folder / "a.csv").write_text("changed")
+    (folder / "new.csv").write_text("new")
+    store.upload(folder)
+    assert (server.data.files()["a.csv"], server.data.files()["new.csv"]) == (b"x\n1\n", b"new")
+    store.upload(folder, overwrite=True)
+    assert server.data.files()["a.csv"] == b"changed"
+
+
+def test_who_changes_a_datastore_at_the_same_time_loses_nothing(
+    server: FakeOrris, lab: Workspace, folder: Path
+) -> None:
+    server.fail_next("UpdateDatastore", Conflict("changed", reason="DATASTORE_CHANGED"), times=2)
+    Datastore(lab).upload_files([folder / "a.csv", folder / "sub" / "b.csv"], target_path="t")
+    assert set(server.data.files()) == {"t/a.csv", "t/sub/b.csv"}
+
+
+def test_a_datastore_is_downloaded_and_emptied(server: FakeOrris, lab: Workspace, folder: Path, tmp_path: Path) -> None:
+    store = Datastore(lab)
+    store.upload(folder, "here")
+    assert store.download(tmp_path / "out", "here/sub") == 1
+    assert (tmp_path / "out/here/sub/b.csv").read_text() == "x\n2\n"
+    assert store.download(tmp_path / "out") == 2
+    store.remove("here/sub")
+    assert set(server.data.files()) == {"here/a.csv", "here/.gitignore"}
+    with pytest.raises(NotFound, match="no datastore"):
+        Datastore.get(lab, "other")
+    assert [each.name for each in Datastore.list(lab)] == ["workspaceblobstore"]
+
+
+def test_a_changed_folder_is_a_new_version_and_sends_only_what_changed(
+    server: FakeOrris, lab: Workspace, folder: Path
+) -> None:
+    first = Dataset.create(lab, "d", folder)
+    again = Dataset.create(lab, "d", folder)
+    assert (first.version, again.version) == (1, 1)
+    (folder / "a.csv").write_text("changed")
+    server.calls.clear()
+    second = Dataset.create(lab, "d", folder)
+    assert second.version == 2
+    sent = [item.data for call in server.called("BatchUploadBlobs") for item in call.request.items]
+    assert sent == [b"changed"]
+    assert [each.version for each in Dataset.list(lab, "d")] == [2, 1]
+    assert Dataset.get(lab, "d:1").id == first.id == Dataset.get_by_id(lab, first.id).id
+    with pytest.raises(NotFound):
+        Dataset.get(lab, "d", 3)
+
+
+def test_a_dataset_is_what_was_there_when_it_was_made(server: FakeOrris, lab: Workspace, folder: Path) -> None:
+    store = Datastore(lab)
+    store.upload(folder, "here")
+    dataset = from_files((store, "here/**/*.csv"))
+    (folder / "a.csv").write_text("changed")
+    store.upload(folder, "here", overwrite=True)
+    assert dataset.to_path() == ["/a.csv", "/sub/b.csv"]
+    assert sorted(Path(path).read_text() for path in dataset.download()) == ["x\n1\n", "x\n2\n"]
+
+
+def test_another_content_is_registered_only_as_a_new_version(lab: Workspace, folder: Path) -> None:
+    store = Datastore(lab)
+    store.upload(folder)
+    from_files((store, "a.csv")).register(lab, "d")
+    with pytest.raises(AlreadyExists):
+        from_files((store, "sub")).register(lab, "d")
+    assert from_files((store, "sub")).register(lab, "d", create_new_version=True).version == 2
+
+
+def test_a_table_is_read_where_it_is_used(lab: Workspace, folder: Path) -> None:
+    store = Datastore(lab)
+    store.upload(folder)
+    table = from_delimited_files([(store, "*.csv"), (store, "sub/*.csv")])
+    assert list(table.to_pandas_dataframe().x) == [1, 2]
+    assert list(table.skip(1).to_pandas_dataframe().x) == [2]
+    first, second = table.random_split(0.5, seed=3)
+    assert sorted([*first.to_pandas_dataframe().x, *second.to_pandas_dataframe().x]) == [1, 2]
+    assert table.id != table.take(1).id
+
+
+def submitted(server: FakeOrris, lab: Workspace, source: Path, **options: Any) -> runs_pb2.Run:
+    run = Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", **options))
+    return server.runs.runs[run.resource_name]
+
+
+def test_a_run_is_told_where_its_data_is(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
+    dataset = Dataset.create(lab, "d", folder)
+    output = OutputFileDatasetConfig("clean", (Datastore(lab), "out/{run-id}")).register_on_complete("d_clean")
+    mounted = dataset.as_named_input("x").as_mount("data")
+    run = submitted(server, lab, source, arguments=["--x", mounted, "--again", mounted, output, 1])
+    assert list(run.arguments) == ["--x", "${{inputs.x}}", "--again", "${{inputs.x}}", "${{outputs.clean}}", "1"]
+    (given,) = run.inputs
+    assert (given.name, given.dataset, given.tree) == ("x", "workspaces/lab/datasets/d/versions/1", dataset.tree)
+    assert (given.mode, given.path_on_compute) == (runs_pb2.RunInput.MODE_MOUNT, "data")
+    (left,) = run.outputs_to
+    assert (left.datastore, left.path) == ("workspaces/lab/datastores/workspaceblobstore", "out/{run-id}")
+    assert left.register_as == "d_clean"
+
+
+def test_a_dataset_that_is_not_registered_goes_by_its_files(
+    server: FakeOrris, lab: Workspace, source: Path, folder: Path
+) -> None:
+    store = Datastore(lab)
+    store.upload(folder)
+    table = from_delimited_files((store, "a.csv")).take(1)
+    run = submitted(server, lab, source, inputs=[table.as_named_input("t")])
+    (given,) = run.inputs
+    assert (given.dataset, given.tree, given.table.steps[0].take) == ("", table.tree, 1)
+    assert given.mode == runs_pb2.RunInput.MODE_DIRECT
+
+
+def test_what_is_read_otherwise_is_still_of_its_version(
+    server: FakeOrris, lab: Workspace, source: Path, folder: Path
+) -> None:
+    store = Datastore(lab)
+    store.upload(folder)
+    table = from_delimited_files((store, "a.csv")).register(lab, "t")
+    run = submitted(server, lab, source, inputs=[table.take(1).as_named_input("t")])
+    (given,) = run.inputs
+    assert (given.dataset, given.table.steps[0].take) == ("workspaces/lab/datasets/t/versions/1", 1)
+    assert [each.resource_name for each in table.runs()] == [run.name]
+
+
+def test_two_inputs_have_two_names(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
+    given = Dataset.create(lab, "d", folder).as_named_input("x")
+    with pytest.raises(InvalidArgument, match="'x' names two different"):
+        submitted(server, lab, source, arguments=[given.as_mount(), given.as_download()])
+    assert len(submitted(server, lab, source, arguments=[given.as_mount(), given.as_mount()]).inputs) == 1
+
+
+def test_a_dataset_alone_is_no_argument(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
+    """Its name would be passed as text, and nothing delivered."""
+    with pytest.raises(InvalidArgument, match="as_named_input"):
+        submitted(server, lab, source, arguments=["--x", Dataset.create(lab, "d", folder)])
+    assert server.runs.runs == {}
+
+
+def test_what_is_no_path_in_a_datastore_is_refused(lab: Workspace, folder: Path) -> None:
+    wrongs: list[Any] = ["https://example.org/t.csv", str(folder), [], 3]
+    for wrong in wrongs:
+        with pytest.raises(InvalidArgument, match="upload the files first"):
+            from_files(wrong)
+    with pytest.raises(NotFound, match="nothing is at"):
+        from_files((Datastore(lab), "nothing"))
+    with pytest.raises(InvalidArgument, match="mode"):
+        DatasetConsumptionConfig("x", Dataset(lab, "t"), "telepathy")

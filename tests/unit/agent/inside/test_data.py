@@ -1,0 +1,105 @@
+"""What a script finds of the data that it was given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.agent.inside.conftest import Program
+
+ID = "11111111-2222-8333-8444-555555555555"
+TABLE = {"format": "FORMAT_DELIMITED", "steps": [{"take": 3}]}
+
+
+@pytest.fixture
+def given(program: Program, tmp_path: Path) -> Program:
+    """A run with files, a table, and a folder to fill."""
+    folder = tmp_path / "inputs"
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "a.txt").write_text("A")
+    (folder / "files" / "b.txt").write_text("B")
+    (folder / "table").mkdir()
+    (folder / "table" / "t.csv").write_text("x,y\n1,a\n2,b\n3,c\n4,d\n")
+
+    def record(name: str, mode: str, table: Any = None) -> dict[str, Any]:
+        return {
+            "name": f"{name}_{mode}",
+            "dataset": f"workspaces/lab/datasets/{name}/versions/2",
+            "id": ID if table else "other",
+            "mode": mode,
+            "folder": str(folder / name),
+            "path": str(folder / name),
+            "table": table,
+        }
+
+    inputs = [record("files", "mount"), record("files", "direct"), record("table", "direct", TABLE)]
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps({"inputs": inputs, "outputs": [{"name": "clean", "folder": "/clean"}]}))
+    program.env["ORRIS_DATA"] = str(data)
+    return program
+
+
+def test_inputs_are_folders_and_datasets(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        print(sorted(run.input_datasets), run.output_datasets)
+        print(open(run.input_datasets["files_mount"] + "/a.txt").read())
+        files = run.input_datasets["files_direct"]
+        print(type(files).__name__, files.name, files.version, files.to_path())
+        with files.mount() as mounted:
+            print(open(mounted.mount_point + "/b.txt").read())
+        print([open(path).read() for path in files.skip(1).download()])
+        first, second = files.random_split(0.5, seed=1)
+        print(sorted(first.to_path() + second.to_path()))
+        """
+    )
+    assert printed.splitlines() == [
+        "['files_direct', 'files_mount', 'table_direct'] {'clean': '/clean'}",
+        "A",
+        "FileDataset files 2 ['/a.txt', '/b.txt']",
+        "B",
+        "['B']",
+        "['/a.txt', '/b.txt']",
+    ]
+
+
+def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
+    printed = given.execute(
+        f"""
+        from azureml.core import Dataset, Run
+        from azureml.core.dataset import TabularDataset
+        ws = Run.get_context().experiment.workspace
+        found = Dataset.get_by_id(ws, id="{ID}")
+        print(isinstance(found, TabularDataset), found.id == Dataset.get_by_name(ws, "table").id)
+        for attempt in (lambda: Dataset.get_by_name(ws, "table", version=1), lambda: Dataset.Tabular.from_files("x"),
+                        lambda: found.register(ws, "x"), lambda: Run.get_context().input_datasets["none"]):
+            try:
+                attempt()
+            except Exception as error:
+                print(type(error).__name__, str(error)[:60])
+        """
+    )
+    assert printed.splitlines() == [
+        "True True",
+        "UserErrorException the run was given no dataset of the name 'table', version 1:",
+        "NotInsideRunException Dataset.Tabular.from_files is not available inside a run: wh",
+        "NotInsideRunException TabularDataset.register is not available inside a run: what ",
+        "KeyError \"the run has no input dataset 'none'; it has files_mount, fi",
+    ]
+
+
+def test_a_run_without_data_has_none_and_loads_nothing_for_it(program: Program) -> None:
+    printed = program.execute(
+        """
+        import sys
+        from azureml.core import Run
+        run = Run.get_context()
+        print(run.input_datasets, run.output_datasets, {"tempfile", "random", "pandas"} & set(sys.modules))
+        """
+    )
+    assert printed == "{} {} set()\n"

@@ -1,0 +1,134 @@
+"""Data, as notebooks of SDK v1 use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml import exceptions
+from tests.fakes.services.server import FakeOrris
+
+
+@pytest.fixture
+def data(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
+    folder = project / "data"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.csv").write_text("sepal,species\n1.5,setosa\n2.5,virginica\n")
+    return folder
+
+
+def test_a_notebook_uploads_registers_and_trains(ws: Any, orris: FakeOrris, data: Path) -> None:
+    from azureml.core import Dataset, Datastore, Experiment, ScriptRunConfig
+    from azureml.data import FileDataset, OutputFileDatasetConfig, TabularDataset
+
+    datastore = ws.get_default_datastore()
+    assert type(datastore) is Datastore
+    assert datastore.name == Datastore.get(ws, "workspaceblobstore").name == "workspaceblobstore"
+    datastore.upload(src_dir=str(data), target_path="iris", overwrite=True, show_progress=True)
+    datastore.upload_files([str(data / "one.csv")], target_path="single")
+
+    tabular = Dataset.Tabular.from_delimited_files(path=[(datastore, "iris/*.csv")])
+    assert type(tabular) is TabularDataset
+    assert list(tabular.take(3).to_pandas_dataframe().sepal) == [1.5, 2.5, 1.5]
+    files = Dataset.File.from_files(path=(datastore, "iris"))
+    assert type(files) is FileDataset
+    assert files.to_path() == ["/one.csv", "/two.csv"]
+
+    tabular = tabular.register(workspace=ws, name="iris table", description="petals", tags={"k": "v"})
+    files.register(ws, "iris_files", create_new_version=True)
+    found = Dataset.get_by_name(ws, "iris table")
+    assert (type(found), found.version, found.description, found.tags) == (TabularDataset, 1, "petals", {"k": "v"})
+    assert Dataset.get_by_name(ws, name="iris table", version="latest").id == Dataset.get_by_id(ws, found.id).id
+    assert set(Dataset.get_all(ws)) == set(ws.datasets) == {"iris table", "iris_files"}
+
+    output = OutputFileDatasetConfig(destination=(datastore, "clean/{run-id}"), name="clean")
+    config = ScriptRunConfig(
+        source_directory=".",
+        script="train.py",
+        arguments=[
+            "--table", found.as_named_input("iris"),
+            "--files", files.as_named_input("files").as_mount(),
+            "--copy", files.as_download(),
+            "--out", output.register_on_complete(name="clean iris"),
+        ],
+    )  # fmt: skip
+    run = Experiment(ws, "data").submit(config)
+    message = orris.runs.runs[run.resource_name]
+    assert [each.name for each in message.inputs][:2] == ["iris", "files"]
+    assert list(message.arguments)[:4] == ["--table", "${{inputs.iris}}", "--files", "${{inputs.files}}"]
+    assert message.outputs_to[0].register_as == "clean iris"
+    details = run.get_details()
+    assert details["inputDatasets"][0]["dataset"]["name"] == "iris table"
+    assert details["inputDatasets"][0]["consumptionDetails"]["mechanism"] == "Direct"
+    assert details["inputDatasets"][1]["consumptionDetails"]["mechanism"] == "Mount"
+
+
+def test_data_references_of_old_notebooks(ws: Any, orris: FakeOrris, data: Path) -> None:
+    from azureml.core import Experiment, ScriptRunConfig
+    from azureml.data.data_reference import DataReference
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    reference = DataReference(datastore=store, data_reference_name="iris", path_on_datastore="iris", mode="download")
+    arguments = ["--a", reference, "--b", reference, "--c", store.path("iris/one.csv").as_download()]
+    run = Experiment(ws, "data").submit(ScriptRunConfig(".", "train.py", arguments=arguments))
+    message = orris.runs.runs[run.resource_name]
+    assert list(message.arguments)[:4] == ["--a", "${{inputs.iris}}", "--b", "${{inputs.iris}}"]
+    assert len(message.inputs) == 2
+
+
+def test_types_headers_and_columns(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+    from azureml.data.dataset_factory import DataType
+    from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
+
+    store = ws.get_default_datastore()
+    store.upload(str(data))
+    path = (store, "one.csv")
+    typed = Dataset.Tabular.from_delimited_files(path, set_column_types={"sepal": DataType.to_string()})
+    assert list(typed.to_pandas_dataframe().sepal) == ["1.5", "2.5"]
+    plain = Dataset.Tabular.from_delimited_files(path, header=PromoteHeadersBehavior.NO_HEADERS)
+    assert list(plain.to_pandas_dataframe().columns) == ["Column1", "Column2"]
+    assert list(typed.drop_columns("sepal").to_pandas_dataframe().columns) == ["species"]
+    train, test = typed.random_split(percentage=0.5, seed=1)
+    assert len(train.to_pandas_dataframe()) + len(test.to_pandas_dataframe()) == 2
+
+
+def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset, Datastore
+
+    store = ws.get_default_datastore()
+    store.upload(str(data))
+    with pytest.raises(exceptions.UserErrorException, match="upload the files first"):
+        Dataset.Tabular.from_delimited_files("https://example.org/titanic.csv")
+    with pytest.raises(exceptions.UserErrorException, match="nothing is at"):
+        Dataset.File.from_files((store, "nothing/**"))
+    with pytest.raises(exceptions.UserErrorException):
+        Dataset.get_by_name(ws, "nothing")
+    with pytest.raises(exceptions.NotSupportedException, match="upload the files"):
+        Datastore.register_azure_blob_container(ws, "x", "container", "account")
+    Dataset.File.from_files((store, "one.csv")).register(ws, "d")
+    with pytest.raises(exceptions.UserErrorException):
+        Dataset.File.from_files((store, "*.csv")).register(ws, "d")
+    with pytest.raises(exceptions.NotSupportedException):
+        Dataset.File.from_files((store, "one.csv")).filter("x")
+    with pytest.raises(exceptions.NotSupportedException, match="partition_format"):
+        Dataset.Tabular.from_delimited_files((store, "one.csv"), partition_format="{a}")
+
+
+def test_open_datasets_that_a_library_brings(ws: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from azureml.opendatasets import MNIST, Diabetes
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
+    table = Diabetes.get_tabular_dataset()
+    frame = table.to_pandas_dataframe().dropna()
+    assert list(frame.columns) == ["AGE", "SEX", "BMI", "BP", "S1", "S2", "S3", "S4", "S5", "S6", "Y"]
+    assert frame.AGE.max() > 1
+    registered = table.register(ws, "diabetes")
+    assert len(registered.to_pandas_dataframe()) == 442
+    with pytest.raises(exceptions.NotSupportedException, match="load_digits"):
+        MNIST.get_file_dataset()
