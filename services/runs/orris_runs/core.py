@@ -24,6 +24,8 @@ from orris_runs.retries import Retries
 from orris_runs.store import Store
 from orris_runs.submission import Submission
 from orris_runs.summaries import Summaries
+from orris_runs.sweeps.progress import Progress
+from orris_runs.sweeps.sweeps import Sweeps
 from orris_runs.usage import Usage
 from orris_runs.workspaces import Workspaces
 
@@ -55,6 +57,8 @@ class Core:
     archive: Archive
     loose: Loose
     identical: Identical
+    sweeps: Sweeps
+    sweep_progress: Progress
 
     def start(self) -> None:
         """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
@@ -121,4 +125,6 @@ def make_core(
         archive=Archive(store, log_sizes.segment),
         loose=Loose(store),
         identical=Identical(store),
+        sweeps=Sweeps(store, reading, experiments, submission),
+        sweep_progress=Progress(store, moves),
     )

@@ -23,6 +23,13 @@ class Kind(IntEnum):
     CONVERSION = 2
     REPLICA = 3
     INTERACTIVE = 4
+    SWEEP = 5
+
+
+# What users begin, and lists have unless they are asked for other kinds.
+USERS_KINDS = (Kind.TRAINING, Kind.INTERACTIVE, Kind.SWEEP)
+# What no agent executes.
+WITHOUT_AGENT = frozenset({Kind.INTERACTIVE, Kind.SWEEP})
 
 
 class Slot(StrEnum):
@@ -198,6 +205,7 @@ class Run:
     retry_time: datetime | None = None
     reuse: bool = False
     reused_run: str = ""
+    early_stopped: str = ""
 
     @property
     def attempt(self) -> int:

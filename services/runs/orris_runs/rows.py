@@ -66,6 +66,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         retry_time=row.retry_time,
         reuse=row.reuse,
         reused_run=row.reused_run,
+        early_stopped=row.early_stopped,
     )
 
 
@@ -130,8 +131,11 @@ _OF_RUNS = {table.name: _of_runs(table) for table in (tags, properties)}
 
 
 def _error(text: str | None) -> RunError | None:
-    if text is None:
-        return None
+    return None if text is None else error_of(text)
+
+
+def error_of(text: str) -> RunError:
+    """Return the error that a column holds."""
     return _error_of(json.loads(text))
 
 

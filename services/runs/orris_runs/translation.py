@@ -13,7 +13,7 @@ from orris.names import AgentName, ExperimentName, WorkspaceName
 from orris.runs.v1 import runs_pb2 as pb
 from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
-from orris_runs.model import DEFAULT_POOL, Attempt, ErrorCode, Kind, NewRun, Program, Run, RunError
+from orris_runs.model import DEFAULT_POOL, USERS_KINDS, Attempt, ErrorCode, Kind, NewRun, Program, Run, RunError
 from orris_runs.states import State
 from orris_runs.workspaces import Workspace
 
@@ -66,6 +66,7 @@ def run_message(run: Run) -> pb.Run:
         failed_attempts=map(_attempt_message, run.failed_attempts),
         reuse=run.reuse,
         reused_run=run.reused_run,
+        early_stopped=run.early_stopped,
     )
 
 
@@ -167,7 +168,7 @@ def states(numbers: Iterable[int]) -> list[State]:
 
 def kinds(numbers: Iterable[int]) -> list[Kind]:
     """Return kinds by their numbers, those of users where there are none. Raises InvalidArgument."""
-    return [_member(Kind, number, "kinds") for number in numbers] or [Kind.TRAINING, Kind.INTERACTIVE]
+    return [_member(Kind, number, "kinds") for number in numbers] or [*USERS_KINDS]
 
 
 def archived(view: int) -> list[bool]:
