@@ -80,7 +80,8 @@ def test_sobol_spreads_more_evenly_than_chance() -> None:
     space = (Parameter("x", Range(0, 1)),)
 
     def gap(method: Method) -> float:
-        numbers = sorted(float(sampler_of(method, space, 3).choose(each, [])["x"]) for each in range(32))  # type: ignore
+        chosen = [sampler_of(method, space, 3).choose(each, []) or {} for each in range(32)]
+        numbers = sorted(float(each["x"]) for each in chosen)
         return max(b - a for a, b in zip([0.0, *numbers], [*numbers, 1.0], strict=True))
 
     assert gap(Method.SOBOL) < gap(Method.RANDOM)

@@ -8,7 +8,7 @@ from azureml._names import MODULES
 from azureml.exceptions import NotSupportedException
 
 _SCRIPT = "submit the script with ScriptRunConfig(source_directory, script, arguments, environment=...)"
-_SWEEP = "submit one run for each set of parameters (Experiment.submit returns at once) and compare run.get_metrics()"
+_SWEEP = "submit a HyperDriveConfig: Experiment.submit(HyperDriveConfig(run_config=ScriptRunConfig(...), ...))"
 _DATA = "read the data in the script: from its source directory, a path on this machine, or a URL"
 _DEPLOY = "leave deployment_target out of Model.deploy: the model is served on the machines that there are"
 _SCORING = "give Model.deploy an InferenceConfig(entry_script, source_directory, environment): it is served as it is"

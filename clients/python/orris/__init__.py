@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from orris.sdk.resources import Resources
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
+    from orris.sdk.sweep import Sweep
+    from orris.sdk.sweep_config import SweepConfig
     from orris.sdk.workspace import Workspace
 
 _HOMES = {
@@ -45,6 +47,8 @@ _HOMES = {
     "RunFailed": "failures",
     "ScriptRunConfig": "script_run_config",
     "StillRunning": "failures",
+    "Sweep": "sweep",
+    "SweepConfig": "sweep_config",
     "Webservice": "endpoint",
     "Workspace": "workspace",
 }
@@ -65,6 +69,8 @@ __all__ = [
     "RunFailed",
     "ScriptRunConfig",
     "StillRunning",
+    "Sweep",
+    "SweepConfig",
     "Webservice",
     "Workspace",
 ]

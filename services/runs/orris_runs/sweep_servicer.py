@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from orris.names import RunName
+from orris.runs.v1 import sweeps_pb2
 from orris.runs.v1 import sweeps_service_pb2 as pb
 from orris.runs.v1.sweeps_service_pb2_grpc import SweepServiceServicer
 from orris_kit import tracing
@@ -15,6 +16,7 @@ from orris_kit.context import current_principal
 from orris_kit.draining import until_draining
 from orris_kit.paging import after_key, page_size, page_token
 from orris_runs.core import Core
+from orris_runs.event_translation import point_message
 from orris_runs.submitting import Submitting
 from orris_runs.sweep_translation import new_sweep, sweep_message, trial_message
 from orris_runs.sweep_watching import watch_sweep
@@ -56,6 +58,18 @@ class SweepServicer(SweepServiceServicer):
         following = first + len(found)
         token = page_token((following,), query) if following < len(ordered) else ""
         return pb.ListSweepTrialsResponse(trials=found, next_page_token=token)
+
+    @readers
+    async def ListSweepMetrics(self, request: pb.ListSweepMetricsRequest, context: Any) -> pb.ListSweepMetricsResponse:
+        name = RunName.parse(request.parent, field="parent")
+        size = page_size(request.page_size, default=1000, maximum=10_000)
+        list_metrics = self._core.sweeps.list_metrics
+        page = await run_blocking(list_metrics, name.workspace, name.run, request.metric, size, request.page_token)
+        points = fitting(
+            sweeps_pb2.SweepMetricPoint(run=str(RunName(name.workspace, run)), point=point_message(point))
+            for _, run, point in page.items
+        )
+        return pb.ListSweepMetricsResponse(points=points, next_page_token=page.token_after(len(points)))
 
     @readers
     async def WatchSweep(self, request: pb.WatchSweepRequest, context: Any) -> AsyncIterator[pb.WatchSweepResponse]:

@@ -23,6 +23,8 @@ from orris.cli import (
     runs,
     storage,
     submit,
+    sweep,
+    sweeps,
     top,
 )
 from orris.cli.failures import Commands, say
@@ -38,9 +40,9 @@ app = typer.Typer(
 )
 
 environment_build.add_to(environments.app)
-for group in (runs, experiments, environments, builds, images, models, endpoints, agents):
+for group in (runs, sweeps, experiments, environments, builds, images, models, endpoints, agents):
     app.add_typer(group.app)
-for commands in (instance, top, backup, init, submit, deploy, predict, storage):
+for commands in (instance, top, backup, init, submit, sweep, deploy, predict, storage):
     commands.add_to(app)
 
 

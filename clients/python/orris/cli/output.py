@@ -27,6 +27,7 @@ COLOURS = {
     "Running": "cyan",
     "Transitioning": "cyan",
     "Canceled": "yellow",
+    "EarlyStopped": "yellow",
 }
 
 

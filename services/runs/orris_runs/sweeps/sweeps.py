@@ -15,12 +15,15 @@ import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, NotFound
 from orris.names import RunName
+from orris_kit.paging import after_key, page_token
+from orris_kit.text import check_text
 from orris_runs import limits, loose
 from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, NewRun, Prepared, Run
-from orris_runs.reading import Reading
+from orris_runs.points import to_point
+from orris_runs.reading import Page, Reading
 from orris_runs.rows import to_json
-from orris_runs.schema import requests, runs, sweep_trials, sweeps
+from orris_runs.schema import metrics, requests, runs, sweep_trials, sweeps
 from orris_runs.states import State
 from orris_runs.store import SWEEPS_CHANGED, Change, Store, run_changed
 from orris_runs.submission import Submission
@@ -123,6 +126,30 @@ class Sweeps:
             plan = plan_of(row.plan)
             return Sweep(found, plan, load_trials(connection, found.key, plan), not row.active)
 
+    def list_metrics(self, workspace: str, run: str, metric: str, size: int, token: str) -> Page:
+        """Return a page of the metric points of all trials, each with its run's id, in order.
+
+        Raises NotFound (RUN_NOT_FOUND, SWEEP_NOT_FOUND).
+        """
+        check_text("metric", metric, limits.METRIC_NAME)
+        query = {"list": "sweep_metrics", "sweep": [workspace, run], "metric": metric}
+        after = after_key(token, query, int, int)
+        with self._store.look() as connection:
+            key = self._sweep_key(connection, RunName(workspace, run))
+            behind = sa.tuple_(sweep_trials.c.number, metrics.c.sequence)
+            chosen = sa.select(sweep_trials.c.number, runs.c.id, *metrics.c).join_from(
+                sweep_trials, runs, (runs.c.key == sweep_trials.c.run_key) & (runs.c.workspace == workspace)
+            )
+            chosen = chosen.join(metrics, metrics.c.run_key == runs.c.key).where(sweep_trials.c.sweep_key == key)
+            if metric:
+                chosen = chosen.where(metrics.c.metric == metric)
+            if after:
+                chosen = chosen.where(behind > sa.tuple_(*map(sa.literal, after)))
+            ordered = chosen.order_by(sweep_trials.c.number, metrics.c.sequence).limit(size + 1)
+            rows = connection.execute(ordered).all()
+        points = [(row.number, row.id, to_point(row)) for row in rows[:size]]
+        return Page(points, len(rows) > size, lambda each: page_token((each[0], each[2].sequence), query))
+
     def situation(self, key: int) -> Situation | None:
         """Return what is to be done for a sweep; None when it is over."""
         with self._store.look() as connection:
@@ -199,7 +226,7 @@ class Sweeps:
     def _sweep_key(self, connection: sa.Connection, name: RunName) -> int:
         key: int = self._reading.require_row(connection, name.workspace, name.run).key
         if connection.execute(sa.select(sweeps.c.run_key).where(sweeps.c.run_key == key)).first() is None:
-            raise NotFound(f"sweep.resume_from: the run {name.run} is no sweep", reason="SWEEP_NOT_FOUND")
+            raise NotFound(f"the run {name.run} is no sweep", reason="SWEEP_NOT_FOUND")
         return key
 
     def _hyperparameters(self, connection: sa.Connection, plan: Plan, name: str) -> dict[str, Value]:

@@ -704,3 +704,31 @@ class SweepTrial(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_value) -> _WhichOneofReturnType__last_value | None: ...
 
 Global___SweepTrial: _TypeAlias = SweepTrial  # noqa: Y015
+
+@_typing.final
+class SweepMetricPoint(_message.Message):
+    """A metric point of a trial."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    POINT_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    """The trial's run: `workspaces/{workspace}/runs/{run}`."""
+    @_builtins.property
+    def point(self) -> _runs_pb2.MetricPoint:
+        """The point."""
+
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        point: _runs_pb2.MetricPoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["point", b"point"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point", b"point", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SweepMetricPoint: _TypeAlias = SweepMetricPoint  # noqa: Y015

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from orris.runs.v1 import sweeps_pb2 as orris_dot_runs_dot_v1_dot_sweeps__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orris/runs/v1/sweeps_service.proto\x12\rorris.runs.v1\x1a\x1aorris/runs/v1/sweeps.proto\"]\n\x12\x43reateSweepRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12#\n\x05sweep\x18\x02 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\x12\x12\n\nrequest_id\x18\x03 \x01(\t\":\n\x13\x43reateSweepResponse\x12#\n\x05sweep\x18\x01 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\"\x1f\n\x0fGetSweepRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"7\n\x10GetSweepResponse\x12#\n\x05sweep\x18\x01 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\"c\n\x16ListSweepTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nbest_first\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"]\n\x17ListSweepTrialsResponse\x12)\n\x06trials\x18\x01 \x03(\x0b\x32\x19.orris.runs.v1.SweepTrial\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11WatchSweepRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"q\n\x12WatchSweepResponse\x12#\n\x05sweep\x18\x01 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\x12)\n\x06trials\x18\x02 \x03(\x0b\x32\x19.orris.runs.v1.SweepTrial\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x08\x32\xfc\x02\n\x0cSweepService\x12Y\n\x0b\x43reateSweep\x12!.orris.runs.v1.CreateSweepRequest\x1a\".orris.runs.v1.CreateSweepResponse\"\x03\x90\x02\x02\x12P\n\x08GetSweep\x12\x1e.orris.runs.v1.GetSweepRequest\x1a\x1f.orris.runs.v1.GetSweepResponse\"\x03\x90\x02\x01\x12\x65\n\x0fListSweepTrials\x12%.orris.runs.v1.ListSweepTrialsRequest\x1a&.orris.runs.v1.ListSweepTrialsResponse\"\x03\x90\x02\x01\x12X\n\nWatchSweep\x12 .orris.runs.v1.WatchSweepRequest\x1a!.orris.runs.v1.WatchSweepResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orris/runs/v1/sweeps_service.proto\x12\rorris.runs.v1\x1a\x1aorris/runs/v1/sweeps.proto\"]\n\x12\x43reateSweepRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12#\n\x05sweep\x18\x02 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\x12\x12\n\nrequest_id\x18\x03 \x01(\t\":\n\x13\x43reateSweepResponse\x12#\n\x05sweep\x18\x01 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\"\x1f\n\x0fGetSweepRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"7\n\x10GetSweepResponse\x12#\n\x05sweep\x18\x01 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\"c\n\x16ListSweepTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nbest_first\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"]\n\x17ListSweepTrialsResponse\x12)\n\x06trials\x18\x01 \x03(\x0b\x32\x19.orris.runs.v1.SweepTrial\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x17ListSweepMetricsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"d\n\x18ListSweepMetricsResponse\x12/\n\x06points\x18\x01 \x03(\x0b\x32\x1f.orris.runs.v1.SweepMetricPoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11WatchSweepRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"q\n\x12WatchSweepResponse\x12#\n\x05sweep\x18\x01 \x01(\x0b\x32\x14.orris.runs.v1.Sweep\x12)\n\x06trials\x18\x02 \x03(\x0b\x32\x19.orris.runs.v1.SweepTrial\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x08\x32\xe6\x03\n\x0cSweepService\x12Y\n\x0b\x43reateSweep\x12!.orris.runs.v1.CreateSweepRequest\x1a\".orris.runs.v1.CreateSweepResponse\"\x03\x90\x02\x02\x12P\n\x08GetSweep\x12\x1e.orris.runs.v1.GetSweepRequest\x1a\x1f.orris.runs.v1.GetSweepResponse\"\x03\x90\x02\x01\x12\x65\n\x0fListSweepTrials\x12%.orris.runs.v1.ListSweepTrialsRequest\x1a&.orris.runs.v1.ListSweepTrialsResponse\"\x03\x90\x02\x01\x12h\n\x10ListSweepMetrics\x12&.orris.runs.v1.ListSweepMetricsRequest\x1a\'.orris.runs.v1.ListSweepMetricsResponse\"\x03\x90\x02\x01\x12X\n\nWatchSweep\x12 .orris.runs.v1.WatchSweepRequest\x1a!.orris.runs.v1.WatchSweepResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SWEEPSERVICE'].methods_by_name['GetSweep']._serialized_options = b'\220\002\001'
   _globals['_SWEEPSERVICE'].methods_by_name['ListSweepTrials']._loaded_options = None
   _globals['_SWEEPSERVICE'].methods_by_name['ListSweepTrials']._serialized_options = b'\220\002\001'
+  _globals['_SWEEPSERVICE'].methods_by_name['ListSweepMetrics']._loaded_options = None
+  _globals['_SWEEPSERVICE'].methods_by_name['ListSweepMetrics']._serialized_options = b'\220\002\001'
   _globals['_SWEEPSERVICE'].methods_by_name['WatchSweep']._loaded_options = None
   _globals['_SWEEPSERVICE'].methods_by_name['WatchSweep']._serialized_options = b'\220\002\001'
   _globals['_CREATESWEEPREQUEST']._serialized_start=81
@@ -52,10 +54,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSWEEPTRIALSREQUEST']._serialized_end=425
   _globals['_LISTSWEEPTRIALSRESPONSE']._serialized_start=427
   _globals['_LISTSWEEPTRIALSRESPONSE']._serialized_end=520
-  _globals['_WATCHSWEEPREQUEST']._serialized_start=522
-  _globals['_WATCHSWEEPREQUEST']._serialized_end=555
-  _globals['_WATCHSWEEPRESPONSE']._serialized_start=557
-  _globals['_WATCHSWEEPRESPONSE']._serialized_end=670
-  _globals['_SWEEPSERVICE']._serialized_start=673
-  _globals['_SWEEPSERVICE']._serialized_end=1053
+  _globals['_LISTSWEEPMETRICSREQUEST']._serialized_start=522
+  _globals['_LISTSWEEPMETRICSREQUEST']._serialized_end=618
+  _globals['_LISTSWEEPMETRICSRESPONSE']._serialized_start=620
+  _globals['_LISTSWEEPMETRICSRESPONSE']._serialized_end=720
+  _globals['_WATCHSWEEPREQUEST']._serialized_start=722
+  _globals['_WATCHSWEEPREQUEST']._serialized_end=755
+  _globals['_WATCHSWEEPRESPONSE']._serialized_start=757
+  _globals['_WATCHSWEEPRESPONSE']._serialized_end=870
+  _globals['_SWEEPSERVICE']._serialized_start=873
+  _globals['_SWEEPSERVICE']._serialized_end=1359
 # @@protoc_insertion_point(module_scope)

@@ -184,6 +184,68 @@ class ListSweepTrialsResponse(_message.Message):
 Global___ListSweepTrialsResponse: _TypeAlias = ListSweepTrialsResponse  # noqa: Y015
 
 @_typing.final
+class ListSweepMetricsRequest(_message.Message):
+    """Request of ListSweepMetrics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The sweep's run: `workspaces/{workspace}/runs/{run}`."""
+    metric: _builtins.str
+    """Only points of this metric. Empty means all."""
+    page_size: _builtins.int
+    """Most to return; 0 means 1,000, at most 10,000. What does not fit into a message is on the next page."""
+    page_token: _builtins.str
+    """`next_page_token` of the previous page."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSweepMetricsRequest: _TypeAlias = ListSweepMetricsRequest  # noqa: Y015
+
+@_typing.final
+class ListSweepMetricsResponse(_message.Message):
+    """Response of ListSweepMetrics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[_sweeps_pb2.SweepMetricPoint]:
+        """The points."""
+
+    def __init__(
+        self,
+        *,
+        points: _abc.Iterable[_sweeps_pb2.SweepMetricPoint] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSweepMetricsResponse: _TypeAlias = ListSweepMetricsResponse  # noqa: Y015
+
+@_typing.final
 class WatchSweepRequest(_message.Message):
     """Request of WatchSweep."""
 

@@ -50,6 +50,11 @@ class SweepServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepTrialsRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepTrialsResponse.FromString,
                 _registered_method=True)
+        self.ListSweepMetrics = channel.unary_unary(
+                '/orris.runs.v1.SweepService/ListSweepMetrics',
+                request_serializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepMetricsRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepMetricsResponse.FromString,
+                _registered_method=True)
         self.WatchSweep = channel.unary_stream(
                 '/orris.runs.v1.SweepService/WatchSweep',
                 request_serializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.WatchSweepRequest.SerializeToString,
@@ -94,6 +99,16 @@ class SweepServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSweepMetrics(self, request, context):
+        """Lists the metric points of all trials of a sweep, trial by trial in the order of logging.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchSweep(self, request, context):
         """Gives a sweep and all its trials, then those that have changed, until it is over: all trials have ended, too.
 
@@ -121,6 +136,11 @@ def add_SweepServiceServicer_to_server(servicer, server):
                     servicer.ListSweepTrials,
                     request_deserializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepTrialsRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepTrialsResponse.SerializeToString,
+            ),
+            'ListSweepMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSweepMetrics,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepMetricsRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepMetricsResponse.SerializeToString,
             ),
             'WatchSweep': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchSweep,
@@ -210,6 +230,33 @@ class SweepService:
             '/orris.runs.v1.SweepService/ListSweepTrials',
             orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepTrialsRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepTrialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSweepMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.SweepService/ListSweepMetrics',
+            orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepMetricsRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_sweeps__service__pb2.ListSweepMetricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,12 @@ class SweepServiceStub:
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
     """
+    ListSweepMetrics: _grpc.UnaryUnaryMultiCallable[_sweeps_service_pb2.ListSweepMetricsRequest, _sweeps_service_pb2.ListSweepMetricsResponse]
+    """Lists the metric points of all trials of a sweep, trial by trial in the order of logging.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
+    """
     WatchSweep: _grpc.UnaryStreamMultiCallable[_sweeps_service_pb2.WatchSweepRequest, _sweeps_service_pb2.WatchSweepResponse]
     """Gives a sweep and all its trials, then those that have changed, until it is over: all trials have ended, too.
 
@@ -83,6 +89,12 @@ class SweepServiceAsyncStub(SweepServiceStub):
     """
     ListSweepTrials: _aio.UnaryUnaryMultiCallable[_sweeps_service_pb2.ListSweepTrialsRequest, _sweeps_service_pb2.ListSweepTrialsResponse]  # type: ignore[assignment]
     """Lists the trials of a sweep, in order or the best first, with hyperparameters, states and results.
+
+    Errors:
+    - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
+    """
+    ListSweepMetrics: _aio.UnaryUnaryMultiCallable[_sweeps_service_pb2.ListSweepMetricsRequest, _sweeps_service_pb2.ListSweepMetricsResponse]  # type: ignore[assignment]
+    """Lists the metric points of all trials of a sweep, trial by trial in the order of logging.
 
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
@@ -131,6 +143,18 @@ class SweepServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sweeps_service_pb2.ListSweepTrialsResponse, _abc.Awaitable[_sweeps_service_pb2.ListSweepTrialsResponse]]:
         """Lists the trials of a sweep, in order or the best first, with hyperparameters, states and results.
+
+        Errors:
+        - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSweepMetrics(
+        self,
+        request: _sweeps_service_pb2.ListSweepMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sweeps_service_pb2.ListSweepMetricsResponse, _abc.Awaitable[_sweeps_service_pb2.ListSweepMetricsResponse]]:
+        """Lists the metric points of all trials of a sweep, trial by trial in the order of logging.
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND, SWEEP_NOT_FOUND): no such run, or it is no sweep.
