@@ -68,7 +68,7 @@ class Run(Refusing, sdk.Run):
 
     @property
     def type(self) -> str | None:
-        """What kind of run it is, as Azure has it: "azureml.scriptrun", "hyperdrive", or None for an interactive one."""
+        """What kind of run it is in Azure's words: "azureml.scriptrun", "hyperdrive", None for an interactive one."""
         if self.message.kind == runs_pb2.RUN_KIND_SWEEP:
             return "hyperdrive"
         return None if self.message.kind == runs_pb2.RUN_KIND_INTERACTIVE else "azureml.scriptrun"

@@ -25,12 +25,14 @@ from orris.inference.v1.inference_service_pb2_grpc import add_EndpointServiceSer
 from orris.models.v1.models_service_pb2_grpc import add_ModelServiceServicer_to_server
 from orris.runs.v1.agents_service_pb2_grpc import add_AgentServiceServicer_to_server
 from orris.runs.v1.runs_service_pb2_grpc import add_RunServiceServicer_to_server
+from orris.runs.v1.sweeps_service_pb2_grpc import add_SweepServiceServicer_to_server
 from orris.runs.v1.workspaces_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from tests.fakes.services.artifacts import FakeArtifacts
 from tests.fakes.services.endpoints import FakeEndpoints
 from tests.fakes.services.images import FakeImages
 from tests.fakes.services.models import FakeModels
 from tests.fakes.services.runs import FakeAgents, FakeRuns, FakeWorkspaces
+from tests.fakes.services.sweeps import FakeSweeps
 
 TOKEN = "let-me-in"
 
@@ -81,6 +83,7 @@ class FakeOrris:
         self.artifacts = FakeArtifacts()
         self.images = FakeImages()
         self.runs = FakeRuns(self.artifacts, self.images)
+        self.sweeps = FakeSweeps(self.runs)
         self.workspaces = FakeWorkspaces()
         self.agents = FakeAgents()
         self.models = FakeModels(self.runs)
@@ -91,6 +94,7 @@ class FakeOrris:
         add_ArtifactServiceServicer_to_server(self.artifacts, self._server)
         add_ImageServiceServicer_to_server(self.images, self._server)
         add_RunServiceServicer_to_server(self.runs, self._server)
+        add_SweepServiceServicer_to_server(self.sweeps, self._server)
         add_WorkspaceServiceServicer_to_server(self.workspaces, self._server)
         add_AgentServiceServicer_to_server(self.agents, self._server)
         add_ModelServiceServicer_to_server(self.models, self._server)
