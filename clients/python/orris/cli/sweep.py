@@ -106,6 +106,10 @@ def sweep(
     cpus: Cpus = None,
     memory: Memory = None,
     pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
+    max_retries: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, max=100, help="Execute a trial anew, so often, where a machine was lost."),
+    ] = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show how it goes to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -144,6 +148,7 @@ def sweep(
         compute_target=pool,
         isolation=isolation.value if isolation else None,
         resources=resources_from(cpus, memory, None, None, None),
+        max_retries=max_retries,
     )
     named = environment or described.pop("environment", None)
     described.pop("environment", None)
