@@ -15,7 +15,17 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SUBJECTS = ("startup", "artifacts", "environments", "images", "runs", "submitting", "endpoints", "inference_v2")
+SUBJECTS = (
+    "startup",
+    "artifacts",
+    "environments",
+    "images",
+    "runs",
+    "submitting",
+    "sweeps",
+    "endpoints",
+    "inference_v2",
+)
 FILE = ROOT / "build" / "bench.json"
 
 

@@ -76,7 +76,7 @@ class Submitting:
 
         `new` is the run that it is. Its reference keeps the snapshot for all of its trials: none outlives it.
         """
-        self._core.sweeps.check(plan)
+        self._core.sweeps.check(plan, new)
         if new.program.script:
             await self._artifacts.check_script(new.program.snapshot, new.program.script)
         name = RunName(new.workspace, self._core.submission.new_id(new.experiment))

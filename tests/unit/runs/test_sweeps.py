@@ -33,7 +33,7 @@ class Sweeping:
         self.world, self.prepared = world, prepared
         if agents:
             world.agent(slots=agents)
-        world.core.sweeps.check(plan)
+        world.core.sweeps.check(plan, sweep_run(plan))
         self.id = world.core.sweeps.create(world.new_id(), sweep_run(plan), plan, prepared)
         (self.key,) = world.core.sweeps.active()[-1:]
 
@@ -48,8 +48,9 @@ class Sweeping:
             return self.sweep
         if situation.to_judge:
             core.sweep_progress.judge(self.key)
-        core.sweep_progress.settle(self.key)
-        situation = core.sweeps.situation(self.key)
+        if situation.to_settle:
+            core.sweep_progress.settle(self.key)
+            situation = core.sweeps.situation(self.key)
         if situation is not None and situation.wanted:
             prepared = situation.prepared if situation.prepared.image else self.prepared
             core.sweeps.begin(situation, core.sweeps.choose(situation), prepared)
@@ -410,10 +411,17 @@ def test_what_cannot_be_is_refused_with_its_field_and_a_remedy(
     world: World, changed: dict[str, Any], field: str, remedy: str
 ) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        world.core.sweeps.check(replace(PLAN, **changed))
+        world.core.sweeps.check(plan := replace(PLAN, **changed), sweep_run(plan))
     assert [each.field for each in caught.value.violations][:1] == [field]
     assert remedy in caught.value.message
     assert world.core.sweeps.active() == []
+
+
+def test_a_sweep_is_not_created_as_an_ordinary_run(world: World) -> None:
+    with pytest.raises(InvalidArgument, match="SweepService"):
+        world.submit(kind=Kind.SWEEP)
+    with pytest.raises(InvalidArgument, match=r"run\.tags"):
+        world.core.sweeps.check(PLAN, sweep_run(PLAN, tags={"": "x"}))
 
 
 def test_a_plan_is_kept_as_it_was() -> None:

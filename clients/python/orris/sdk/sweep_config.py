@@ -27,7 +27,8 @@ METHODS = {
 # As Azure calls it.
 SPELLINGS = {"bayesian": "tpe", "gp": "gaussian_process"}
 GOALS = {"maximize": sweeps_pb2.Sweep.GOAL_MAXIMIZE, "minimize": sweeps_pb2.Sweep.GOAL_MINIMIZE}
-DEFAULT_TOTAL = 100
+# Of a grid all points, up to the most that there can be.
+DEFAULT_TOTAL, WHOLE_GRID = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class SweepConfig:
     `parameters` are by name: `choice(...)`, `uniform(...)` and so on of `orris.sdk.sweep_space`. `metric` is what the
     script logs; of all values that a run logs, the best counts. `goal` is "maximize" or "minimize". `sampling` is
     "grid", "random", "sobol", "tpe" (or "bayesian") or "gaussian_process" (or "gp"); by default a grid where all
-    parameters are choices, else "random". `max_concurrent_runs` is by default as many as there are, up to 100.
+    parameters are choices, else "random". `max_total_runs` is by default the whole grid, else 100;
+    `max_concurrent_runs` is by default as many as there are, up to 100.
     `resume_from` are earlier sweeps (or their ids) that samplers learn from, `resume_runs` runs of sweeps (or their
     ids) whose hyperparameters are tried first.
     """
@@ -111,6 +113,12 @@ class SweepConfig:
         wanted = self.sampling.lower().replace("-", "_")
         return SPELLINGS.get(wanted, wanted)
 
+    @property
+    def _total(self) -> int:
+        if self.max_total_runs is None:
+            return WHOLE_GRID if self.method == "grid" else DEFAULT_TOTAL
+        return _count(self.max_total_runs, "max_total_runs")
+
     def to_message(self, workspace: Workspace) -> sweeps_pb2.Sweep:
         """Return the contract's form, without the runs. Raises InvalidArgument that names the field."""
         if self.goal not in GOALS:
@@ -124,9 +132,7 @@ class SweepConfig:
             metric=self.metric,
             goal=GOALS[self.goal],
             policy=self.policy.to_message() if self.policy else None,
-            max_total_runs=DEFAULT_TOTAL
-            if self.max_total_runs is None
-            else _count(self.max_total_runs, "max_total_runs"),
+            max_total_runs=self._total,
             max_concurrent_runs=_count(self.max_concurrent_runs, "max_concurrent_runs"),
             resume_from=[_name(workspace, each) for each in self.resume_from],
             resume_runs=[_name(workspace, each) for each in self.resume_runs],

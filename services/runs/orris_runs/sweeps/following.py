@@ -59,8 +59,9 @@ class SweepFollower:
             return None
         if situation.to_judge:
             await run_blocking(progress.judge, key)
-        await run_blocking(progress.settle, key)
-        situation = await run_blocking(sweeps.situation, key)
+        if situation.to_settle:
+            await run_blocking(progress.settle, key)
+            situation = await run_blocking(sweeps.situation, key)
         if situation is not None and situation.wanted:
             await self._begin(situation)
         return situation

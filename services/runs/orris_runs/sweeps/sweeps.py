@@ -18,6 +18,7 @@ from orris.names import RunName
 from orris_kit.paging import after_key, page_token
 from orris_kit.text import check_text
 from orris_runs import limits, loose
+from orris_runs.checks import check_run
 from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, NewRun, Prepared, Run
 from orris_runs.points import to_point
@@ -35,6 +36,8 @@ from orris_runs.sweeps.space import Value, Values, count_combinations, point_of
 from orris_runs.sweeps.sweep_log import SweepLog
 from orris_runs.sweeps.trials import Trial, known_of, load_trials
 
+# So many trials begin in one transaction: the first are executed while others are recorded.
+AT_ONCE = 10
 HYPERPARAMETERS_TAG = "hyperparameters"
 SEED_BITS = 31
 
@@ -59,6 +62,7 @@ class Situation:
     trials: Sequence[Trial]
     wanted: int
     to_judge: bool
+    to_settle: bool
     deadline: datetime
 
 
@@ -73,9 +77,11 @@ class Sweeps:
         self._log = SweepLog(store.clock)
         self._samplers: dict[int, Sampler] = {}
 
-    def check(self, plan: Plan) -> None:
-        """Raise InvalidArgument (INVALID_SWEEP, INVALID_RUN) when a field cannot be used."""
+    def check(self, plan: Plan, new: NewRun) -> None:
+        """Raise InvalidArgument (INVALID_SWEEP, INVALID_RUN) when a field of a sweep or its run cannot be used."""
         check_plan(plan)
+        # Its labels and name; what it executes is what its trials do.
+        check_run(replace(new, kind=Kind.TRAINING))
 
     def create(
         self, run_id: str, new: NewRun, plan: Plan, prepared: Prepared, request_id: str = "", payload: bytes = b""
@@ -162,9 +168,19 @@ class Sweeps:
         deadline = row.create_time + timedelta(seconds=plan.max_seconds)
         open_trials = [trial for trial in trials if not trial.ended]
         begins = row.state is State.RUNNING and self._store.clock.now() < deadline
-        wanted = min(plan.at_a_time - len(open_trials), plan.planned - len(trials)) if begins else 0
-        to_judge = any(is_to_be_judged(plan, trial) for trial in open_trials)
-        return Situation(key, plan, _pinned(row), trials, max(wanted, 0), to_judge, deadline)
+        wanted = min(plan.at_a_time - len(open_trials), plan.planned - len(trials), AT_ONCE) if begins else 0
+        return Situation(
+            key,
+            plan,
+            _pinned(row),
+            trials,
+            wanted=max(wanted, 0),
+            to_judge=any(is_to_be_judged(plan, trial) for trial in open_trials),
+            to_settle=any(trial.ended and not trial.settled for trial in trials)
+            or not begins
+            or not (open_trials or wanted > 0),
+            deadline=deadline,
+        )
 
     def choose(self, situation: Situation) -> list[dict[str, Value]]:
         """Return the hyperparameters of the trials that can begin."""
