@@ -18,5 +18,6 @@ class Sobol:
     def choose(self, number: int, known: Sequence[Known]) -> Values | None:
         """Return the hyperparameters of trial `number`."""
         sequence = qmc.Sobol(len(self._space), scramble=True, rng=self._seed)
-        sequence.fast_forward(number)
+        if number:
+            sequence.fast_forward(number)
         return values_at(self._space, [float(share) for share in sequence.random(1)[0]])

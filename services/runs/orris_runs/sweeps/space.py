@@ -95,8 +95,10 @@ class Normal:
 
     def share(self, value: Value) -> float | None:
         """Return a share whose value this is; None when it has none."""
-        if isinstance(value, str | bool) or (self.logarithmic and value <= 0):
+        if isinstance(value, str | bool):
             return None
+        if self.logarithmic and value <= 0:
+            return 0.0 if self.quantum and value == 0 else None  # small ones are rounded to 0
         return NormalDist(self.mean, self.deviation).cdf(math.log(value) if self.logarithmic else value)
 
 
