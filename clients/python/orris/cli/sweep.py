@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orris.sdk.sweep import Sweep, Trial
 
 PIPED_COLUMNS = 200
+REFRESHES = 4  # a second
 
 
 class Goal(StrEnum):
@@ -235,16 +236,18 @@ def _described(target: str, param: list[str] | None) -> dict[str, Any]:
 
 
 def _live(sweep: Sweep) -> dict[int, Trial]:
+    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     from orris.sdk.sweep_view import Lanes, lines_of
 
     lanes, trials = Lanes(), dict[int, "Trial"]()
+    console = Console()
 
-    def shown(width: int, height: int) -> Text:
-        lines = lines_of(sweep, trials, lanes.seat(trials), width)
-        text = Text("\n".join(lines[: max(height - 1, 3)]))
+    def shown() -> Text:
+        lines = lines_of(sweep, trials, lanes.seat(trials), console.width)
+        text = Text("\n".join(lines[: max(console.height - 1, 3)]))
         text.highlight_regex(r"(?m)^[A-Z][A-Z0-9 _/-]+$", "bold")
         text.highlight_regex(r"(?m)^best: .*$", "bold green")
         text.highlight_regex(r"\bFailed\b", "red")
@@ -252,10 +255,10 @@ def _live(sweep: Sweep) -> dict[int, Trial]:
         text.highlight_regex(r"(?m)^warning: .*$", "yellow")
         return text
 
-    with Live(auto_refresh=False) as live:
+    # Times go on while nothing changes.
+    with Live(get_renderable=shown, console=console, refresh_per_second=REFRESHES):
         for seen in sweep.watch():
             trials = seen
-            live.update(shown(live.console.width, live.console.height), refresh=True)
     return trials
 
 

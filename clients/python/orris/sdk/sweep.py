@@ -107,7 +107,7 @@ class Sweep(Run):
         for message in watch(lambda: stub.WatchSweep(request), lambda message: message.end):
             self._see(message.sweep)
             trials.update((each.number, trial_of(each)) for each in message.trials)
-            yield trials
+            yield dict(trials)
 
     def _see(self, sweep: sweeps_pb2.Sweep) -> None:
         self.sweep_message, self.message = sweep, sweep.run

@@ -14,6 +14,8 @@ from orris.sdk.sweep_space import Value
 GAP = "  "
 LEAST_BAR, MOST_BAR = 10, 30
 SHOWN = 10
+# In a narrower terminal, hyperparameters are worth more than times.
+TIME, ROOM_FOR_TIME = "TIME", 60
 UNSPELLED = frozenset({"NotStarted", "Preparing", "Provisioning", "Queued"})
 
 
@@ -46,18 +48,18 @@ def lines_of(
         f"Sweep {sweep.id}",
         _progress(sweep, width),
         _counts(sweep, trials, now),
-        *([f"{sweep.status}: {sweep.error or sweep.status_reason}"] if sweep.error or sweep.status_reason else []),
+        *_end(sweep),
         *_best(sweep),
         *(f"warning: {warning}" for warning in sweep.warnings[:2]),
     ]
     lines = [_cut(line, width) for line in lines]
     names = _varying(trials)
     if any(lane is not None for lane in lanes):
-        titles = ["LANE", "TRIAL", "STATUS", "TIME", "LAST", "HYPERPARAMETERS"]
+        titles = ["LANE", "TRIAL", "STATUS", TIME, "LAST", "HYPERPARAMETERS"]
         lines += _table(titles, [_lane(lane, trial, names, now) for lane, trial in enumerate(lanes, 1)], width)
     ended = _best_first(sweep, [trial for trial in trials.values() if trial.finished])
     if ended:
-        titles = ["TRIAL", "STATUS", "TIME", sweep.metric.upper(), "HYPERPARAMETERS"]
+        titles = ["TRIAL", "STATUS", TIME, sweep.metric.upper(), "HYPERPARAMETERS"]
         lines += _table(titles, (_ended(trial, names) for trial in ended[:SHOWN]), width)
         lines += [_cut(f"… {len(ended) - SHOWN} more ended", width)] if len(ended) > SHOWN else []
     return lines
@@ -126,6 +128,14 @@ def _counts(sweep: Sweep, trials: Mapping[int, Trial], now: datetime) -> str:
     return " · ".join(parts)
 
 
+def _end(sweep: Sweep) -> list[str]:
+    if not sweep.finished:
+        return [sweep.status_reason] if sweep.status_reason else []
+    # Of one that completed, the reason is what stands below: the best.
+    why = sweep.error or ("" if sweep.best and sweep.status == "Completed" else sweep.status_reason)
+    return [": ".join(filter(None, [sweep.status, why]))]
+
+
 def _best(sweep: Sweep) -> list[str]:
     best = sweep.best
     if best is None:
@@ -168,7 +178,9 @@ def _ended(trial: Trial, names: Sequence[str]) -> Sequence[str]:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
-    table = [[cell.partition("\n")[0] for cell in row] for row in rows]
+    shown = [number for number, title in enumerate(titles) if width >= ROOM_FOR_TIME or title != TIME]
+    titles = [titles[number] for number in shown]
+    table = [[row[number].partition("\n")[0] for number in shown] for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *table, strict=True)]
     lines = (GAP.join(cell.ljust(limit) for cell, limit in zip(row, widths, strict=True)) for row in (titles, *table))
     return ["", *(_cut(line.rstrip(), width) for line in lines)]
