@@ -12,8 +12,8 @@ What is covered
 ---------------
 Workspace, Experiment, Run, ScriptRunConfig, RunConfiguration, Environment and CondaDependencies, AmlCompute, Model,
 deployment without code and with a scoring script (InferenceConfig, Webservice, AciWebservice, AksWebservice,
-LocalWebservice), sweeps (azureml.train.hyperdrive), the exceptions, RunDetails. Every other name that public code imports can be imported too; using it
-raises an exception that says what to do instead.
+LocalWebservice), sweeps (azureml.train.hyperdrive), the exceptions, RunDetails. Every other name that public code
+imports can be imported too; using it raises an exception that says what to do instead.
 
 What differs
 ------------
