@@ -36,7 +36,8 @@ class RunDetails:
         """Show it. `wait_for_completion` shows its logs. Ctrl-C in a terminal leaves the run alone."""
         if _in_notebook():
             frames = self._frames(lambda: NOTEBOOK_COLUMNS)
-            threading.Thread(target=_show_in_notebook, args=(frames, _displayed()), daemon=True).start()
+            arguments = (frames, _displayed())
+            threading.Thread(target=_show_in_notebook, args=arguments, name="RunDetails", daemon=True).start()
         elif sys.stdout.isatty() and not self._run.refresh().finished:
             with suppress(KeyboardInterrupt):
                 _show_in_terminal(self._frames(lambda: shutil.get_terminal_size().columns))

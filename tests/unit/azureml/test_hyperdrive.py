@@ -150,3 +150,33 @@ def test_run_details_shows_a_sweep(ws: Any, orris: FakeOrris, capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert f"Sweep {run.id}" in shown
     assert "best: trial" in shown
+
+
+def test_in_a_terminal_each_view_takes_the_place_of_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    from azureml._widgets import _show_in_terminal
+
+    _show_in_terminal(iter([["Status: Running", "loss: 1"], ["Status: Completed"]]))
+    up_and_clear = "\x1b[2F\x1b[J"
+    assert capsys.readouterr().out == f"Status: Running\nloss: 1\n{up_and_clear}Status: Completed\n"
+
+
+def test_in_a_notebook_the_view_goes_on_beside_the_cells(ws: Any, orris: FakeOrris, project: Any) -> None:
+    """What is shown is one output, replaced as the sweep goes on; the cell does not wait for it."""
+    import nbclient
+    import nbformat
+
+    run = submitted(ws)
+    source = f"""
+import time
+from azureml.core import Workspace
+from azureml.widgets import RunDetails
+run = Workspace.from_config().get_run({run.id!r})
+RunDetails(run).show()
+"""
+    shown = "import threading; [each.join() for each in threading.enumerate() if each.name == 'RunDetails']"
+    cells = [nbformat.v4.new_code_cell(source), nbformat.v4.new_code_cell(shown)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(project)}}).execute()
+    (output,) = notebook.cells[0].outputs
+    assert f"Sweep {run.id}" in output["data"]["text/html"]
+    assert "best: trial" in output["data"]["text/html"]
