@@ -119,7 +119,7 @@ def test_whoever_is_killed_no_trial_is_lost_or_begun_twice(killed: tuple[Path, P
     killer = threading.Thread(target=kill_until, args=(over, home, orris, kills))
     killer.start()
     try:
-        wait_until(lambda: shown(orris, sweep).get("status") in ("Completed", "Failed"), 120)
+        wait_until(lambda: shown(orris, sweep).get("status") in ("Completed", "Failed"), 60 + 4 * KILLED_TRIALS)
     finally:
         over.set()
         killer.join()

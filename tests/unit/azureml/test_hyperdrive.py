@@ -174,8 +174,8 @@ run = Workspace.from_config().get_run({run.id!r})
 RunDetails(run).show()
 """
     shown = "import threading; [each.join() for each in threading.enumerate() if each.name == 'RunDetails']"
-    cells = [nbformat.v4.new_code_cell(source), nbformat.v4.new_code_cell(shown)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    v4: Any = nbformat.v4
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(source), v4.new_code_cell(shown)])
     nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(project)}}).execute()
     (output,) = notebook.cells[0].outputs
     assert f"Sweep {run.id}" in output["data"]["text/html"]
