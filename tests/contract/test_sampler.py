@@ -93,13 +93,12 @@ def test_those_that_learn_come_closer_to_the_best_than_chance(method: Method) ->
 
     def best(method: Method, seed: int) -> float:
         history: list[Known] = []
-        for number in range(30):
+        for number in range(22):
             values = sampler_of(method, space, seed).choose(number, history)
             assert values is not None
             x, y = float(values["x"]), float(values["y"])
             history.append(Known(values, -((x - 0.3) ** 2) - (y / 10 - 0.2) ** 2, True))
-        scores = sorted((each.score or 0 for each in history[15:]), reverse=True)
-        return math.fsum(scores[:8])
+        scores = sorted((each.score or 0 for each in history[11:]), reverse=True)
+        return math.fsum(scores[:6])
 
-    seeds = range(2)
-    assert sum(best(method, seed) for seed in seeds) > sum(best(Method.RANDOM, seed) for seed in seeds)
+    assert best(method, 0) > best(Method.RANDOM, 0)

@@ -21,7 +21,7 @@ from tests.e2e.conftest import Orris, command_line
 from tests.e2e.processes import processes_of, wait_until
 
 PROJECT = Path(__file__).parents[2] / "demo" / "train_iris"
-KILLED_TRIALS = int(os.environ.get("ORRIS_TEST_SWEEP_TRIALS", "12"))
+KILLED_TRIALS = int(os.environ.get("ORRIS_TEST_SWEEP_TRIALS", "8"))
 # Says at its very end, in a file that no service knows, that it came to its end.
 PROGRAM = """
 import argparse, time
