@@ -26,6 +26,7 @@ from orris_runs.submission import Submission
 from orris_runs.summaries import Summaries
 from orris_runs.sweeps.progress import Progress
 from orris_runs.sweeps.sweeps import Sweeps
+from orris_runs.sweeps.trials import SettledTrials
 from orris_runs.usage import Usage
 from orris_runs.workspaces import Workspaces
 
@@ -98,6 +99,7 @@ def make_core(
     submission, events = Submission(store, experiments, queue), Events(store, reading, moves)
     leases = Leases(store, agents, deadlines, queue, moves, retries)
     log_sizes = log_sizes or LogSizes()
+    settled = SettledTrials()
     interactive = Interactive(
         store, reading, experiments, submission, events, leases, moves, deadlines, session_times or SessionTimes()
     )
@@ -125,6 +127,6 @@ def make_core(
         archive=Archive(store, log_sizes.segment),
         loose=Loose(store),
         identical=Identical(store),
-        sweeps=Sweeps(store, reading, experiments, submission),
-        sweep_progress=Progress(store, moves),
+        sweeps=Sweeps(store, reading, experiments, submission, settled),
+        sweep_progress=Progress(store, moves, settled),
     )

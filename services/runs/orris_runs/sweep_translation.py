@@ -16,7 +16,7 @@ from orris_runs.sweeps.policies import Policy, Rule
 from orris_runs.sweeps.sampling import Method
 from orris_runs.sweeps.space import Choice, Condition, Distribution, Normal, Parameter, Randint, Range, Value
 from orris_runs.sweeps.sweeps import Sweep, new_seed, sweep_run
-from orris_runs.sweeps.trials import Trial, best_of
+from orris_runs.sweeps.trials import WAITING, Trial, best_of
 from orris_runs.translation import duration, new_run, resources_message, run_message, seconds, timestamp
 
 
@@ -91,11 +91,10 @@ def trial_message(trial: Trial) -> pb.SweepTrial:
 
 def _counts(trials: Sequence[Trial]) -> pb.SweepCounts:
     ended = [trial for trial in trials if trial.ended]
-    waiting = {State.NOT_STARTED, State.PREPARING, State.PROVISIONING, State.QUEUED}
     return pb.SweepCounts(
         total=len(trials),
-        waiting=_count(trial.state in waiting for trial in trials),
-        running=_count(not trial.ended and trial.state not in waiting for trial in trials),
+        waiting=_count(trial.state in WAITING for trial in trials),
+        running=_count(not trial.ended and trial.state not in WAITING for trial in trials),
         completed=_count(trial.state is State.COMPLETED for trial in ended),
         early_stopped=_count(trial.stopped for trial in ended),
         failed=_count(trial.state is State.FAILED for trial in ended),

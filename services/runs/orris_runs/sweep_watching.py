@@ -11,7 +11,7 @@ from orris_runs.sweeps.sweeps import Sweep
 from orris_runs.sweeps.trials import Trial
 
 # Trials may log a thousand values a second between them, and each look reads all of them: no more often than this.
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 
 
 async def watch_sweep(core: Core, name: RunName) -> AsyncIterator[tuple[Sweep, list[Trial], bool]]:

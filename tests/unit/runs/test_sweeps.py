@@ -54,6 +54,8 @@ class Sweeping:
         if situation is not None and situation.wanted:
             prepared = situation.prepared if situation.prepared.image else self.prepared
             core.sweeps.begin(situation, core.sweeps.choose(situation), prepared)
+        stepped = self.world.core.sweeps.situation(self.key)
+        assert stepped is None or list(stepped.trials) == list(self.sweep.trials), "what is remembered is so"
         return self.sweep
 
     def run(self, number: int) -> Run:

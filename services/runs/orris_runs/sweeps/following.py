@@ -15,6 +15,8 @@ from orris_runs.sweeps.sweeps import Situation
 
 log = get_logger(__name__)
 RETRY_SECONDS = 1.0
+# Trials change often, and each step reads all that have not ended: no more often than this while agents have work.
+PAUSE_SECONDS = 0.1
 
 
 class SweepFollower:
@@ -48,6 +50,8 @@ class SweepFollower:
                     continue
                 if situation is None:
                     return
+                if situation.patient:
+                    await asyncio.sleep(PAUSE_SECONDS)
                 left = (situation.deadline - self._core.store.clock.now()).total_seconds()
                 await waiter.wait(timeout=left if left > 0 else None)
 

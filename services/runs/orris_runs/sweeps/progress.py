@@ -19,7 +19,7 @@ from orris_runs.sweeps.plan import Plan, plan_of
 from orris_runs.sweeps.policies import Course, broken_limit, interval_to_judge
 from orris_runs.sweeps.sweep_log import SweepLog
 from orris_runs.sweeps.sweeps import is_to_be_judged, values_text
-from orris_runs.sweeps.trials import Courses, Trial, best_of, load_trials
+from orris_runs.sweeps.trials import Courses, SettledTrials, Trial, best_of
 
 # Where so many fail and none has done otherwise, the others would, too.
 HOPELESS = 10
@@ -31,9 +31,10 @@ TIME_OVER = "the sweep's max_duration is over"
 class Progress:
     """Judges and settles trials."""
 
-    def __init__(self, store: Store, moves: Moves) -> None:
+    def __init__(self, store: Store, moves: Moves, settled: SettledTrials) -> None:
         self._store = store
         self._moves = moves
+        self._settled = settled
         self._courses = Courses()
         self._log = SweepLog(store.clock)
 
@@ -41,7 +42,7 @@ class Progress:
         """End the trials early that the sweep's policy finds too bad."""
         with self._store.change() as change:
             row, plan = _locked(change.connection, key)
-            trials = load_trials(change.connection, key, plan)
+            trials = self._settled.load(change.connection, key, plan)
             judged = [trial for trial in trials if is_to_be_judged(plan, trial)]
             values = self._courses.read(change.connection, plan, [trial for trial in trials if trial.interval])
             courses = [
@@ -76,7 +77,7 @@ class Progress:
         """Take the ends of trials into account; end the sweep when there is nothing more to do."""
         with self._store.change() as change:
             row, plan = _locked(change.connection, key)
-            trials = load_trials(change.connection, key, plan)
+            trials = self._settled.load(change.connection, key, plan)
             if row.state is State.RUNNING:
                 self._settle(change, row, plan, trials)
                 self._go_on_or_end(change, row, plan, trials)
@@ -109,6 +110,7 @@ class Progress:
         numbers = [trial.number for trial in ended]
         its = (sweep_trials.c.sweep_key == row.key, sweep_trials.c.number.in_(numbers))
         change.connection.execute(sweep_trials.update().where(*its).values(settled=True))
+        change.then(lambda: self._settled.settle(row.key, ended))
 
     def _go_on_or_end(self, change: Change, row: Any, plan: Plan, trials: Sequence[Trial]) -> None:
         over = self._store.clock.now() >= row.create_time + timedelta(seconds=plan.max_seconds)

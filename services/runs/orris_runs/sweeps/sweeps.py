@@ -34,7 +34,7 @@ from orris_runs.sweeps.policies import interval_to_judge
 from orris_runs.sweeps.sampling import Known, Method, Sampler, sampler_of
 from orris_runs.sweeps.space import Value, Values, count_combinations, point_of
 from orris_runs.sweeps.sweep_log import SweepLog
-from orris_runs.sweeps.trials import Trial, known_of, load_trials
+from orris_runs.sweeps.trials import WAITING, SettledTrials, Trial, known_of, load_trials
 
 # So many trials begin in one transaction: the first are executed while others are recorded.
 AT_ONCE = 10
@@ -65,15 +65,28 @@ class Situation:
     to_settle: bool
     deadline: datetime
 
+    @property
+    def patient(self) -> bool:
+        """Whether trials wait for agents: then these have work, whatever is done for the sweep meanwhile."""
+        return any(trial.state in WAITING for trial in self.trials)
+
 
 class Sweeps:
     """Records sweeps, and begins their trials."""
 
-    def __init__(self, store: Store, reading: Reading, experiments: Experiments, submission: Submission) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reading: Reading,
+        experiments: Experiments,
+        submission: Submission,
+        settled: SettledTrials,
+    ) -> None:
         self._store = store
         self._reading = reading
         self._experiments = experiments
         self._submission = submission
+        self._settled = settled
         self._log = SweepLog(store.clock)
         self._samplers: dict[int, Sampler] = {}
 
@@ -162,9 +175,10 @@ class Sweeps:
             row = connection.execute(_ACTIVE, {"sweep": key}).one_or_none()
             if row is None:
                 self._samplers.pop(key, None)
+                self._settled.forget(key)
                 return None
             plan = plan_of(row.plan)
-            trials = load_trials(connection, key, plan)
+            trials = self._settled.load(connection, key, plan)
         deadline = row.create_time + timedelta(seconds=plan.max_seconds)
         open_trials = [trial for trial in trials if not trial.ended]
         begins = row.state is State.RUNNING and self._store.clock.now() < deadline

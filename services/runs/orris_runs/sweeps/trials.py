@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from orris_runs.states import FINAL, State
 from orris_runs.sweeps.plan import Plan
 from orris_runs.sweeps.sampling import Known
 from orris_runs.sweeps.space import Value
+
+WAITING = frozenset({State.NOT_STARTED, State.PREPARING, State.PROVISIONING, State.QUEUED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,31 @@ def load_trials(connection: sa.Connection, sweep_key: int, plan: Plan) -> list[T
     """Return all trials of a sweep in order."""
     found = connection.execute(_TRIALS, {"sweep": sweep_key, "named": plan.metric})
     return [_trial(row, plan) for row in found]
+
+
+class SettledTrials:
+    """Trials whose ends were taken into account: nothing about them changes, so who carries a sweep on reads them once."""
+
+    def __init__(self) -> None:
+        self._settled: dict[int, dict[int, Trial]] = {}
+
+    def load(self, connection: sa.Connection, sweep_key: int, plan: Plan) -> list[Trial]:
+        """Return all trials of a sweep in order."""
+        settled = self._settled.get(sweep_key)
+        if settled is None:
+            trials = load_trials(connection, sweep_key, plan)
+            self._settled[sweep_key] = {trial.number: trial for trial in trials if trial.settled}
+            return trials
+        found = connection.execute(_UNSETTLED, {"sweep": sweep_key, "named": plan.metric})
+        return sorted([*settled.values(), *(_trial(row, plan) for row in found)], key=lambda trial: trial.number)
+
+    def settle(self, sweep_key: int, trials: Iterable[Trial]) -> None:
+        """Remember trials whose ends have been taken into account, durably."""
+        self._settled.setdefault(sweep_key, {}).update((each.number, replace(each, settled=True)) for each in trials)
+
+    def forget(self, sweep_key: int) -> None:
+        """Forget a sweep that is over."""
+        self._settled.pop(sweep_key, None)
 
 
 def known_of(plan: Plan, trials: Iterable[Trial]) -> list[Known]:
@@ -181,6 +208,7 @@ _TRIALS = (
     .where(sweep_trials.c.sweep_key == sa.bindparam("sweep"))
     .order_by(sweep_trials.c.number)
 )
+_UNSETTLED = _TRIALS.where(sweep_trials.c.settled.is_(False))
 _POINTS = (
     sa.select(metrics.c.sequence, metrics.c.value)
     .where(
