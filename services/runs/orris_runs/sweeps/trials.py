@@ -65,7 +65,7 @@ def load_trials(connection: sa.Connection, sweep_key: int, plan: Plan) -> list[T
 
 
 class SettledTrials:
-    """Trials whose ends were taken into account: nothing about them changes, so who carries a sweep on reads them once."""
+    """Trials whose ends were taken into account: they do not change, so who carries a sweep on reads them once."""
 
     def __init__(self) -> None:
         self._settled: dict[int, dict[int, Trial]] = {}
