@@ -72,7 +72,8 @@ def place_of_its_own() -> Iterator[None]:
 
 def story() -> None:
     """Go from a script to a prediction, as a user would."""
-    from orris import Environment, Experiment, Model, ResourceConfiguration, ScriptRunConfig, Workspace
+    from orris import Environment, Experiment, Model, ResourceConfiguration, ScriptRunConfig, SweepConfig, Workspace
+    from orris.sdk.sweep_space import choice
 
     workspace = Workspace.get("default")
     environment = Environment.from_conda_specification("sklearn-iris", HERE / "conda_dependencies.yml")
@@ -91,6 +92,14 @@ def story() -> None:
         run.wait_for_completion(show_output=True)
     print("Metrics:", json.dumps(run.get_metrics()))
     print("Kept:   ", ", ".join(run.get_file_names()))
+
+    with step("sweep: four kernels, three penalties"):
+        space = {"kernel": choice("linear", "rbf", "poly", "sigmoid"), "penalty": choice(0.5, 1.0, 1.5)}
+        sweep = Experiment(workspace, "train-iris").sweep(SweepConfig(source, space, "Accuracy"))
+        for _ in sweep.watch():
+            pass
+    assert sweep.best is not None
+    print(f"Best:    Accuracy {sweep.best.best_value} with {sweep.best.hyperparameters}")
 
     with step("model: register, convert to ONNX, compare"):
         model = run.register_model(

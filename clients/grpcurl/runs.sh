@@ -66,6 +66,19 @@ second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state
 call $service/WatchRun "{\"name\": \"$second\"}" | field run.state
 
+say "A sweep: one trial for each number, watch it to its end"
+sweeps=orris.runs.v1.SweepService
+numbers='{"name": "number", "choice": {"values": [{"integer": "1"}, {"integer": "2"}]}}'
+sweep="{\"run\": {\"experiment\": \"$workspace/experiments/grpcurl-story\"}, \"trial\": $run, \"parameters\": [$numbers],
+  \"sampling\": {\"method\": \"METHOD_GRID\"}, \"metric\": \"Accuracy\", \"goal\": \"GOAL_MAXIMIZE\", \"max_total_runs\": 2}"
+call $sweeps/CreateSweep "{\"parent\": \"$workspace\", \"sweep\": $sweep, \"request_id\": \"sweep-$$-$(date +%s)\"}" >"$STORY/sweep.json"
+sweep=$(field sweep.run.name <"$STORY/sweep.json")
+call $sweeps/WatchSweep "{\"name\": \"$sweep\"}" | grep '"end"'
+call $sweeps/GetSweep "{\"name\": \"$sweep\"}" | field sweep.best
+call $sweeps/ListSweepTrials "{\"parent\": \"$sweep\", \"best_first\": true}" | grep '"best_value"'
+call $sweeps/ListSweepMetrics "{\"parent\": \"$sweep\", \"metric\": \"Accuracy\"}" | grep '"number"'
+call $service/DeleteRun "{\"name\": \"$sweep\", \"children\": true}"
+
 say "A run that nobody submitted: begin it, tell it what happens, keep files with it, end it"
 run="{\"experiment\": \"$workspace/experiments/grpcurl-by-hand\", \"kind\": \"RUN_KIND_INTERACTIVE\"}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run}" >"$STORY/interactive.json"

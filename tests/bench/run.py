@@ -23,6 +23,7 @@ SUBJECTS = (
     "runs",
     "submitting",
     "scheduling",
+    "sweeps",
     "endpoints",
     "inference_v2",
 )

@@ -16,7 +16,13 @@ from orris.images.v1 import images_service_pb2
 from orris.inference.v1 import inference_service_pb2
 from orris.inference.v2 import open_inference_pb2
 from orris.models.v1 import models_service_pb2
-from orris.runs.v1 import agents_service_pb2, pools_service_pb2, runs_service_pb2, workspaces_service_pb2
+from orris.runs.v1 import (
+    agents_service_pb2,
+    pools_service_pb2,
+    runs_service_pb2,
+    sweeps_service_pb2,
+    workspaces_service_pb2,
+)
 from tests.e2e.conftest import environment_of
 
 SCRIPTS = Path(__file__).parents[2] / "clients" / "grpcurl"
@@ -27,6 +33,7 @@ CONTRACTS = (
     runs_service_pb2,
     agents_service_pb2,
     pools_service_pb2,
+    sweeps_service_pb2,
     workspaces_service_pb2,
     models_service_pb2,
     inference_service_pb2,

@@ -12,8 +12,8 @@ What is covered
 ---------------
 Workspace, Experiment, Run, ScriptRunConfig, RunConfiguration, Environment and CondaDependencies, AmlCompute, Model,
 deployment without code and with a scoring script (InferenceConfig, Webservice, AciWebservice, AksWebservice,
-LocalWebservice), the exceptions, RunDetails. Every other name that public code imports can be imported too; using it
-raises an exception that says what to do instead.
+LocalWebservice), sweeps (azureml.train.hyperdrive), the exceptions, RunDetails. Every other name that public code
+imports can be imported too; using it raises an exception that says what to do instead.
 
 What differs
 ------------
@@ -32,6 +32,9 @@ What differs
 - A model is served by the very environment that trained it, or as ONNX whose answers were compared with the original's.
   `model_framework_version` is recorded as claimed, beside the one that was found.
 - An environment that says nothing about Python gets the one Orris runs with, not 3.8. Docker images are not used.
+- A sweep (HyperDriveConfig) takes a ScriptRunConfig; there are no estimators and pipelines. A child that its policy
+  ended is Canceled, as on Azure, and "EarlyStopped" in `get_children_sorted_by_primary_metric()`. Bayesian sampling
+  takes all expressions with bounds, and policies.
 - `DockerConfiguration(use_docker=True)` is a container where this instance has them, else the run is what runs there.
 - `.git` and `__pycache__` are left out of snapshots unless `.amlignore` brings them back.
 

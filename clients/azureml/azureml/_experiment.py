@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from azureml._errors import translated
+from azureml._hyperdrive_config import HyperDriveConfig
 from azureml._interactive import InteractiveRun
 from azureml._placeholder import Refusing, refuse, refuse_given
 from azureml._run import Run, adopted
@@ -70,10 +71,12 @@ class Experiment(Refusing, sdk.Experiment):
         return InteractiveRun.adopt(begun)
 
     def submit(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
-        """Submit a ScriptRunConfig and return the run."""
+        """Submit a ScriptRunConfig or a HyperDriveConfig and return the run."""
         refuse_given("Experiment.submit", **options)
+        if isinstance(config, HyperDriveConfig):
+            return adopted(self.sweep(config.to_orris(self.workspace), tags))
         if not isinstance(config, ScriptRunConfig):
-            refuse(f"Experiment.submit of a {type(config).__name__}", "submit a ScriptRunConfig")
+            refuse(f"Experiment.submit of a {type(config).__name__}", "submit a ScriptRunConfig or a HyperDriveConfig")
         return Run.adopt(super().submit(config.to_orris(self.workspace), tags))
 
     def get_runs(  # type: ignore[override]  # Azure's parameters

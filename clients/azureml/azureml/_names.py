@@ -22,6 +22,15 @@ _PLACES = {
     "_environment_sections": "ContainerRegistry DockerSection PythonSection",
     "_image_details": "DockerImageDetails",
     "_experiment": "Experiment",
+    "_hyperdrive_config": "HyperDriveConfig HyperDriveRunConfig PrimaryMetricGoal",
+    "_hyperdrive_policy": (
+        "BanditPolicy EarlyTerminationPolicy MedianStoppingPolicy NoTerminationPolicy TruncationSelectionPolicy"
+    ),
+    "_hyperdrive_run": "HyperDriveRun",
+    "_hyperdrive_sampling": (
+        "BayesianParameterSampling GridParameterSampling HyperParameterSampling RandomParameterSampling "
+        "choice lognormal loguniform normal qlognormal qloguniform qnormal quniform randint uniform"
+    ),
     "_inference_config": "InferenceConfig",
     "_model": "Model ResourceConfiguration",
     "_opendatasets": "Diabetes MNIST",

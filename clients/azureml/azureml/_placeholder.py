@@ -8,7 +8,7 @@ from azureml._names import MODULES
 from azureml.exceptions import NotSupportedException
 
 _SCRIPT = "submit the script with ScriptRunConfig(source_directory, script, arguments, environment=...)"
-_SWEEP = "submit one run for each set of parameters (Experiment.submit returns at once) and compare run.get_metrics()"
+_SWEEP = "submit a HyperDriveConfig: Experiment.submit(HyperDriveConfig(run_config=ScriptRunConfig(...), ...))"
 _DATA = "upload the files to ws.get_default_datastore() and use Dataset.File.from_files or Dataset.Tabular"
 _DEPLOY = "leave deployment_target out of Model.deploy: the model is served on the machines that there are"
 _SCORING = "give Model.deploy an InferenceConfig(entry_script, source_directory, environment): it is served as it is"

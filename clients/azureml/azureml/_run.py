@@ -43,8 +43,9 @@ class Run(Refusing, sdk.Run):
 
     @classmethod
     def get(cls, workspace: Workspace, run_id: str) -> Self:
-        """Return the run of that id."""
-        return cls.adopt(sdk.Run.get(workspace, run_id))
+        """Return the run of that id; a sweep as a HyperDriveRun."""
+        found = sdk.Run.get(workspace, run_id)
+        return cls.adopt(found) if cls is not Run else adopted(found)  # type: ignore[return-value]  # a subclass
 
     @classmethod
     def get_context(
@@ -67,7 +68,9 @@ class Run(Refusing, sdk.Run):
 
     @property
     def type(self) -> str | None:
-        """What kind of run it is: "azureml.scriptrun", or None for an interactive one, as Azure has it."""
+        """What kind of run it is in Azure's words: "azureml.scriptrun", "hyperdrive", None for an interactive one."""
+        if self.message.kind == runs_pb2.RUN_KIND_SWEEP:
+            return "hyperdrive"
         return None if self.message.kind == runs_pb2.RUN_KIND_INTERACTIVE else "azureml.scriptrun"
 
     @property
@@ -230,9 +233,15 @@ class Run(Refusing, sdk.Run):
 
 def adopted(run: sdk.Run) -> Run:
     """Return a run of Orris's library as one of Azure's kind; one that is so already stays as it is."""
-    return run if isinstance(run, Run) else Run.adopt(run)
+    if isinstance(run, Run):
+        return run
+    if run.message.kind == runs_pb2.RUN_KIND_SWEEP:
+        from azureml._hyperdrive_run import HyperDriveRun
+
+        return HyperDriveRun.adopt(run)
+    return Run.adopt(run)
 
 
 def get_run(experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True) -> Run:
-    """Return a run of an experiment by its id."""
-    return Run(experiment, run_id)
+    """Return a run of an experiment by its id; a sweep as a HyperDriveRun."""
+    return Run.get(experiment.workspace, run_id)

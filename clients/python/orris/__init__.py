@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from orris.sdk.resources import Resources
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
+    from orris.sdk.sweep import Sweep
+    from orris.sdk.sweep_config import SweepConfig
     from orris.sdk.workspace import Workspace
 
 _HOMES = {
@@ -53,6 +55,8 @@ _HOMES = {
     "ScriptRunConfig": "script_run_config",
     "StillRunning": "failures",
     "TabularDataset": "dataset",
+    "Sweep": "sweep",
+    "SweepConfig": "sweep_config",
     "Webservice": "endpoint",
     "Workspace": "workspace",
 }
@@ -78,6 +82,8 @@ __all__ = [
     "ScriptRunConfig",
     "StillRunning",
     "TabularDataset",
+    "Sweep",
+    "SweepConfig",
     "Webservice",
     "Workspace",
 ]

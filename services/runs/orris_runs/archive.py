@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from orris.names import BlobName, RunName
 from orris_runs import limits
 from orris_runs.log_rows import read_rows
-from orris_runs.model import Kind, Run
+from orris_runs.model import USERS_KINDS, Run
 from orris_runs.rows import load_runs
 from orris_runs.schema import log_blobs, log_rows, logs, runs
 from orris_runs.states import FINAL
 from orris_runs.store import Store
 
 # Of other kinds, whoever ordered them takes what it needs.
-_KEEPING = frozenset({Kind.TRAINING, Kind.INTERACTIVE})
+_KEEPING = frozenset(USERS_KINDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from orris_runs.model import Run
 from orris_runs.moves import Moves
 from orris_runs.reading import Reading
-from orris_runs.schema import PREPARING, leases, runs
+from orris_runs.schema import PREPARING, leases, runs, sweeps
 from orris_runs.store import Store, pool_changed
 
 
@@ -28,6 +28,10 @@ class Cancellation:
     def stop_all(self, reason: str) -> int:
         """Ask for every run to be canceled; return how many are still with agents."""
         with self._store.change() as change:
+            # First, for they would begin others; their trials are canceled with them.
+            active = sa.select(runs).join(sweeps).where(sweeps.c.active.is_(True)).order_by(runs.c.key)
+            for row in change.connection.execute(active.with_for_update(of=runs)).all():
+                self._moves.ask_to_cancel(change, row, reason)
             # Each part has an index.
             keys = (_keys(runs.c.slot.is_not(None)), _keys(PREPARING), sa.select(leases.c.run_key))
             chosen = sa.select(runs).where(runs.c.key.in_(sa.union(*keys))).order_by(runs.c.key).with_for_update()

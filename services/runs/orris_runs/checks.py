@@ -36,6 +36,7 @@ def check_run(run: NewRun) -> None:
     _check_id(findings, "run.experiment", "experiment", run.experiment)
     findings.demand(_POOL.fullmatch(run.pool) is not None, "run.pool", "1 to 63 lower-case letters, digits and -")
     findings.demand(is_text(run.display_name, limits.DISPLAY_NAME), "run.display_name", "at most 255 characters")
+    findings.demand(run.kind is not Kind.SWEEP, "run.kind", "a sweep is created by SweepService.CreateSweep")
     _check_references(findings, run)
     if run.kind is Kind.INTERACTIVE:
         _check_has_no_program(findings, run)

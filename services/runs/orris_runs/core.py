@@ -28,6 +28,9 @@ from orris_runs.retries import Retries
 from orris_runs.store import Store
 from orris_runs.submission import Submission
 from orris_runs.summaries import Summaries
+from orris_runs.sweeps.progress import Progress
+from orris_runs.sweeps.sweeps import Sweeps
+from orris_runs.sweeps.trials import SettledTrials
 from orris_runs.usage import Usage
 from orris_runs.workspaces import Workspaces
 
@@ -62,6 +65,8 @@ class Core:
     pools: Pools
     keeping: Keeping
     withdrawal: Withdrawal
+    sweeps: Sweeps
+    sweep_progress: Progress
 
     def start(self) -> None:
         """Make what everybody has from the start, give up what was interrupted, take up the leases held before."""
@@ -104,6 +109,7 @@ def make_core(
     submission, events = Submission(store, experiments, queue, pools), Events(store, reading, moves)
     leases = Leases(store, agents, deadlines, queue, moves, retries)
     log_sizes = log_sizes or LogSizes()
+    settled = SettledTrials()
     interactive = Interactive(
         store, reading, experiments, submission, events, leases, moves, deadlines, session_times or SessionTimes()
     )
@@ -134,4 +140,6 @@ def make_core(
         pools=pools,
         keeping=Keeping(store, agents, bounds, moves),
         withdrawal=Withdrawal(store, agents),
+        sweeps=Sweeps(store, reading, experiments, submission, settled),
+        sweep_progress=Progress(store, moves, settled),
     )

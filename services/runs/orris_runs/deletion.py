@@ -22,6 +22,8 @@ from orris_runs.schema import (
     properties,
     run_data,
     runs,
+    sweep_trials,
+    sweeps,
     tags,
     usage,
 )
@@ -118,6 +120,7 @@ def _remove_log_rows(connection: sa.Connection, key: int) -> int:
 def _remove_rest(connection: sa.Connection, key: int) -> None:
     own = sa.select(logs.c.key).where(logs.c.run_key == key).scalar_subquery()
     connection.execute(log_blobs.delete().where(log_blobs.c.log_key.in_(own)))
-    for table in (logs, tags, properties, run_data, metric_summaries, usage):
+    connection.execute(sweep_trials.delete().where(sweep_trials.c.sweep_key == key))
+    for table in (logs, tags, properties, run_data, metric_summaries, usage, sweeps):
         connection.execute(table.delete().where(table.c.run_key == key))
     connection.execute(runs.delete().where(runs.c.key == key))

@@ -55,8 +55,8 @@ def point_message(point: MetricPoint) -> runs_pb2.MetricPoint:
         type=point.type.value,  # type: ignore[arg-type]  # the numbers are the contract's
         step=point.step,
         time=timestamp(point.time),
-        value=None if cells else _value_message(point.value),
-        cells={column: _value_message(value) for column, value in point.cells.items()},
+        value=None if cells else value_message(point.value),
+        cells={column: value_message(value) for column, value in point.cells.items()},
         sequence=point.sequence,
     )
 
@@ -86,18 +86,20 @@ def _point(message: runs_pb2.MetricPoint) -> MetricPoint | Unreadable:
         time = moment(message, "time") or datetime.now(UTC)
     except (ValueError, InvalidArgument):
         return Unreadable(f"metric {message.metric[:100]!r} has no valid type or time")
-    cells = {column: _value(value) for column, value in message.cells.items()} if kind in CELLS else {}
+    cells = {column: scalar(value) for column, value in message.cells.items()} if kind in CELLS else {}
     step = message.step if message.HasField("step") else None
-    return MetricPoint(message.metric, kind, time, step, None if kind in CELLS else _value(message.value), cells)
+    return MetricPoint(message.metric, kind, time, step, None if kind in CELLS else scalar(message.value), cells)
 
 
-def _value(message: runs_pb2.MetricValue) -> Scalar:
+def scalar(message: runs_pb2.MetricValue) -> Scalar:
+    """Return what a value's message says."""
     kind = message.WhichOneof("kind")
     value: Scalar = getattr(message, kind) if kind else None
     return value
 
 
-def _value_message(value: Scalar) -> runs_pb2.MetricValue:
+def value_message(value: Scalar) -> runs_pb2.MetricValue:
+    """Return a value's message."""
     match value:
         case bool():
             return runs_pb2.MetricValue(boolean=value)

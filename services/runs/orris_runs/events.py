@@ -70,7 +70,7 @@ class Events:
             self._apply(change, row, known, new)
             counted = runs.update().where(runs.c.key == row.key).values(next_sequence=known + len(new))
             change.connection.execute(counted)
-            change.wake(run_changed(row.key))
+            change.wake_watchers_of(row)
             return known + len(new)
 
     def list_metrics(self, workspace: str, run: str, metric: str, size: int, token: str) -> Page:

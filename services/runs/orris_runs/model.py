@@ -24,6 +24,13 @@ class Kind(IntEnum):
     CONVERSION = 2
     REPLICA = 3
     INTERACTIVE = 4
+    SWEEP = 5
+
+
+# What users begin, and lists have unless they are asked for other kinds.
+USERS_KINDS = (Kind.TRAINING, Kind.INTERACTIVE, Kind.SWEEP)
+# What no agent executes.
+WITHOUT_AGENT = frozenset({Kind.INTERACTIVE, Kind.SWEEP})
 
 
 class Distribution(IntEnum):
@@ -221,6 +228,7 @@ class Run:
     finalizing_time: datetime | None = None
     final_time: datetime | None = None
     produced: Sequence[Produced] = ()
+    early_stopped: str = ""
 
     @property
     def attempt(self) -> int:

@@ -14,9 +14,9 @@ from orris_runs.log_rows import complete_log
 from orris_runs.model import ErrorCode, Kind, RunError
 from orris_runs.queue import Queue
 from orris_runs.rows import error_to_json, to_json
-from orris_runs.schema import leases, logs, runs
+from orris_runs.schema import leases, logs, runs, sweep_trials
 from orris_runs.states import FINAL, State, check_transition
-from orris_runs.store import ARCHIVE_CHANGED, Change, Store, agent_changed, logs_changed, run_changed
+from orris_runs.store import ARCHIVE_CHANGED, Change, Store, agent_changed, logs_changed
 
 
 class Moves:
@@ -30,7 +30,7 @@ class Moves:
     def move(self, change: Change, row: Any, state: State, reason: str = "", **columns: Any) -> None:
         """Put a run into a state that is not final. Raises FailedPrecondition where the state cannot follow."""
         check_transition(row.state, state)
-        self._update(change, row.key, state=state, state_reason=readable(reason, limits.REASON_CHARACTERS), **columns)
+        self._update(change, row, state=state, state_reason=readable(reason, limits.REASON_CHARACTERS), **columns)
 
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
@@ -42,7 +42,7 @@ class Moves:
         """Take a run from its agent, as if none had ever had it."""
         none: dict[str, Any] = {"agent": "", "lease": "", "address": "", "attempts": 0, "state": State.QUEUED}
         none |= dict.fromkeys(("start_time", "leased_time", "finalizing_time"))
-        self._update(change, row.key, **none, **columns)
+        self._update(change, row, **none, **columns)
         self.drop_lease(change, row)
         self._queue.leave(change, row)
 
@@ -55,7 +55,7 @@ class Moves:
         columns.setdefault("end_time", self._store.clock.now())
         self._update(
             change,
-            row.key,
+            row,
             state=state,
             state_reason=readable(reason, limits.REASON_CHARACTERS),
             error=error_to_json(error),
@@ -89,6 +89,8 @@ class Moves:
             return
         if not row.lease or row.kind is Kind.INTERACTIVE:
             self.end(change, row, State.CANCELED, reason)
+            if row.kind is Kind.SWEEP:
+                self.cancel_trials(change, row, reason)
             return
         change.connection.execute(leases.update().where(leases.c.run_key == row.key).values(cancel=True))
         change.wake(agent_changed(row.agent))
@@ -103,16 +105,23 @@ class Moves:
             warning = text[: limits.WARNING_CHARACTERS]
             if warning and warning not in known and len(known) < limits.WARNINGS:
                 known.append(warning)
-        self._update(change, row.key, warnings=to_json(known))
+        self._update(change, row, warnings=to_json(known))
 
     def happened_at(self, row: Any, time: datetime | None) -> datetime:
         """Return a moment as an agent's clock has it, brought between the run's creation and now."""
         now = self._store.clock.now()
         return now if time is None else max(row.create_time, min(time, now))
 
-    def _update(self, change: Change, key: int, **columns: Any) -> None:
-        change.connection.execute(runs.update().where(runs.c.key == key).values(**columns))
-        change.wake(run_changed(key))
+    def _update(self, change: Change, row: Any, **columns: Any) -> None:
+        change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
+        change.wake_watchers_of(row)
+
+    def cancel_trials(self, change: Change, row: Any, reason: str) -> None:
+        """Cancel all trials of a sweep that have not ended."""
+        trials = sa.select(runs).join(sweep_trials, sweep_trials.c.run_key == runs.c.key)
+        trials = trials.where(sweep_trials.c.sweep_key == row.key, runs.c.state.not_in(sorted(FINAL)))
+        for trial in change.connection.execute(trials.order_by(runs.c.key).with_for_update(of=runs)).all():
+            self.ask_to_cancel(change, trial, reason)
 
     def _end_parts(self, change: Change, row: Any, state: State) -> None:
         """End the interactive runs that are part of a run, as it ended."""

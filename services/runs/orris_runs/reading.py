@@ -13,7 +13,7 @@ from orris_kit.text import check_text
 from orris_runs import limits
 from orris_runs.experiments import Experiments
 from orris_runs.lineage import has_to_do_with
-from orris_runs.model import Kind, Run
+from orris_runs.model import USERS_KINDS, Kind, Run
 from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, to_runs
 from orris_runs.schema import IS_CHILD, properties, runs, tags
@@ -29,7 +29,7 @@ class RunQuery:
     workspace: str
     experiment: str = ""
     states: Sequence[State] = ()
-    kinds: Sequence[Kind] = (Kind.TRAINING, Kind.INTERACTIVE)
+    kinds: Sequence[Kind] = USERS_KINDS
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     parent_run: str = ""

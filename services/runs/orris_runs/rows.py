@@ -89,6 +89,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         finalizing_time=row.finalizing_time,
         final_time=row.final_time,
         produced=[Produced(**each) for each in json.loads(row.produced)],
+        early_stopped=row.early_stopped,
     )
 
 
@@ -153,8 +154,11 @@ _OF_RUNS = {table.name: _of_runs(table) for table in (tags, properties)}
 
 
 def _error(text: str | None) -> RunError | None:
-    if text is None:
-        return None
+    return None if text is None else error_of(text)
+
+
+def error_of(text: str) -> RunError:
+    """Return the error that a column holds."""
     return _error_of(json.loads(text))
 
 

@@ -111,6 +111,7 @@ runs = sa.Table(
     sa.Column("finalizing_time", UtcDateTime),
     sa.Column("final_time", UtcDateTime),
     sa.Column("produced", Text(), nullable=False, server_default="[]"),
+    sa.Column("early_stopped", Text(), nullable=False, server_default=""),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -346,4 +347,27 @@ metric_summaries = sa.Table(
     sa.Column("last_sequence", sa.BigInteger, nullable=False),
     sa.Column("minimum", sa.Double),
     sa.Column("maximum", sa.Double),
+)
+
+# What sweeps, which are runs, are made of. One is `active` until its last trial has ended. `plan` is JSON.
+sweeps = sa.Table(
+    "sweeps",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("plan", Text(), nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+)
+partial_index("sweeps_active", sweeps.c.run_key, where=sweeps.c.active.is_(True))
+
+# A trial is recorded together with its run, and kept when that is deleted: its number is never used again. It was
+# judged up to an interval; `settled` says that its end was taken into account.
+sweep_trials = sa.Table(
+    "sweep_trials",
+    metadata,
+    sa.Column("sweep_key", sa.BigInteger, sa.ForeignKey("sweeps.run_key"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("run_key", sa.BigInteger, nullable=False),
+    sa.Column("hyperparameters", Text(), nullable=False),
+    sa.Column("judged", sa.BigInteger, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False),
 )

@@ -9,6 +9,7 @@ from typing import Any
 from orris.runs.v1.agents_service_pb2_grpc import add_AgentServiceServicer_to_server
 from orris.runs.v1.pools_service_pb2_grpc import add_PoolServiceServicer_to_server
 from orris.runs.v1.runs_service_pb2_grpc import add_RunServiceServicer_to_server
+from orris.runs.v1.sweeps_service_pb2_grpc import add_SweepServiceServicer_to_server
 from orris.runs.v1.workspaces_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from orris_kit.auth import Role, TokenSigner
 from orris_kit.blocking import run_blocking
@@ -34,6 +35,8 @@ from orris_runs.schema import metadata
 from orris_runs.servicer import RunServicer
 from orris_runs.store import Store
 from orris_runs.submitting import Submitting
+from orris_runs.sweep_servicer import SweepServicer
+from orris_runs.sweeps.following import SweepFollower
 from orris_runs.tokens import Tokens
 from orris_runs.using_images import use_images
 from orris_runs.workspace_servicer import WorkspaceServicer
@@ -64,11 +67,13 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
     _beside(stack, partial(begin_retries, core))
     _beside(stack, partial(look_after_leases, core, settings.lease_duration / CHECKS_PER_LEASE))
     _beside(stack, Keeper(core.store, core.keeping, partial(_open_engine, settings)).run)
+    _beside(stack, SweepFollower(core, images).run)
     provide(stack, partial(numbers_of, core))
     submitting = Submitting(core, images, artifacts, references)
     return [
         (add_WorkspaceServiceServicer_to_server, WorkspaceServicer(core, tokens)),
         (add_RunServiceServicer_to_server, RunServicer(core, submitting, artifacts)),
+        (add_SweepServiceServicer_to_server, SweepServicer(core, submitting)),
         (add_AgentServiceServicer_to_server, AgentServicer(core, submitting, images, tokens)),
         (add_PoolServiceServicer_to_server, PoolServicer(core)),
     ]

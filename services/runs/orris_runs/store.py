@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from orris_kit.changes import Changes
 from orris_kit.database import Together, read, write
+from orris_runs.model import Kind
 
 T = TypeVar("T")
 
@@ -50,6 +51,14 @@ class Change:
     def wake(self, key: Hashable) -> None:
         """Wake those who watch `key` once the change is durable."""
         self.woken.add(key)
+
+    def wake_watchers_of(self, run: Any) -> None:
+        """Wake those who watch a run (a row of `runs`), the sweep that it is, or its parent's children."""
+        self.wake(run_changed(run.key))
+        if run.parent_run:
+            self.wake(children_changed(run.parent_run))
+        if run.kind is Kind.SWEEP:
+            self.wake(children_changed(f"workspaces/{run.workspace}/runs/{run.id}"))
 
     def then(self, action: Callable[[], object]) -> None:
         """Call `action` once the change is durable, before anybody is woken."""
@@ -114,6 +123,11 @@ def logs_changed(key: int) -> Hashable:
     return "logs", key
 
 
+def children_changed(parent_run: str) -> Hashable:
+    """What is notified when a child of a run, by its resource name, has changed; of a sweep, also when itself has."""
+    return "children", parent_run
+
+
 def agent_changed(agent: str) -> Hashable:
     """What is notified when an agent's leases have changed."""
     return "agent", agent
@@ -130,3 +144,4 @@ RELEASES_CHANGED: Hashable = "releases"
 REMOVALS_CHANGED: Hashable = "removals"
 RETRIES_CHANGED: Hashable = "retries"
 POOLS_CHANGED: Hashable = "pools"
+SWEEPS_CHANGED: Hashable = "sweeps"

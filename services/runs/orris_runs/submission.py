@@ -13,13 +13,13 @@ from orris_runs.demands import demands_to_text
 from orris_runs.experiments import Experiments
 from orris_runs.identical import Earlier
 from orris_runs.line import slot_of
-from orris_runs.model import Kind, NewRun, Prepared, Run
+from orris_runs.model import WITHOUT_AGENT, Kind, NewRun, Prepared, Run
 from orris_runs.pools.pools import Pools
 from orris_runs.queue import Queue
 from orris_runs.rows import load_runs, program_to_json, to_json, to_run
 from orris_runs.schema import logs, properties, requests, runs, tags
 from orris_runs.states import State
-from orris_runs.store import PREPARING_CHANGED, Change, Store, run_changed
+from orris_runs.store import PREPARING_CHANGED, Change, Store
 
 WAITS_FOR_BUILD = "waits for its environment: {build} makes it, see the log azureml-logs/20_image_build_log.txt"
 
@@ -86,14 +86,26 @@ class Submission:
             loose.take_back(change, new.workspace, run_id)
         if earlier is not None:
             identical.take_over_rows(change, key, earlier, row.state_reason)
-        elif prepared.image:
-            if self._queue.enter(change, row, row.slot):
-                row = change.connection.execute(_BY_KEY, {"key": key}).one()
-        else:
-            self._begin_build_log(change, prepared.build)
-            change.wake(PREPARING_CHANGED)
-        change.wake(run_changed(key))
+        elif self._let_wait(change, row, prepared):
+            row = change.connection.execute(_BY_KEY, {"key": key}).one()
+        change.wake_watchers_of(row)
         return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
+
+    def add(self, change: Change, run_id: str, new: NewRun, prepared: Prepared) -> int:
+        """Record a run that was checked, for somebody who has its snapshot kept; return its key."""
+        row = self.insert(change, run_id, new, prepared)
+        self._let_wait(change, row, prepared)
+        change.wake_watchers_of(row)
+        key: int = row.key
+        return key
+
+    def _let_wait(self, change: Change, row: Any, prepared: Prepared) -> bool:
+        """Let a run wait for an agent, or its build; return whether it may have been given to an agent."""
+        if prepared.image:
+            return self._queue.enter(change, row, row.slot)
+        self._begin_build_log(change, prepared.build)
+        change.wake(PREPARING_CHANGED)
+        return False
 
     def recorded(self, change: Change, workspace: str, run_id: str) -> Run:
         """Return what a request made before. Raises NotFound where that was deleted."""
@@ -156,6 +168,6 @@ class Submission:
 
 
 def _limit(new: NewRun) -> float | None:
-    if new.kind in (Kind.REPLICA, Kind.INTERACTIVE):
+    if new.kind is Kind.REPLICA or new.kind in WITHOUT_AGENT:
         return None
     return new.program.time_limit or limits.DEFAULT_TIME_LIMIT_SECONDS

@@ -18,6 +18,7 @@ from orris_runs.identical import Earlier
 from orris_runs.leases import Outcome
 from orris_runs.model import NewRun, Prepared, Run
 from orris_runs.references import References
+from orris_runs.sweeps.plan import Plan
 
 
 class Submitting:
@@ -74,6 +75,30 @@ class Submitting:
         if run.id != name.run:
             await self._give_up(name, new)
         return run
+
+    async def begin_sweep(self, plan: Plan, new: NewRun, request_id: str, payload: bytes) -> str:
+        """Record a sweep; return its run's id, or that which the same request recorded before.
+
+        `new` is the run that it is. Its reference keeps the snapshot and the data for all of its trials: none outlives it.
+        """
+        self._core.sweeps.check(plan, new)
+        if new.program.script:
+            await self._artifacts.check_script(new.program.snapshot, new.program.script)
+        trial = await self._with_data(plan.trial)
+        plan, new = replace(plan, trial=trial), replace(new, program=trial.program)
+        name = RunName(new.workspace, self._core.submission.new_id(new.experiment))
+        try:
+            await self._noting.do(name)
+            prepared = await self._prepare(new)
+            await self._artifacts.refer(name, new.program.trees, [])
+            create = partial(self._core.sweeps.create, name.run, new, plan, prepared, request_id, payload)
+            made = await run_blocking(create)
+        except BaseException:
+            await self._give_up_noted(name)
+            raise
+        if made != name.run:
+            await self._give_up_noted(name)
+        return made
 
     async def finish(self, lease: str, outcome: Outcome) -> None:
         """End a leased run, its outputs kept. Raises NotFound (TREE_NOT_FOUND), FailedPrecondition (LEASE_LOST)."""
@@ -134,6 +159,9 @@ class Submitting:
     async def _give_up(self, name: RunName, new: NewRun) -> None:
         """Let what is kept for a run that was not recorded be released. Where that fails, the next start does it."""
         if new.refers:
-            with suppress(OrrisError):
-                # Recording it may go on in its thread, or have been committed just as the connection was lost.
-                await asyncio.shield(run_blocking(self._core.loose.give_up, name))
+            await self._give_up_noted(name)
+
+    async def _give_up_noted(self, name: RunName) -> None:
+        with suppress(OrrisError):
+            # Recording it may go on in its thread, or have been committed just as the connection was lost.
+            await asyncio.shield(run_blocking(self._core.loose.give_up, name))

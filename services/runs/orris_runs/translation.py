@@ -17,6 +17,7 @@ from orris_runs.demands import NO_RESOURCES, Demands, Isolation, Resources
 from orris_runs.experiments import Experiment
 from orris_runs.model import (
     DEFAULT_POOL,
+    USERS_KINDS,
     Agent,
     Attempt,
     Distribution,
@@ -84,6 +85,7 @@ def run_message(run: Run) -> pb.Run:
         stages=map(_stage_message, stages_of(run)),
         inputs=map(input_message, program.inputs),
         outputs_to=output_messages(run.workspace, program.outputs_to, run.produced) if program.outputs_to else (),
+        early_stopped=run.early_stopped,
     )
 
 
@@ -214,7 +216,7 @@ def states(numbers: Iterable[int]) -> list[State]:
 
 def kinds(numbers: Iterable[int]) -> list[Kind]:
     """Return kinds by their numbers, those of users where there are none. Raises InvalidArgument."""
-    return [_member(Kind, number, "kinds") for number in numbers] or [Kind.TRAINING, Kind.INTERACTIVE]
+    return [_member(Kind, number, "kinds") for number in numbers] or [*USERS_KINDS]
 
 
 def archived(view: int) -> list[bool]:

@@ -29,7 +29,7 @@ _EXECUTED = (
     runs.Run.STATE_CANCEL_REQUESTED,
     runs.Run.STATE_NOT_RESPONDING,
 )
-_KINDS = (runs.RUN_KIND_TRAINING, runs.RUN_KIND_CONVERSION, runs.RUN_KIND_REPLICA)
+_KINDS = (runs.RUN_KIND_SWEEP, runs.RUN_KIND_TRAINING, runs.RUN_KIND_CONVERSION, runs.RUN_KIND_REPLICA)
 
 
 async def end_all_runs(here: Instance) -> None:

@@ -27,6 +27,7 @@ from orris.models.v1.models_service_pb2_grpc import add_ModelServiceServicer_to_
 from orris.runs.v1.agents_service_pb2_grpc import add_AgentServiceServicer_to_server
 from orris.runs.v1.pools_service_pb2_grpc import add_PoolServiceServicer_to_server
 from orris.runs.v1.runs_service_pb2_grpc import add_RunServiceServicer_to_server
+from orris.runs.v1.sweeps_service_pb2_grpc import add_SweepServiceServicer_to_server
 from orris.runs.v1.workspaces_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from tests.fakes.services.artifacts import FakeArtifacts
 from tests.fakes.services.data import FakeData
@@ -34,6 +35,7 @@ from tests.fakes.services.endpoints import FakeEndpoints
 from tests.fakes.services.images import FakeImages
 from tests.fakes.services.models import FakeModels
 from tests.fakes.services.runs import FakeAgents, FakePools, FakeRuns, FakeWorkspaces
+from tests.fakes.services.sweeps import FakeSweeps
 
 TOKEN = "let-me-in"
 
@@ -85,6 +87,7 @@ class FakeOrris:
         self.data = FakeData(self.artifacts)
         self.images = FakeImages()
         self.runs = FakeRuns(self.artifacts, self.images, self.data)
+        self.sweeps = FakeSweeps(self.runs)
         self.workspaces = FakeWorkspaces()
         self.agents = FakeAgents()
         self.pools = FakePools()
@@ -97,6 +100,7 @@ class FakeOrris:
         add_DataServiceServicer_to_server(self.data, self._server)
         add_ImageServiceServicer_to_server(self.images, self._server)
         add_RunServiceServicer_to_server(self.runs, self._server)
+        add_SweepServiceServicer_to_server(self.sweeps, self._server)
         add_WorkspaceServiceServicer_to_server(self.workspaces, self._server)
         add_AgentServiceServicer_to_server(self.agents, self._server)
         add_PoolServiceServicer_to_server(self.pools, self._server)

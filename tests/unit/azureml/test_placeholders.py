@@ -25,7 +25,7 @@ def test_names_can_be_tested_for_and_inherited_from() -> None:
 def test_use_says_what_to_do_instead() -> None:
     from azureml.core import Keyvault
     from azureml.core.model import ModelPackage
-    from azureml.train.hyperdrive import GridParameterSampling, PrimaryMetricGoal
+    from azureml.train.hyperdrive import HyperDriveStep
     from azureml.train.sklearn import SKLearn
 
     with pytest.raises(
@@ -36,10 +36,8 @@ def test_use_says_what_to_do_instead() -> None:
         ModelPackage()
     with pytest.raises(NotSupportedException, match="ScriptRunConfig"):
         SKLearn(source_directory=".")
-    with pytest.raises(NotSupportedException, match="one run for each set of parameters"):
-        GridParameterSampling({})
-    with pytest.raises(NotSupportedException, match=r"PrimaryMetricGoal\.MAXIMIZE"):
-        _ = PrimaryMetricGoal.MAXIMIZE
+    with pytest.raises(NotSupportedException, match="submit a HyperDriveConfig"):
+        HyperDriveStep()
 
 
 def test_what_a_real_class_lacks_says_so(ws: Any) -> None:

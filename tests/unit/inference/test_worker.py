@@ -97,7 +97,7 @@ def test_it_runs_on_python_3_6(tmp_path: Path, python36: str) -> None:
 def test_the_answer_has_plain_values() -> None:
     import numpy as np
     import pandas as pd
-    from scipy import sparse  # type: ignore[import-untyped]
+    from scipy import sparse
 
     sys.path.insert(0, str(Path(__file__).parents[3] / "services/inference/orris_inference/inside"))
     try:

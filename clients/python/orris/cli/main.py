@@ -25,6 +25,8 @@ from orris.cli import (
     runs,
     storage,
     submit,
+    sweep,
+    sweeps,
     top,
 )
 from orris.cli.failures import Commands, say
@@ -40,9 +42,9 @@ app = typer.Typer(
 )
 
 environment_build.add_to(environments.app)
-for group in (runs, experiments, environments, builds, images, models, data, endpoints, pools, agents):
+for group in (runs, sweeps, experiments, environments, builds, images, models, data, endpoints, pools, agents):
     app.add_typer(group.app)
-for commands in (instance, top, backup, init, submit, deploy, predict, storage):
+for commands in (instance, top, backup, init, submit, sweep, deploy, predict, storage):
     commands.add_to(app)
 
 

@@ -32,6 +32,7 @@ COLOURS = {
     "Draining": "yellow",
     "Stopping": "yellow",
     "Unreachable": "red",
+    "EarlyStopped": "yellow",
 }
 
 

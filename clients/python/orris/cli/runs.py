@@ -50,7 +50,7 @@ def list_(
     if json:
         print_json([_summary(run) for run in runs])
         return
-    rows = ([run.id, run.status, ago(run.created), _named(run), run.error or run.status_reason] for run in runs)
+    rows = ([run.id, shown_status(run), ago(run.created), _named(run), run.error or run.status_reason] for run in runs)
     print_table(("RUN", "STATUS", "CREATED", "NAME", "REASON"), rows, empty="no runs")
 
 
@@ -70,7 +70,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
         {
             "run": found.id,
             "name": _named(found),
-            "status": f"{found.status}: {found.status_reason}" if found.status_reason else found.status,
+            "status": ": ".join(filter(None, [shown_status(found), found.status_reason])),
             "error": f"{found.error_code}: {found.error}" if found.error else "",
             "details": found.message.error.details,
             "warnings": found.warnings,
@@ -244,6 +244,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "name": run.name,
         "experiment": run.experiment.name,
         "status": run.status,
+        "earlyStopped": run.early_stopped or None,
         "statusReason": run.status_reason,
         "error": run.error or None,
         "errorCode": run.error_code or None,
@@ -251,6 +252,11 @@ def _summary(run: Run) -> dict[str, Any]:
         "tags": run.tags,
         "properties": run.properties,
     }
+
+
+def shown_status(run: Run) -> str:
+    """Return a run's status; of one that its sweep's policy ended, that."""
+    return "EarlyStopped" if run.early_stopped and run.status == "Canceled" else run.status
 
 
 def _named(run: Run) -> str:

@@ -118,7 +118,7 @@ def submit(
     from orris.sdk.script_run_config import ScriptRunConfig
 
     folder, inside = place(script, source_dir)
-    group = experiment or _experiment_of(inside)
+    group = experiment or experiment_of(inside)
     described = environment_from(group, conda, requirements, package, python)
     if described and environment:
         raise typer.BadParameter("is registered already: leave out what describes another", param_hint="--environment")
@@ -174,6 +174,7 @@ def _relative(script: str, folder: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else script
 
 
-def _experiment_of(script: str) -> str:
+def experiment_of(script: str) -> str:
+    """Return the name of the experiment that a script is of unless another is given."""
     name = re.sub(r"[^\w-]+", "-", Path(script).stem, flags=re.ASCII).strip("-_")
     return name[:255] or "script"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orris.runs.v1.agents_service_pb2_grpc import AgentServiceStub
     from orris.runs.v1.pools_service_pb2_grpc import PoolServiceStub
     from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
+    from orris.runs.v1.sweeps_service_pb2_grpc import SweepServiceStub
     from orris.runs.v1.workspaces_service_pb2_grpc import WorkspaceServiceStub
 
 NO_INSTANCE = "no Orris is running here: start one with `orris up`, or set ORRIS_ADDRESS"
@@ -68,6 +69,12 @@ class Connection:
         from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 
         return self._stub(RunServiceStub, "RUNS")
+
+    @property
+    def sweeps(self) -> SweepServiceStub:
+        from orris.runs.v1.sweeps_service_pb2_grpc import SweepServiceStub
+
+        return self._stub(SweepServiceStub, "RUNS")
 
     @property
     def workspaces(self) -> WorkspaceServiceStub:

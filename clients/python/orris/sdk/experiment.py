@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from orris.sdk.interactive import InteractiveRun
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
+    from orris.sdk.sweep import Sweep
+    from orris.sdk.sweep_config import SweepConfig
     from orris.sdk.workspace import Workspace
 
 
@@ -85,6 +87,15 @@ class Experiment:
         from orris.sdk.submission import submit
 
         return submit(self, config, tags or {})
+
+    def sweep(self, config: SweepConfig, tags: Mapping[str, str] | None = None) -> Sweep:
+        """Upload what the script needs and begin a sweep over it; return the sweep, which goes on by itself.
+
+        Raises InvalidArgument when the configuration cannot be used, NotFound when the environment does not exist.
+        """
+        from orris.sdk.sweep import begin
+
+        return begin(self, config, tags or {})
 
     def start_logging(
         self,

@@ -92,6 +92,11 @@ class Run:
         return self.message.state in FINAL
 
     @property
+    def early_stopped(self) -> str:
+        """Why the policy of its sweep ended it early; empty where it did not."""
+        return self.message.early_stopped
+
+    @property
     def error(self) -> str:
         """Why it failed, one sentence; empty if it did not."""
         return self.message.error.message
@@ -283,7 +288,7 @@ class Run:
     ) -> Iterator[Run]:
         """Yield the runs below this one, newest first; with `recursive` also those below them.
 
-        `kind` is "training" or "interactive".
+        `kind` is "training", "interactive" or "sweep".
         """
         from orris.sdk.run_children import below
 

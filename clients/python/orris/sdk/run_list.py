@@ -20,7 +20,11 @@ VIEWS = {
     True: runs_pb2.ARCHIVE_VIEW_ARCHIVED,
     None: runs_pb2.ARCHIVE_VIEW_ALL,
 }
-KINDS = {"training": runs_pb2.RUN_KIND_TRAINING, "interactive": runs_pb2.RUN_KIND_INTERACTIVE}
+KINDS = {
+    "training": runs_pb2.RUN_KIND_TRAINING,
+    "interactive": runs_pb2.RUN_KIND_INTERACTIVE,
+    "sweep": runs_pb2.RUN_KIND_SWEEP,
+}
 
 
 def list_runs(
@@ -36,11 +40,11 @@ def list_runs(
     include_children: bool = False,
     archived: bool | None = False,
 ) -> Iterator[Run]:
-    """Yield the submitted and interactive runs of a workspace or experiment, newest first, `limit` at most.
+    """Yield the runs of a workspace or experiment that users began, newest first, `limit` at most.
 
     `tags` and `properties` are what a run must have; a text alone means a key with any value. `status` is Azure's
-    spelling. `kind` is "training" or "interactive". Children are left out unless `include_children`; `archived` is None
-    for all. Raises InvalidArgument when there is no such status or kind.
+    spelling. `kind` is "training", "interactive" or "sweep". Children are left out unless `include_children`;
+    `archived` is None for all. Raises InvalidArgument when there is no such status or kind.
     """
     from orris.sdk.run import Run
 

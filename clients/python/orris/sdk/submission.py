@@ -27,13 +27,26 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
     """
     from orris.sdk.run import Run
 
+    run = described(experiment, config, tags)
+    run.kind = runs_pb2.RUN_KIND_TRAINING
+    run.reuse = config.reuse
+    if parent is not None:
+        run.parent_run = parent.resource_name
+    workspace = experiment.workspace
+    request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)
+    return Run(workspace, workspace.connection.runs.CreateRun(request).run)
+
+
+def described(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str]) -> runs_pb2.Run:
+    """Return what is to be run, its source uploaded and its environment registered.
+
+    Raises InvalidArgument and NotFound.
+    """
     config.check()
     workspace = experiment.workspace
     run = runs_pb2.Run(
         experiment=experiment.resource_name,
         display_name=config.display_name or "",
-        kind=runs_pb2.RUN_KIND_TRAINING,
-        parent_run=parent.resource_name if parent is not None else "",
         script=PurePath(config.script).as_posix() if config.script else "",
         arguments=config.argument_texts,
         command=config.command_texts,
@@ -48,13 +61,11 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         network_disabled=not config.network,
         priority=config.priority,
         max_retries=config.max_retries,
-        reuse=config.reuse,
         distribution=config.distribution_asked,
     )
     _add_data(run, workspace, config)
     run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
-    request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)
-    return Run(workspace, workspace.connection.runs.CreateRun(request).run)
+    return run
 
 
 def _add_data(run: runs_pb2.Run, workspace: Workspace, config: ScriptRunConfig) -> None:

@@ -76,6 +76,10 @@ class _RunKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunKind.Value
     """A program that nobody submitted, a notebook for example, which reports what it does. No agent executes it: it is
     RUNNING from the start, and lives as long as its session, or the run that it is part of.
     """
+    RUN_KIND_SWEEP: _RunKind.ValueType  # 5
+    """A sweep: it begins runs of one program with other hyperparameters each, which are its children. No agent executes it.
+    See SweepService, which creates it.
+    """
 
 class RunKind(_RunKind, metaclass=_RunKindEnumTypeWrapper):
     """What a run is for. All kinds are leased, logged, limited and canceled alike."""
@@ -91,6 +95,10 @@ RUN_KIND_REPLICA: RunKind.ValueType  # 3
 RUN_KIND_INTERACTIVE: RunKind.ValueType  # 4
 """A program that nobody submitted, a notebook for example, which reports what it does. No agent executes it: it is
 RUNNING from the start, and lives as long as its session, or the run that it is part of.
+"""
+RUN_KIND_SWEEP: RunKind.ValueType  # 5
+"""A sweep: it begins runs of one program with other hyperparameters each, which are its children. No agent executes it.
+See SweepService, which creates it.
 """
 Global___RunKind: _TypeAlias = RunKind  # noqa: Y015
 
@@ -625,6 +633,7 @@ class Run(_message.Message):
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUTS_TO_FIELD_NUMBER: _builtins.int
+    EARLY_STOPPED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -689,6 +698,8 @@ class Run(_message.Message):
     """Whether lists leave it out unless they are asked for it."""
     distribution: Global___Distribution.ValueType
     """How its work is spread over the machines of its pool, which is one that Ray keeps. For scripts in processes."""
+    early_stopped: _builtins.str
+    """Why the policy of its sweep ended it early; empty where it did not. It is CANCELED then, unless it ended just before."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments of the script, in order."""
@@ -819,10 +830,11 @@ class Run(_message.Message):
         distribution: Global___Distribution.ValueType = ...,
         inputs: _abc.Iterable[Global___RunInput] | None = ...,
         outputs_to: _abc.Iterable[Global___RunOutput] | None = ...,
+        early_stopped: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "inputs", b"inputs", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "outputs_to", b"outputs_to", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "early_stopped", b"early_stopped", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "inputs", b"inputs", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "outputs_to", b"outputs_to", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

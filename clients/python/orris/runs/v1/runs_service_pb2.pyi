@@ -432,7 +432,7 @@ class ListRunsRequest(_message.Message):
 
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_runs_pb2.RunKind.ValueType]:
-        """Only runs of these kinds. Empty means training and interactive runs."""
+        """Only runs of these kinds. Empty means training and interactive runs, and sweeps."""
 
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
