@@ -35,7 +35,8 @@ from orris_agent.runtimes.docker.restoring import Restoring
 from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
-from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
+from orris_agent.runtimes.process.warm.launchers import Launchers
+from orris_agent.runtimes.warm.room import Limits, Room
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
@@ -51,8 +52,9 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     stub = AgentServiceStub(channel)
     environments = VirtualEnvironments(settings.environments_path, settings.link_mode, settings.conda)
     engine = Engine(os.environ)
-    containers = await _containers(settings, engine, stack)
-    processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack))
+    room = Room(Limits(settings.launchers, settings.launchers_memory, settings.launchers_idle))
+    containers = await _containers(settings, engine, room, stack)
+    processes = ProcessRuntime(environments, os.environ, _launchers(settings, room, stack))
     runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
 
@@ -81,16 +83,17 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution)
 
 
-def _launchers(settings: Settings, stack: contextlib.AsyncExitStack) -> Launchers | None:
+def _launchers(settings: Settings, room: Room, stack: contextlib.AsyncExitStack) -> Launchers | None:
     if not settings.forks:
         return None
-    limits = Limits(settings.launchers, settings.launchers_memory, settings.launchers_idle)
-    launchers = Launchers(settings.folder_path / "launchers", limits)
+    launchers = Launchers(settings.folder_path / "launchers", room)
     stack.push_async_callback(launchers.close)
     return launchers
 
 
-async def _containers(settings: Settings, engine: Engine, stack: contextlib.AsyncExitStack) -> DockerRuntime:
+async def _containers(
+    settings: Settings, engine: Engine, room: Room, stack: contextlib.AsyncExitStack
+) -> DockerRuntime:
     contract = images_service_pb2.DESCRIPTOR.services_by_name["ImageService"]
     token = token_from(settings.token_path)
     channel = await stack.enter_async_context(connect(settings.images_address, token, services=[contract]))
@@ -98,4 +101,7 @@ async def _containers(settings: Settings, engine: Engine, stack: contextlib.Asyn
     service = ImageServiceStub(channel)
     pulled = PulledImages(settings.folder_path / "images", engine, service, settings.keep_images)
     images = EngineImages(engine, registry, Restoring(service), pulled)
-    return DockerRuntime(engine, images, settings.folder_path, settings.name, settings.replica_network)
+    kept = room if settings.containers_wait else None
+    runtime = DockerRuntime(engine, images, settings.folder_path, settings.name, settings.replica_network, kept)
+    stack.push_async_callback(runtime.close)
+    return runtime
