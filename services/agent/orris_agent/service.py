@@ -37,7 +37,9 @@ from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
 from orris_agent.runtimes.process.warm.launchers import Launchers
 from orris_agent.runtimes.warm.room import Limits, Room
+from orris_agent.snapshots import Snapshots
 from orris_agent.storage import Storage
+from orris_agent.submitting import Submitting
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
 
@@ -64,12 +66,20 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)
     children = Children(RunServiceStub(channel), storage)
+    submitting = Submitting(RunServiceStub(channel), storage)
+    snapshots = Snapshots(storage)
     requests = RequestServer(
         {
             "get_run": record.get_run,
             "register_model": registration.register_model,
             "create_children": children.create_children,
             "get_children": children.get_children,
+            "get_child": children.get_child,
+            "get_child_metrics": children.get_child_metrics,
+            "cancel_child": children.cancel_child,
+            "submit_child": submitting.submit_child,
+            "list_snapshot": snapshots.list_snapshot,
+            "read_snapshot": snapshots.read_snapshot,
             "keep_child_files": children.keep_child_files,
         }
     )

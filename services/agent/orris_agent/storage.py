@@ -51,9 +51,17 @@ class Storage:
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""
+        return set(await self.sizes(tree))
+
+    async def sizes(self, tree: str) -> dict[str, int]:
+        """Return the sizes of a tree's files by their paths."""
         if not tree:
-            return set()
-        return {entry.path for entry in await run_blocking(lambda: list(self._transfer.entries(tree)))}
+            return {}
+        return {entry.path: entry.size for entry in await run_blocking(lambda: list(self._transfer.entries(tree)))}
+
+    async def read(self, tree: str, path: str, offset: int, length: int) -> bytes:
+        """Return so many bytes of a file, fewer where it ends before. Raises NotFound, OutOfRange."""
+        return await run_blocking(self._transfer.read, tree, path, offset, length)
 
 
 def _beside(folder: Path) -> Path:

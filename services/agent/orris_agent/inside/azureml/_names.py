@@ -11,6 +11,7 @@ REAL = {
     "Model": "orris._model:Model",
     "ResourceConfiguration": "orris._model:ResourceConfiguration",
     "Run": "orris._run:Run",
+    "ScriptRunConfig": "orris._script_run_config:ScriptRunConfig",
     "WebserviceException": "azureml.exceptions:WebserviceException",
     "Workspace": "orris._surroundings:Workspace",
     "_OfflineRun": "orris._offline:_OfflineRun",
