@@ -9,11 +9,13 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.runtimes.docker.container import name_of
@@ -260,7 +262,8 @@ async def _said(log: Path, words: str) -> bool:
 
 
 def _harm(api: Any, how: str, name: str) -> None:
-    api.kill(name) if how == "kill" else api.remove_container(name, force=True)
+    with suppress(APIError):  # it has ended by itself
+        api.kill(name) if how == "kill" else api.remove_container(name, force=True)
 
 
 def _files(folder: Path) -> set[str]:
