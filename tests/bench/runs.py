@@ -85,7 +85,7 @@ def _in_containers() -> Row:
         running = stack.enter_context(engine(folder / "engine"))
         where = stack.enter_context(registry(folder / "registry"))
         settings = {"DOCKER_HOST": running.host, "ORRIS_IMAGES_BUILDER": "oci", "ORRIS_IMAGES_BASE_IMAGE": BASE_IMAGE}
-        settings |= where.environment("ORRIS_IMAGES")
+        settings |= where.environment("ORRIS_IMAGES") | where.environment("ORRIS_AGENT")
         return measured(row, "s", *(_contained({**settings, **each}) for each in ({}, NOTHING_WAITS)), goal=goal)
 
 
