@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,9 +17,12 @@ from orris import Environment, Experiment, ScriptRunConfig, Workspace
 from orris.names import ImageName
 from orris_kit.virtualenv import python_of
 from tests.bench.programs import output
-from tests.bench.rows import Row, interleaved, measured, seconds
+from tests.bench.rows import Row, interleaved, measured, seconds, skipped
 from tests.bench.standalone import home_folder, instance
+from tests.conftest import missing
 from tests.e2e.processes import processes_of
+from tests.servers.docker import BASE_IMAGE, engine
+from tests.servers.registry import registry
 
 DEMO = Path(__file__).parents[2] / "demo" / "train_iris"
 SCRIPT, ARGUMENTS = "train_iris.py", ["--kernel", "linear", "--penalty", "1.0"]
@@ -26,6 +30,8 @@ INSIDE = Path(orris_agent.__file__).parent / "inside"
 REPETITIONS, WARM_UP = 9, 2
 MANY, ROUNDS = 100, 3
 IDLE_SECONDS = 10.0
+PAUSE_SECONDS = 5.0
+NOTHING_WAITS = {"ORRIS_AGENT_LAUNCHERS": "0"}
 # Prints when it prints, ten lines every millisecond.
 PRINTS = """
 import time
@@ -64,10 +70,47 @@ def rows() -> Iterator[Row]:
             goal="< 0.05 s",
         )
         yield measured("run: processor time of an idle instance", "%", [_idle(home)], goal="< 1 %")
+    yield _in_containers()
 
 
-def _submit(workspace: Workspace, environment: Environment) -> None:
-    config = ScriptRunConfig(DEMO, SCRIPT, arguments=ARGUMENTS, environment=environment)
+def _in_containers() -> Row:
+    """Measure runs in containers that wait for them against the same in new ones."""
+    row, goal = "run: in a container that waits / in a new one, submit to Completed", "<= 0.5"
+    if reason := missing("docker") or missing("registry"):
+        return skipped(row, "s", goal, reason)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        for name in ("engine", "registry"):
+            (folder / name).mkdir()
+        running = stack.enter_context(engine(folder / "engine"))
+        where = stack.enter_context(registry(folder / "registry"))
+        settings = {"DOCKER_HOST": running.host, "ORRIS_IMAGES_BUILDER": "oci", "ORRIS_IMAGES_BASE_IMAGE": BASE_IMAGE}
+        settings |= where.environment("ORRIS_IMAGES") | where.environment("ORRIS_AGENT")
+        return measured(row, "s", *(_contained({**settings, **each}) for each in ({}, NOTHING_WAITS)), goal=goal)
+
+
+def _contained(settings: dict[str, str]) -> list[float]:
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        with home_folder() as home, instance(home):
+            workspace = Workspace.get("default")
+            environment = Environment.from_conda_specification("iris", DEMO / "conda_dependencies.yml")
+            environment.build(workspace).wait_for_completion(show_output=False)
+            return [_one_contained(workspace, environment) for _ in range(WARM_UP + REPETITIONS)][WARM_UP:]
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _one_contained(workspace: Workspace, environment: Environment) -> float:
+    took = seconds(lambda: _submit(workspace, environment, isolation="container"))
+    time.sleep(PAUSE_SECONDS)  # a person's, while the next container gets ready
+    return took
+
+
+def _submit(workspace: Workspace, environment: Environment, isolation: str | None = None) -> None:
+    config = ScriptRunConfig(DEMO, SCRIPT, arguments=ARGUMENTS, environment=environment, isolation=isolation)
     details = Experiment(workspace, "iris").submit(config).wait_for_completion()
     assert details["status"] == "Completed", details
 

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,12 +74,18 @@ def orris(engine: Engine, home: Path) -> Iterator[Orris]:
         "ORRIS_IMAGES_BUILDER": "oci",
         "ORRIS_IMAGES_BASE_IMAGE": BASE_IMAGE,
         "ORRIS_AGENT_ISOLATION": "container",
+        "ORRIS_AGENT_LAUNCHERS_IDLE": "2",
     }
     run = command_line(home, folder, **settings)
     run("up", "-d")
     yield run
     run("down")
     assert engine.client.containers.list(all=True, ignore_removed=True) == []
+
+
+def waits(container: Any) -> bool:
+    """Tell whether a container waits for a run."""
+    return str(container.name).startswith("orris-waiting-")
 
 
 def submit(orris: Orris, *arguments: str) -> str:
@@ -129,7 +136,7 @@ def test_a_run_that_was_canceled_leaves_nothing(orris: Orris, engine: Engine) ->
 def test_a_run_outlives_its_agent(orris: Orris, home: Path, engine: Engine) -> None:
     run = submit(orris, "count.py")
     wait_until(lambda: has_begun(orris, run), 60)
-    (container,) = engine.client.containers.list(ignore_removed=True)
+    (container,) = [each for each in engine.client.containers.list(ignore_removed=True) if not waits(each)]
     (before,) = agents_of(home)
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: agents_of(home) - {before})
@@ -152,6 +159,7 @@ def test_an_image_that_somebody_removed_is_made_again(orris: Orris, engine: Engi
     orris("submit", "-p", "iniconfig", "train.py")
     made = engine.client.images.list(filters={"label": "io.orris.image"})
     assert made
+    wait_until(lambda: engine.client.containers.list(all=True, ignore_removed=True) == [])  # else they are in use
     for image in made:
         engine.client.images.remove(str(image.id), force=True)
     run = submit(orris, "train.py")

@@ -240,3 +240,47 @@ def test_a_submitted_run_has_children_of_its_own(experiment: Experiment) -> None
     assert all("fold.txt" in fold.get_file_names() for fold in folds)
     assert run.get_metrics() == {"own": 1}
     assert len(list(run.get_children(recursive=True))) == 5
+
+
+def test_a_submitted_run_submits_others_and_sees_what_becomes_of_them(experiment: Experiment) -> None:
+    """A search in one submission: with the run's own snapshot, or with sources that it has written itself."""
+    Path("child.py").write_text(
+        "import sys\n"
+        "from azureml.core import Run\n"
+        "run = Run.get_context()\n"
+        "run.log('square', int(sys.argv[1]) ** 2)\n"
+        "assert sys.argv[1] != '3', 'three is too many'\n"
+    )
+    Path("search.py").write_text(
+        "import os, zipfile\n"
+        "from azureml.core import Run, ScriptRunConfig\n"
+        "run = Run.get_context()\n"
+        "config = ScriptRunConfig(script='child.py', arguments=[2])\n"
+        "child = run.submit_child(config, tags={'x': 2})\n"
+        "print(child.wait_for_completion()['status'], child.get_metrics())\n"
+        "bad = run.submit_child(ScriptRunConfig(script='child.py', arguments=[3]))\n"
+        "print(bad.wait_for_completion(raise_on_error=False)['status'])\n"
+        "os.makedirs('made')\n"
+        "open('made/own.py', 'w').write(\"print('made inside')\")\n"
+        "own = run.submit_child(ScriptRunConfig('made', 'own.py'))\n"
+        "own.wait_for_completion()\n"
+        "print([each.id == child.id for each in run.get_children(tags={'x': '2'})])\n"
+        "print(sorted(zipfile.ZipFile(run.restore_snapshot(path='back')).namelist()))\n"
+        "taken = run.take_snapshot('made')\n"
+        "print(os.listdir(run.restore_snapshot(taken, 'again', extract=True)))\n"
+    )
+    environment = Environment.from_existing_interpreter("here", sys.executable)
+    run = experiment.submit(ScriptRunConfig(".", "search.py", environment=environment))
+    run.wait_for_completion()
+    assert run.get_logs().splitlines() == [
+        "Completed {'square': 4}",
+        "Failed",
+        "[True]",
+        "['child.py', 'notebook.py', 'search.py']",
+        "['own.py']",
+    ]
+    own, bad, child = run.get_children()
+    assert "three is too many" in bad.get_details()["error"]["error"]["message"]
+    assert own.get_logs() == "made inside\n"
+    assert [each.message.submitted_by for each in (own, bad, child)] == [run.message.submitted_by] * 3
+    assert next(name for name in run.get_file_names() if name.startswith("snapshots/")).endswith("/own.py")

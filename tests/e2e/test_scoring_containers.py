@@ -62,6 +62,7 @@ def orris(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "DOCKER_HOST": engine.host,
         "ORRIS_IMAGES_BUILDER": "oci",
         "ORRIS_IMAGES_BASE_IMAGE": BASE_IMAGE,
+        "ORRIS_AGENT_LAUNCHERS": "0",  # containers are counted here
     }
     run = command_line(home, folder, **settings)
     run("up", "-d")

@@ -22,6 +22,7 @@ from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.port import Runtime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
+from orris_agent.runtimes.warm.room import Room
 from tests.servers.docker import BASE_IMAGE
 
 
@@ -33,14 +34,20 @@ class NoImages:
 
 
 def docker_runtime(
-    folder: Path, host: str, registry: Registry | None = None, service: Any = None, network: str = ""
+    folder: Path,
+    host: str,
+    registry: Registry | None = None,
+    service: Any = None,
+    network: str = "",
+    room: Room | None = None,
+    agent: str = "",
 ) -> DockerRuntime:
-    """Return what executes runs in containers of the engine at `host`."""
+    """Return what executes runs in containers of the engine at `host`; `room`: for those that wait."""
     engine = Engine({"DOCKER_HOST": host})
     images_service: Any = service or NoImages()
     pulled = PulledImages(folder / "images", engine, images_service, keep_unused=86_400)
     known = EngineImages(engine, registry or Registry(), Restoring(images_service), pulled)
-    return DockerRuntime(engine, known, folder, f"agent-{os.getpid()}", network)
+    return DockerRuntime(engine, known, folder, agent or f"agent-{os.getpid()}", network, room)
 
 
 class Machine:

@@ -81,9 +81,9 @@ __all__ = [
     "RunFailed",
     "ScriptRunConfig",
     "StillRunning",
-    "TabularDataset",
     "Sweep",
     "SweepConfig",
+    "TabularDataset",
     "Webservice",
     "Workspace",
 ]

@@ -11,6 +11,7 @@ from orris.runs.v1 import runs_pb2
 from orris.runs.v1 import runs_service_pb2 as service
 from orris.sdk.entry_checks import MAX_ENTRIES
 from orris.sdk.run_list import state_number
+from orris.sdk.run_metrics import shape
 from orris.sdk.spelling import spell
 from orris_agent.requests import RunRequest
 from orris_agent.run_file import RunFile
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 1000
 MOST_LISTED = 10_000
+METRICS_PAGE, MOST_POINTS = 10_000, 100_000
 _ATTEMPTS = 10
 
 
 class Children:
-    """Answers `create_children`, `get_children` and `keep_child_files`."""
+    """Answers requests about runs below the run: all methods but the private ones."""
 
     def __init__(self, runs: RunServiceAsyncStub, storage_of: Callable[[str], Storage]) -> None:
         self._runs = runs
@@ -37,7 +39,7 @@ class Children:
         wanted = request.parameters["children"]
         if not isinstance(wanted, list) or len(wanted) > MOST_AT_ONCE:
             raise errors.InvalidArgument(f"children: a list of at most {MOST_AT_ONCE}.", field="children")
-        parent = _named(request, request.parameters.get("parent") or _own(request).run)
+        parent = run_named(request, request.parameters.get("parent") or _own(request).run)
         made = []
         for number, each in enumerate(wanted):
             run = runs_pb2.Run(
@@ -49,22 +51,46 @@ class Children:
             )
             create = service.CreateRunRequest(parent=_own(request).parent, run=run, request_id=f"{request.id}-{number}")
             made.append((await self._runs.CreateRun(create, metadata=request.authorization)).run)
-        return {"runs": list(map(_known, made))}
+        return {"runs": list(map(known, made))}
 
     async def get_children(self, request: RunRequest) -> dict[str, Any]:
         """Return what is known of the runs below a run, newest first; `recursive`: each followed by those below it."""
         parameters = request.parameters
         found: list[runs_pb2.Run] = []
-        await self._list(request, _named(request, parameters.get("run") or _own(request).run), found)
-        return {"runs": list(map(_known, found))}
+        await self._list(request, run_named(request, parameters.get("run") or _own(request).run), found)
+        return {"runs": list(map(known, found))}
+
+    async def get_child(self, request: RunRequest) -> dict[str, Any]:
+        """Return what is known of a run below the run by now."""
+        wanted = service.GetRunRequest(name=run_named(request, request.parameters["run"]))
+        return known((await self._runs.GetRun(wanted, metadata=request.authorization)).run)
+
+    async def get_child_metrics(self, request: RunRequest) -> dict[str, Any]:
+        """Return the metrics of a run below the run in Azure's shapes; `name`: only the one called so."""
+        run_id = str(request.parameters["run"])
+        listing = service.ListRunMetricsRequest(
+            parent=run_named(request, run_id), metric=request.parameters.get("name") or "", page_size=METRICS_PAGE
+        )
+        points: list[runs_pb2.MetricPoint] = []
+        while True:
+            page = await self._runs.ListRunMetrics(listing, metadata=request.authorization)
+            points += page.points
+            if not page.next_page_token or len(points) >= MOST_POINTS:
+                return {"metrics": shape(points[:MOST_POINTS], run_id)}
+            listing.page_token = page.next_page_token
+
+    async def cancel_child(self, request: RunRequest) -> dict[str, Any]:
+        """Ask for a run below the run to be canceled."""
+        cancel = service.CancelRunRequest(name=run_named(request, request.parameters["run"]))
+        return known((await self._runs.CancelRun(cancel, metadata=request.authorization)).run)
 
     async def keep_child_files(self, request: RunRequest) -> dict[str, Any]:
         """Store the files that a child has in the run's folder, and let it keep these."""
-        child = RunName.parse(_named(request, request.parameters["child"])).run
+        child = RunName.parse(run_named(request, request.parameters["child"])).run
         files = await run_blocking(_files, request, child)
         tree = await self._storage_of(_own(request).workspace).upload(files)
         for attempt in range(_ATTEMPTS):
-            wanted = service.GetRunRequest(name=_named(request, child))
+            wanted = service.GetRunRequest(name=run_named(request, child))
             before = (await self._runs.GetRun(wanted, metadata=request.authorization)).run.outputs
             keep = service.KeepRunFilesRequest(name=wanted.name, outputs=tree, previous_outputs=before)
             try:
@@ -104,7 +130,7 @@ def _own(request: RunRequest) -> RunName:
     return RunName.parse(request.lease.run.name)
 
 
-def _named(request: RunRequest, run_id: str) -> str:
+def run_named(request: RunRequest, run_id: object) -> str:
     """Return the resource name of a run of the same workspace. Raises InvalidArgument when the id cannot be one."""
     name = str(RunName(_own(request).workspace, str(run_id)))
     return str(RunName.parse(name, field="run"))
@@ -129,12 +155,14 @@ def _is_wanted(run: runs_pb2.Run, parameters: dict[str, Any]) -> bool:
     return not status or run.state == state_number(status)
 
 
-def _known(run: runs_pb2.Run) -> dict[str, Any]:
+def known(run: runs_pb2.Run) -> dict[str, Any]:
+    """Return what a program is told of a run."""
     return {
         "id": RunName.parse(run.name).run,
         "name": run.display_name,
         "experiment": ExperimentName.parse(run.experiment).experiment,
         "status": spell(runs_pb2.Run.State.DESCRIPTOR, run.state),
+        "error": run.error.message,
         "tags": dict(run.tags),
         "properties": dict(run.properties),
     }

@@ -46,7 +46,7 @@ class Settings(ServiceSettings):
         description="what a run gets that asks for nothing: a fork of an interpreter that has imported its libraries, "
         "a fresh one, or a container; container: no run gets less",
     )
-    launchers: int = Field(default=8, ge=0, description="interpreters that wait to be forked; 0: every run is fresh")
+    launchers: int = Field(default=8, ge=0, description="interpreters and containers that wait for runs; 0: none")
     launchers_memory: int = Field(default=2 * 1024**3, ge=0, description="bytes that they may occupy together")
     launchers_idle: float = Field(default=900, gt=0, description="seconds after which one that nobody needs is ended")
     engine: Literal["auto", "on", "off"] = Field(
@@ -84,6 +84,11 @@ class Settings(ServiceSettings):
     def forks(self) -> bool:
         """Whether runs may be forks of interpreters that have imported their libraries."""
         return self.isolation == "warm" and self.launchers > 0 and sys.platform == "linux"
+
+    @property
+    def containers_wait(self) -> bool:
+        """Whether containers may wait for runs."""
+        return self.isolation != "process" and self.launchers > 0 and sys.platform == "linux"
 
     @property
     def conda(self) -> CondaChannels:

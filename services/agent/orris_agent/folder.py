@@ -55,6 +55,14 @@ class RunFolder:
         return os.geteuid(), os.getegid()
 
     @property
+    def is_taken_over(self) -> bool:
+        """Whether a supervisor has taken the run over. Before that nothing of the user's is executed."""
+        try:
+            return self.written.size("supervisor.json") > 0
+        except OSError:
+            return False
+
+    @property
     def run_id(self) -> str:
         return self.root.name
 
@@ -109,6 +117,11 @@ class RunFolder:
         aside = self.root.with_name(f"{self.root.name}.{secrets.token_hex(4)}.ended")
         return RunFolder(self.root.rename(aside), self.contained)
 
+    def make_parts(self) -> None:
+        """Make the folders of the run and of the agent."""
+        for part in {self.own, self.control} - {self.root}:
+            part.mkdir()
+
     def remove(self) -> None:
         remove_tree(self.root)
 
@@ -125,8 +138,7 @@ class RunFolders:
         folder = RunFolder(self._root / run_id, contained)
         folder.remove()
         folder.root.mkdir(mode=0o700)
-        for part in {folder.own, folder.control} - {folder.root}:
-            part.mkdir()
+        folder.make_parts()
         folder.files.mkdir()
         folder.save_lease(lease)
         return folder

@@ -8,7 +8,7 @@ from orris_agent import failure
 from orris_agent.folder import RunFolder
 from orris_agent.reports import LeaseLostError
 from orris_agent.runtimes.port import Ending
-from orris_agent.usage import used
+from orris_agent.usage import last_used, used
 
 
 def outcome_of(ending: Ending, folder: RunFolder) -> agents.FinishRunRequest:
@@ -19,7 +19,8 @@ def outcome_of(ending: Ending, folder: RunFolder) -> agents.FinishRunRequest:
     outcome = agents.FinishRunRequest()
     if ended is not None:
         outcome.end_time.FromNanoseconds(int(ended.end_time * 1e9))
-        outcome.usage.CopyFrom(used(ended))
+    if (usage := used(ended) if ended is not None else last_used(folder.written)) is not None:
+        outcome.usage.CopyFrom(usage)
     if ended is not None and ended.reason == "canceled":
         outcome.state = runs.Run.STATE_CANCELED
     elif ended is not None and ended.exit_code == 0 and ended.reason is None:

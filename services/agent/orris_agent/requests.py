@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from orris import errors
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.folder import RunFolder
+from orris_agent.unix_socket import listen
 
 _LONGEST_REQUEST = 4 * 1024 * 1024
 
@@ -52,7 +51,9 @@ class RequestServer:
                     writer.write(json.dumps(await self._answer(lease, folder, line)).encode() + b"\n")
                     await writer.drain()
 
-        server = await asyncio.start_unix_server(connected, sock=_listen(folder), limit=_LONGEST_REQUEST)
+        server = await asyncio.start_unix_server(
+            connected, sock=listen(folder.socket, folder.owner), limit=_LONGEST_REQUEST
+        )
         try:
             yield
         finally:
@@ -73,18 +74,3 @@ class RequestServer:
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             message = f"the request cannot be read: {problem}"
             return {"id": number, "error": {"type": "InvalidArgument", "message": message}}
-
-
-def _listen(folder: RunFolder) -> socket.socket:
-    """Bind the run's socket: through its folder's descriptor, as the path may be longer than an address (107 bytes)."""
-    folder.socket.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    descriptor = os.open(folder.socket.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        short = f"/proc/self/fd/{descriptor}/{folder.socket.name}"
-        listener.bind(short if os.path.exists("/proc/self/fd") else str(folder.socket))
-        if folder.contained:
-            os.chown(folder.socket, *folder.owner)
-    finally:
-        os.close(descriptor)
-    return listener

@@ -37,10 +37,13 @@ from orris_agent.runtimes.docker.restoring import Restoring
 from orris_agent.runtimes.docker.runtime import DockerRuntime
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
-from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
+from orris_agent.runtimes.process.warm.launchers import Launchers
+from orris_agent.runtimes.warm.room import Limits, Room
 from orris_agent.shared_trees import SharedTrees
+from orris_agent.snapshots import Snapshots
 from orris_agent.spreading import Spreading
 from orris_agent.storage import Storage
+from orris_agent.submitting import Submitting
 from orris_kit.blocking import run_blocking
 from orris_kit.client import connect, token_from
 
@@ -55,9 +58,10 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     stub = AgentServiceStub(channel)
     environments = VirtualEnvironments(settings.environments_path, settings.link_mode, settings.conda)
     engine = Engine(os.environ)
-    containers = await _containers(settings, engine, stack)
+    room = Room(Limits(settings.launchers, settings.launchers_memory, settings.launchers_idle))
+    containers = await _containers(settings, engine, room, stack)
     spreading = Spreading(settings.ray_cluster, settings.environments_path)
-    processes = ProcessRuntime(environments, os.environ, _launchers(settings, stack), spreading)
+    processes = ProcessRuntime(environments, os.environ, _launchers(settings, room, stack), spreading)
     runtimes = Runtimes(processes, containers, await offered(settings, engine))
     cache = await run_blocking(BlobCache, settings.cache_path, settings.cache_size)
     trees = KnownTrees()
@@ -70,12 +74,20 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     record = Record(RunServiceStub(channel))
     registration = Registration(ModelServiceStub(models), storage)
     children = Children(RunServiceStub(channel), storage)
+    submitting = Submitting(RunServiceStub(channel), storage)
+    snapshots = Snapshots(storage)
     requests = RequestServer(
         {
             "get_run": record.get_run,
             "register_model": registration.register_model,
             "create_children": children.create_children,
             "get_children": children.get_children,
+            "get_child": children.get_child,
+            "get_child_metrics": children.get_child_metrics,
+            "cancel_child": children.cancel_child,
+            "submit_child": submitting.submit_child,
+            "list_snapshot": snapshots.list_snapshot,
+            "read_snapshot": snapshots.read_snapshot,
             "keep_child_files": children.keep_child_files,
         }
     )
@@ -89,16 +101,17 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution)
 
 
-def _launchers(settings: Settings, stack: contextlib.AsyncExitStack) -> Launchers | None:
+def _launchers(settings: Settings, room: Room, stack: contextlib.AsyncExitStack) -> Launchers | None:
     if not settings.forks:
         return None
-    limits = Limits(settings.launchers, settings.launchers_memory, settings.launchers_idle)
-    launchers = Launchers(settings.folder_path / "launchers", limits)
+    launchers = Launchers(settings.folder_path / "launchers", room)
     stack.push_async_callback(launchers.close)
     return launchers
 
 
-async def _containers(settings: Settings, engine: Engine, stack: contextlib.AsyncExitStack) -> DockerRuntime:
+async def _containers(
+    settings: Settings, engine: Engine, room: Room, stack: contextlib.AsyncExitStack
+) -> DockerRuntime:
     contract = images_service_pb2.DESCRIPTOR.services_by_name["ImageService"]
     token = token_from(settings.token_path)
     channel = await stack.enter_async_context(connect(settings.images_address, token, services=[contract]))
@@ -106,4 +119,7 @@ async def _containers(settings: Settings, engine: Engine, stack: contextlib.Asyn
     service = ImageServiceStub(channel)
     pulled = PulledImages(settings.folder_path / "images", engine, service, settings.keep_images)
     images = EngineImages(engine, registry, Restoring(service), pulled)
-    return DockerRuntime(engine, images, settings.folder_path, settings.name, settings.replica_network)
+    kept = room if settings.containers_wait else None
+    runtime = DockerRuntime(engine, images, settings.folder_path, settings.name, settings.replica_network, kept)
+    stack.push_async_callback(runtime.close)
+    return runtime

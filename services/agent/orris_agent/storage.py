@@ -89,7 +89,17 @@ class Storage:
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""
-        return set(await run_blocking(self._files, tree)) if tree else set()
+        return set(await self.sizes(tree))
+
+    async def sizes(self, tree: str) -> dict[str, int]:
+        """Return the sizes of a tree's files by their paths."""
+        if not tree:
+            return {}
+        return {path: entry.size for path, entry in (await run_blocking(self._files, tree)).items()}
+
+    async def read(self, tree: str, path: str, offset: int, length: int) -> bytes:
+        """Return so many bytes of a file, fewer where it ends before. Raises NotFound, OutOfRange."""
+        return await run_blocking(self._transfer.read, tree, path, offset, length)
 
     def _files(self, tree: str) -> Files:
         return self._trees.files(tree, lambda: {entry.path: entry for entry in self._transfer.entries(tree)})

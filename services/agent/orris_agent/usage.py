@@ -45,10 +45,7 @@ class UsageFile:
     def _lines(self) -> list[bytes]:
         if self._offset >= _MOST_BYTES:
             return []
-        try:
-            data = self._folder.read(USAGE, self._offset, _CHUNK)
-        except OSError:  # not there yet, or no file of the run
-            return []
+        data = _read(self._folder, self._offset)
         end = data.rfind(b"\n") + 1
         if not end and len(data) == _CHUNK:
             end = _CHUNK  # no line of ours is that long
@@ -62,6 +59,29 @@ def used(ended: Exit) -> runs.RunUsage:
     return runs.RunUsage(
         cpu_seconds=ended.cpu_seconds, max_memory_bytes=max(ended.max_memory_bytes, ended.max_rss_bytes)
     )
+
+
+def last_used(folder: Beneath) -> runs.RunUsage | None:
+    """Return what a run whose end was not recorded had used when it was looked at last; None where it never was."""
+    found: list[runs.UsageSample] = []
+    offset = 0
+    while offset < _MOST_BYTES and (data := _read(folder, offset)):
+        lines = data[: data.rfind(b"\n") + 1 or len(data)]
+        offset += len(lines)
+        found += filter(None, map(_sample, lines.splitlines()))
+    if not found:
+        return None
+    return runs.RunUsage(
+        cpu_seconds=max(sample.cpu_seconds for sample in found),
+        max_memory_bytes=max(sample.memory_bytes for sample in found),
+    )
+
+
+def _read(folder: Beneath, offset: int) -> bytes:
+    try:
+        return folder.read(USAGE, offset, _CHUNK)
+    except OSError:  # not there yet, or no file of the run
+        return b""
 
 
 def _sample(line: bytes) -> runs.UsageSample | None:

@@ -15,8 +15,8 @@ from orris.errors import FailedPrecondition, NotFound
 from orris.names import BlobName, RunName
 from orris.tables import definition_of
 from orris_runs.bounded import Bounded
-from orris_runs.gathering import Gathering
 from orris_runs.data import Dataset
+from orris_runs.gathering import Gathering
 
 CONTRACTS = [
     service.DESCRIPTOR.services_by_name["ArtifactService"],

@@ -7,6 +7,7 @@ from orris_runs.agents import Agents
 from orris_runs.archive import Archive
 from orris_runs.bounds import Bounds
 from orris_runs.cancellation import Cancellation
+from orris_runs.children import Children
 from orris_runs.deadlines import Deadlines
 from orris_runs.deletion import Deletion
 from orris_runs.events import Events
@@ -45,6 +46,7 @@ class Core:
     experiments: Experiments
     submission: Submission
     reading: Reading
+    children: Children
     cancellation: Cancellation
     labels: Labels
     queue: Queue
@@ -120,6 +122,7 @@ def make_core(
         experiments=experiments,
         submission=submission,
         reading=reading,
+        children=Children(store, reading),
         cancellation=Cancellation(store, reading, moves),
         labels=Labels(store, reading),
         queue=queue,

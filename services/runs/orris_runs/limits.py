@@ -45,6 +45,8 @@ SESSION_SECONDS = 24 * 3600.0
 LABEL_CHARACTERS = 255
 # How far below a run its token reaches.
 GENERATIONS = 10
+# How many runs a run may begin directly below one.
+CHILDREN = 10_000
 
 # How much of a deleted run goes in one transaction.
 METRICS_REMOVED = 10_000

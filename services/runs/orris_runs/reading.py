@@ -1,6 +1,6 @@
 """Reading runs: one by name, or in pages, newest first."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,15 +100,21 @@ class Reading:
     def is_below(self, name: RunName, above: str) -> bool:
         """Tell whether a run is a child of another one of its workspace, or a child of such a child, and so on."""
         with self._store.look() as connection:
-            for _ in range(limits.GENERATIONS):
-                chosen = sa.select(runs.c.parent_run).where(*_is(name.workspace, name.run))
-                parent = connection.execute(chosen).scalar_one_or_none()
-                if not parent:
-                    return False
-                name = RunName.parse(parent)
-                if name.run == above:
-                    return True
-        return False
+            return above in self._above(connection, name)
+
+    def depth(self, name: RunName) -> int:
+        """Return how many runs are above a run; no more are counted than `limits.GENERATIONS`."""
+        with self._store.look() as connection:
+            return len(list(self._above(connection, name)))
+
+    def _above(self, connection: sa.Connection, name: RunName) -> Iterator[str]:
+        for _ in range(limits.GENERATIONS):
+            chosen = sa.select(runs.c.parent_run).where(*_is(name.workspace, name.run))
+            parent = connection.execute(chosen).scalar_one_or_none()
+            if not parent:
+                return
+            name = RunName.parse(parent)
+            yield name.run
 
     def page(self, query: RunQuery, size: int, token: str) -> Page:
         """Return a page of runs, newest first. Raises NotFound where the parent does not exist."""

@@ -22,7 +22,7 @@ from orris_runs.core import Core
 from orris_runs.event_translation import event, point_message, summary_message
 from orris_runs.labels import Update
 from orris_runs.limits import EVENTS
-from orris_runs.model import Kind, NewRun
+from orris_runs.model import Kind
 from orris_runs.reading import RunQuery
 from orris_runs.submitting import Submitting
 from orris_runs.translation import (
@@ -104,11 +104,11 @@ class RunServicer(RunServiceServicer):
     async def CreateRun(self, request: pb.CreateRunRequest, context: Any) -> pb.CreateRunResponse:
         new = new_run(request.parent, request.run, current_principal().subject)
         new = replace(new, program=replace(new.program, trace=tracing.current()))
-        await self._refuse_other_parents(new)
+        if (caller := current_principal()).role is Role.RUN:
+            new = await run_blocking(self._core.children.as_begun_by, caller.run or "", new)
         payload = request.SerializeToString(deterministic=True) if request.request_id else b""
         if new.kind is Kind.INTERACTIVE:
-            caller = current_principal().run
-            run, own = await self._submitting.begin(new, request.session, caller, request.request_id, payload)
+            run, own = await self._submitting.begin(new, request.session, caller.run, request.request_id, payload)
             patience = duration(self._core.interactive.times.patience)
             return pb.CreateRunResponse(run=run_message(run), session=own, patience=patience)
         return pb.CreateRunResponse(run=run_message(await self._submitting.submit(new, request.request_id, payload)))
@@ -136,9 +136,10 @@ class RunServicer(RunServiceServicer):
         async for run in until_draining(watch_run(self._core, name.workspace, name.run)):
             yield pb.WatchRunResponse(run=run_message(run))
 
-    @writers
+    @allow(Role.USER, Role.SERVICE, Role.RUN)
     async def CancelRun(self, request: pb.CancelRunRequest, context: Any) -> pb.CancelRunResponse:
         name, by = RunName.parse(request.name), current_principal().subject
+        await self._refuse_other_runs(name, but_itself=False)
         run = await run_blocking(self._core.cancellation.cancel, name.workspace, name.run, by, request.reason)
         return pb.CancelRunResponse(run=run_message(run))
 
@@ -165,9 +166,10 @@ class RunServicer(RunServiceServicer):
         async for offset, data, end in until_draining(pieces):
             yield pb.ReadRunLogResponse(offset=offset, data=data, end=end)
 
-    @readers
+    @allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT, Role.RUN)
     async def ListRunMetrics(self, request: pb.ListRunMetricsRequest, context: Any) -> pb.ListRunMetricsResponse:
         name = RunName.parse(request.parent, field="parent")
+        await self._refuse_other_runs(name)
         size = page_size(request.page_size, default=1000, maximum=10_000)
         page = await run_blocking(
             self._core.events.list_metrics, name.workspace, name.run, request.metric, size, request.page_token
@@ -242,17 +244,10 @@ class RunServicer(RunServiceServicer):
     async def _get(self, name: RunName) -> runs_pb2.Run:
         return run_message(await run_blocking(self._core.reading.get, name.workspace, name.run))
 
-    async def _refuse_other_parents(self, new: NewRun) -> None:
-        """Raise PermissionDenied when the caller is a run, and the new one no child of it or of its children."""
-        if current_principal().role is Role.RUN:
-            if not new.parent_run:
-                raise PermissionDenied("a run may begin children of its own only", reason="OTHER_RUN")
-            await self._refuse_other_runs(RunName.parse(new.parent_run, field="run.parent_run"))
-
-    async def _refuse_other_runs(self, name: RunName) -> None:
+    async def _refuse_other_runs(self, name: RunName, *, but_itself: bool = True) -> None:
         """Raise PermissionDenied when the caller is a run, and the name that of one that is not itself or below it."""
         caller = current_principal()
-        if caller.role is not Role.RUN or caller.run == name.run:
+        if caller.role is not Role.RUN or (but_itself and caller.run == name.run):
             return
         if not await run_blocking(self._core.reading.is_below, name, caller.run or ""):
             raise PermissionDenied("a run may see and change itself and its children only", reason="OTHER_RUN")

@@ -79,7 +79,7 @@ class Submitting:
     async def begin_sweep(self, plan: Plan, new: NewRun, request_id: str, payload: bytes) -> str:
         """Record a sweep; return its run's id, or that which the same request recorded before.
 
-        `new` is the run that it is. Its reference keeps the snapshot and the data for all of its trials: none outlives it.
+        `new` is the run that it is. Its reference keeps snapshot and data for all of its trials: none outlives it.
         """
         self._core.sweeps.check(plan, new)
         if new.program.script:

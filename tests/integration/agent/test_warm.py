@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from orris_agent.runtimes.process.warm.launchers import Limits
+from orris_agent.runtimes.warm.room import Limits
 from tests.integration.agent.warm import FRESH, WARM, Ended, Machine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of launchers are for Linux")

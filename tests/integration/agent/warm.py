@@ -21,7 +21,8 @@ from orris_agent.exits import Exit
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.runtimes.process.environments import VirtualEnvironments
 from orris_agent.runtimes.process.runtime import ProcessRuntime
-from orris_agent.runtimes.process.warm.launchers import Launchers, Limits
+from orris_agent.runtimes.process.warm.launchers import Launchers
+from orris_agent.runtimes.warm.room import Limits, Room
 from orris_kit.environment_folder import MARKER
 
 IMAGE = "workspaces/lab/images/with-libraries"
@@ -51,7 +52,7 @@ class Machine:
         self.folders = RunFolders(folder / "runs")
         self.environments = folder / "environments"
         _make_environment(self.environments / IMAGE.rpartition("/")[2], python)
-        self.launchers = Launchers(folder / "launchers", limits or Limits())
+        self.launchers = Launchers(folder / "launchers", Room(limits or Limits()))
 
     def runtime(self) -> ProcessRuntime:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}

@@ -82,3 +82,11 @@ def test_the_totals_are_those_of_the_record(tmp_path: Path) -> None:
     told = outcome_of(Ending(ended), RunFolder(tmp_path)).usage
     assert (told.cpu_seconds, told.max_memory_bytes) == (0.5, 9)
     assert not outcome_of(Ending(None, lost="gone"), RunFolder(tmp_path)).HasField("usage")
+
+
+def test_without_a_record_the_totals_are_those_of_the_last_look(tmp_path: Path) -> None:
+    """Its supervisor vanished, or its container was killed: what it used is not nothing."""
+    many = b"".join(line(2 + number / 1000) for number in range(2000))
+    (tmp_path / "usage.jsonl").write_bytes(line(1, memory_bytes=9000) + b"{}\n" + many + line(8) + line(9)[:-4])
+    told = outcome_of(Ending(None, lost="gone"), RunFolder(tmp_path)).usage
+    assert (told.cpu_seconds, told.max_memory_bytes) == (4, 9000)

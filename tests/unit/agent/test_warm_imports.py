@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orris_agent.runtimes.process.warm.imports import imports_of, in_order
-from orris_agent.runtimes.process.warm.learned import Lesson, Lessons, modules_in
+from orris_agent.beneath import Beneath
+from orris_agent.runtimes.warm.imports import imports_of, in_order
+from orris_agent.runtimes.warm.learned import Lesson, Lessons, modules_in
 
 
 @pytest.mark.parametrize(
@@ -82,5 +84,10 @@ def test_runs_are_asked_for_their_imports_often_at_first() -> None:
 
 def test_a_run_may_have_written_anything(tmp_path: Path) -> None:
     (tmp_path / "modules.txt").write_bytes(b"numpy\n../x\n\xff\nimport os\n\na.b\n1a\n")
-    assert modules_in(tmp_path / "modules.txt") == ["numpy", "a.b"]
-    assert modules_in(tmp_path / "absent") == []
+    assert modules_in(Beneath(tmp_path)) == ["numpy", "a.b"]
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.symlink_to("/etc/hostname"), Path.mkdir])
+def test_what_is_no_file_of_the_run_teaches_nothing(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "modules.txt")
+    assert modules_in(Beneath(tmp_path)) == []

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from orris.errors import FailedPrecondition, Unavailable
 from orris.sdk.failures import ScoringFailed
 from orris.sdk.samples import to_rows
+from orris.sdk.trace_context import trace_context
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def post(uri: str, data: Any, key: str | None, timeout: float) -> tuple[int, Ans
     if urlsplit(uri).scheme not in ("http", "https"):
         raise FailedPrecondition("the endpoint has no address yet: wait for its deployment")
     body = data.encode() if isinstance(data, str) else data if isinstance(data, bytes) else encode(data)
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers = {"Content-Type": "application/json", "Accept": "application/json", **dict(trace_context())}
     if key:
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(uri, data=body, headers=headers, method="POST")  # noqa: S310  # checked above

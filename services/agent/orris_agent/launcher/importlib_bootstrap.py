@@ -6,6 +6,8 @@ answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must i
 with the `folder` of a run whose command.json is there, is answered when a supervisor, a fork of this process, has taken
 the run over. Its program is a fork of that, and begins below, at the bottom of the stack, as in a fresh interpreter.
 
+As the first process of a container (see waiting.py) it serves one run, whose supervisor it becomes itself.
+
 This frame stays under the program's own. Python takes what is called "importlib" and "_bootstrap" for its own
 machinery, which warnings pass over when they tell where they come from: hence the name of this file.
 """
@@ -43,7 +45,7 @@ if __name__ == "__main__":
         del sys.path[0]
     root = os.path.dirname(os.path.dirname(here))
     sys.path.append(root)
-    if os.fork():
+    if os.getpid() != 1 and os.fork():
         os._exit(0)
     os.write(int(sys.argv[2]), b"%d\n" % os.getpid())
     from orris_agent.launcher.farewell import Farewell

@@ -1,4 +1,7 @@
-"""The life of a launcher: import, then a fork for each request until there are no more."""
+"""The life of a launcher: import, then a fork for each request until there are no more.
+
+The first process of a container does not fork: with it the container would end.
+"""
 
 import os
 import sys
@@ -36,6 +39,7 @@ def serve(requests: int, replies: int) -> None:
     lines = _lines(requests)
     own = {name for name in sys.modules if name.partition(".")[0] == "orris_agent"}
     before = set(sys.modules)
+    own_variables = _set_at_start()
     noticing.begin()
     try:
         preloading.preload(next(lines).split())
@@ -43,15 +47,17 @@ def serve(requests: int, replies: int) -> None:
         _reply(replies, {"unfit": unfit.module, "why": unfit.why})
         os._exit(0)
     variables, written = noticing.end()
+    written.update(own_variables)
     modules = set(sys.modules) - own
     imported = Imported(modules, _descriptors() - {requests, replies}, written)
     from orris_agent.launcher import supervising, titles  # only now: all that is not in `modules` is this program's
 
     loaded = sorted({name.partition(".")[0] for name in modules - before})
-    _reply(replies, {"ready": titles.can_retitle(), "loaded": loaded, "variables": sorted(variables)})
+    ready = {"ready": titles.can_retitle(), "loaded": loaded, "variables": sorted(variables), "memory": _memory()}
+    _reply(replies, ready)
     supervising.prepare_to_fork()
     for line in lines:
-        if os.fork() == 0:
+        if os.getpid() == 1 or os.fork() == 0:
             os.close(requests)
             supervising.supervise(line, replies, imported)
     os._exit(0)
@@ -77,3 +83,15 @@ def _reply(replies: int, message: "dict[str, Any]") -> None:
 def _descriptors() -> "set[int]":
     names = os.listdir("/proc/self/fd")
     return {int(name) for name in names if os.path.exists("/proc/self/fd/" + name)}
+
+
+def _set_at_start() -> "dict[str, str | None]":
+    """Return the variables that the interpreter has set itself (PEP 538: LC_CTYPE), as it will in every run."""
+    with open("/proc/self/environ", "rb") as file:
+        given = {os.fsdecode(each.partition(b"=")[0]) for each in file.read().split(b"\0")}
+    return {name: value for name, value in os.environ.items() if name not in given}
+
+
+def _memory() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""A fork that becomes the supervisor of one run, and the fork of it that becomes the run's program."""
+"""The process that becomes the supervisor of one run, and the fork of it that becomes the run's program."""
 
 import gc
 import json
@@ -27,12 +27,13 @@ def prepare_to_fork() -> None:
 def supervise(line: str, replies: int, imported: Imported) -> None:
     """See the run to its end, and end this process. Raises Begin in the fork that is its program."""
     request = json.loads(line)
-    folder = request["folder"]
+    folder, control = request["folder"], request.get("control", "")
     run, failure = None, ""
     try:
         detach({replies} | imported.descriptors)
-        titles.retitle([os.fsencode(word) for word in (sys.executable, "-I", "-S", "-B", _SUPERVISOR, folder)])
-        run = take_over(folder)
+        words = [sys.executable, "-I", "-S", "-B", _SUPERVISOR, folder] + [control] * bool(control)
+        titles.retitle([os.fsencode(word) for word in words])
+        run = take_over(folder, control)
     except BaseException as error:
         failure = "%s: %s" % (type(error).__name__, error)
     os.write(replies, json.dumps({"id": request["id"], "failure": failure[:2000]}).encode() + b"\n")

@@ -13,7 +13,8 @@ from orris_agent.supervisor.tree import stat_fields
 
 def detach(keep: "set[int]") -> None:
     """Leave the session, the directory and the open files of whoever started this, but for descriptors to `keep`."""
-    os.setsid()
+    if os.getsid(0) != os.getpid():  # the first process of a container leads one
+        os.setsid()
     os.umask(0o077)
     os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)

@@ -26,6 +26,7 @@ class Usage:
         self._main, self._members = main, Members()
         self._pause, self._count = SAMPLE_SECONDS, 0
         self._seconds, self._recent_bytes = 0.0, 0
+        self._before = self._container_seconds()  # what was imported before the run is not its own
         now = time.monotonic()
         self._next_sample = now + self._pause
         self._next_look = now + _until_used_up(limit) if limit else float("inf")
@@ -74,10 +75,18 @@ class Usage:
 
         found = measuring.container_use() if self._contained else None
         if found is not None:
-            return found
+            return found[0] - self._before, found[1]
         pids = self._members.find(self._main)
         memory = measuring.resident_bytes if len(pids) == 1 else measuring.proportional_bytes
         return measuring.processor_seconds(pids), memory(pids)
+
+    def _container_seconds(self) -> float:
+        if not self._contained:
+            return 0.0
+        from orris_agent.supervisor.measuring import container_use
+
+        found = container_use()
+        return 0.0 if found is None else found[0]
 
     def _note(self, used: int) -> None:
         self._recent_bytes = max(self._recent_bytes, used)

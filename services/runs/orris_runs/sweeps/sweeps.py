@@ -90,7 +90,7 @@ class Sweeps:
         self._samplers: dict[int, Sampler] = {}
 
     def check(self, plan: Plan, new: NewRun) -> None:
-        """Raise InvalidArgument (INVALID_SWEEP, INVALID_RUN) when a field of a sweep or its run cannot be used, NotFound."""
+        """Raise InvalidArgument when a field of a sweep or its run cannot be used, NotFound (POOL_NOT_FOUND)."""
         check_plan(plan)
         # Its labels and name; what it executes is what its trials do.
         self._submission.check(replace(new, kind=Kind.TRAINING))

@@ -240,6 +240,7 @@ class RunServiceServicer:
 
     def CreateRun(self, request, context):
         """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
+        A run may begin others below itself: in its experiment, no freer than itself, in the name of who submitted it.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
@@ -247,6 +248,9 @@ class RunServiceServicer:
         - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
         - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+        - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
+        - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
+        - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -285,10 +289,11 @@ class RunServiceServicer:
 
     def CancelRun(self, request, context):
         """Asks for a run to be canceled. In a queue that is done at once; a running one first has its processes ended.
-        Canceling a run in a final state changes nothing.
+        Canceling a run in a final state changes nothing. A run may cancel those below itself.
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - PERMISSION_DENIED (OTHER_RUN): a run cancels one that is not below itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -330,10 +335,11 @@ class RunServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRunMetrics(self, request, context):
-        """Lists a run's metric points in the order of logging.
+        """Lists a run's metric points in the order of logging. A run may list its own, and those of runs below itself.
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - PERMISSION_DENIED (OTHER_RUN): a run lists those of one that is neither itself nor below it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -79,6 +79,7 @@ class RunServiceStub:
     """
     CreateRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.CreateRunRequest, _runs_service_pb2.CreateRunResponse]
     """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
+    A run may begin others below itself: in its experiment, no freer than itself, in the name of who submitted it.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
@@ -86,6 +87,9 @@ class RunServiceStub:
     - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
     - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+    - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
+    - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
+    - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.GetRunRequest, _runs_service_pb2.GetRunResponse]
     """Returns a run.
@@ -108,10 +112,11 @@ class RunServiceStub:
     """
     CancelRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.CancelRunRequest, _runs_service_pb2.CancelRunResponse]
     """Asks for a run to be canceled. In a queue that is done at once; a running one first has its processes ended.
-    Canceling a run in a final state changes nothing.
+    Canceling a run in a final state changes nothing. A run may cancel those below itself.
 
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - PERMISSION_DENIED (OTHER_RUN): a run cancels one that is not below itself.
     """
     UpdateRun: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.UpdateRunRequest, _runs_service_pb2.UpdateRunResponse]
     """Sets and removes tags and sets properties.
@@ -137,10 +142,11 @@ class RunServiceStub:
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the log's end.
     """
     ListRunMetrics: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunMetricsRequest, _runs_service_pb2.ListRunMetricsResponse]
-    """Lists a run's metric points in the order of logging.
+    """Lists a run's metric points in the order of logging. A run may list its own, and those of runs below itself.
 
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - PERMISSION_DENIED (OTHER_RUN): a run lists those of one that is neither itself nor below it.
     """
     ListRunUsage: _grpc.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunUsageRequest, _runs_service_pb2.ListRunUsageResponse]
     """Lists what a run used, in the order of time: every two seconds at first, rarer the longer it runs; none of a run that
@@ -260,6 +266,7 @@ class RunServiceAsyncStub(RunServiceStub):
     """
     CreateRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.CreateRunRequest, _runs_service_pb2.CreateRunResponse]  # type: ignore[assignment]
     """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
+    A run may begin others below itself: in its experiment, no freer than itself, in the name of who submitted it.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
@@ -267,6 +274,9 @@ class RunServiceAsyncStub(RunServiceStub):
     - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
     - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+    - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
+    - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
+    - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.GetRunRequest, _runs_service_pb2.GetRunResponse]  # type: ignore[assignment]
     """Returns a run.
@@ -289,10 +299,11 @@ class RunServiceAsyncStub(RunServiceStub):
     """
     CancelRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.CancelRunRequest, _runs_service_pb2.CancelRunResponse]  # type: ignore[assignment]
     """Asks for a run to be canceled. In a queue that is done at once; a running one first has its processes ended.
-    Canceling a run in a final state changes nothing.
+    Canceling a run in a final state changes nothing. A run may cancel those below itself.
 
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - PERMISSION_DENIED (OTHER_RUN): a run cancels one that is not below itself.
     """
     UpdateRun: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.UpdateRunRequest, _runs_service_pb2.UpdateRunResponse]  # type: ignore[assignment]
     """Sets and removes tags and sets properties.
@@ -318,10 +329,11 @@ class RunServiceAsyncStub(RunServiceStub):
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the log's end.
     """
     ListRunMetrics: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunMetricsRequest, _runs_service_pb2.ListRunMetricsResponse]  # type: ignore[assignment]
-    """Lists a run's metric points in the order of logging.
+    """Lists a run's metric points in the order of logging. A run may list its own, and those of runs below itself.
 
     Errors:
     - NOT_FOUND (RUN_NOT_FOUND): no such run.
+    - PERMISSION_DENIED (OTHER_RUN): a run lists those of one that is neither itself nor below it.
     """
     ListRunUsage: _aio.UnaryUnaryMultiCallable[_runs_service_pb2.ListRunUsageRequest, _runs_service_pb2.ListRunUsageResponse]  # type: ignore[assignment]
     """Lists what a run used, in the order of time: every two seconds at first, rarer the longer it runs; none of a run that
@@ -486,6 +498,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_runs_service_pb2.CreateRunResponse, _abc.Awaitable[_runs_service_pb2.CreateRunResponse]]:
         """Submits a run. It is durable when this returns, and its experiment is created where it did not exist.
+        A run may begin others below itself: in its experiment, no freer than itself, in the name of who submitted it.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_RUN): a field cannot be used; the violation names it.
@@ -493,6 +506,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
         - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+        - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
+        - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
+        - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.
         """
 
     @_abc_1.abstractmethod
@@ -539,10 +555,11 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_runs_service_pb2.CancelRunResponse, _abc.Awaitable[_runs_service_pb2.CancelRunResponse]]:
         """Asks for a run to be canceled. In a queue that is done at once; a running one first has its processes ended.
-        Canceling a run in a final state changes nothing.
+        Canceling a run in a final state changes nothing. A run may cancel those below itself.
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - PERMISSION_DENIED (OTHER_RUN): a run cancels one that is not below itself.
         """
 
     @_abc_1.abstractmethod
@@ -592,10 +609,11 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runs_service_pb2.ListRunMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_runs_service_pb2.ListRunMetricsResponse, _abc.Awaitable[_runs_service_pb2.ListRunMetricsResponse]]:
-        """Lists a run's metric points in the order of logging.
+        """Lists a run's metric points in the order of logging. A run may list its own, and those of runs below itself.
 
         Errors:
         - NOT_FOUND (RUN_NOT_FOUND): no such run.
+        - PERMISSION_DENIED (OTHER_RUN): a run lists those of one that is neither itself nor below it.
         """
 
     @_abc_1.abstractmethod

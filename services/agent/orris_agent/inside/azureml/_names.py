@@ -13,6 +13,7 @@ REAL = {
     "Model": "orris._model:Model",
     "ResourceConfiguration": "orris._model:ResourceConfiguration",
     "Run": "orris._run:Run",
+    "ScriptRunConfig": "orris._script_run_config:ScriptRunConfig",
     "TabularDataset": "orris._data:TabularDataset",
     "WebserviceException": "azureml.exceptions:WebserviceException",
     "Workspace": "orris._surroundings:Workspace",

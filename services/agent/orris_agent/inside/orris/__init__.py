@@ -5,5 +5,6 @@ Standard library only, Python 3.6 and later.
 
 from . import errors
 from ._run import Run
+from ._script_run_config import ScriptRunConfig
 
-__all__ = ["Run", "errors"]
+__all__ = ["Run", "ScriptRunConfig", "errors"]

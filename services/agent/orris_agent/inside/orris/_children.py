@@ -8,6 +8,8 @@ from ._placeholder import explain
 from ._requests import ask
 from ._run_labels import RunLabels
 from ._run_metrics import RunMetrics
+from ._script_run_config import ScriptRunConfig
+from ._submitted import SubmittedRun, submit
 
 
 class RunChildren:
@@ -31,7 +33,14 @@ class RunChildren:
         wanted = {"run": self.id, "recursive": bool(recursive), "status": status}
         for key, pairs in (("tags", tags), ("properties", properties)):
             wanted[key] = {pairs: ""} if isinstance(pairs, str) else dict(pairs or {})
-        return [OtherRun(self.experiment, each) for each in ask(self._folder, "get_children", wanted)["runs"]]
+        found = ask(self._folder, "get_children", wanted)["runs"]
+        return [RunBelow(self.experiment, each, self._folder) for each in found]
+
+    def submit_child(self, config, tags=None, **kwargs) -> "RunBelow":
+        """Submit a script as a run below this one, with this one's snapshot and environment unless others are given."""
+        if not isinstance(config, ScriptRunConfig):
+            raise explain("Run.submit_child of a %s, and not of a ScriptRunConfig," % type(config).__name__)
+        return RunBelow(self.experiment, submit(self, config, tags), self._folder)
 
     def _begin(self, wanted) -> list:
         made = ask(self._folder, "create_children", {"parent": self.id, "children": wanted})["runs"]
@@ -155,6 +164,14 @@ class OtherRun:
 
     def __repr__(self) -> str:
         return "Run(Id: %s,\nStatus: %s)" % (self.id, self.status)
+
+
+class RunBelow(SubmittedRun, OtherRun):
+    """A run below the run: what is known of it was so when it was asked for, and can be asked for again."""
+
+    def __init__(self, experiment, known, folder) -> None:
+        OtherRun.__init__(self, experiment, known)
+        self._folder = folder
 
 
 class _ChildFiles(KeptFiles):

@@ -12,16 +12,16 @@ from ._run_files import RunFiles
 from ._run_labels import RunLabels
 from ._run_metrics import RunMetrics
 from ._run_models import RunModels
+from ._snapshots import RunSnapshots
 
 # What Azure's runs can do that a run cannot do to itself here; using one says so.
 NOT_INSIDE = frozenset(
     """archive cancel_children delete get_all_logs get_detailed_status get_environment get_hyperdrive_run get_portal_url
-    get_snapshot_id get_all get_run list restore_snapshot start_logging submit_child take_snapshot unarchive
-    wait_for_completion""".split()
+    get_snapshot_id get_all get_run list start_logging unarchive wait_for_completion""".split()
 )
 
 
-class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren):
+class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren, RunSnapshots):
     """The submitted run. `Run.get_context()` returns it."""
 
     type = "azureml.scriptrun"

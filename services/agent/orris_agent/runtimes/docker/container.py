@@ -20,7 +20,9 @@ INSIDE_CONTROL = Path("/orris/control")
 INSIDE_CODE = Path("/orris/code")
 REPLICA_PORT = 6750
 GRAPHICS_LABEL = "io.orris.gpus"
-AGENT_LABEL, FOLDER_LABEL, LEASE_LABEL, RUN_LABEL = (f"io.orris.{word}" for word in ("agent", "folder", "lease", "run"))
+AGENT_LABEL, FOLDER_LABEL, LEASE_LABEL, RUN_LABEL, WAITING_LABEL = (
+    f"io.orris.{word}" for word in ("agent", "folder", "lease", "run", "waiting")
+)
 
 _PIDS = 4096
 _SHARED_MEMORY = 2 * 1024**3
@@ -34,6 +36,7 @@ class Container:
     """What a run is put into. `network`: the Docker network that replicas join; empty: the engine's default.
 
     `graphics`: the numbers of the graphics processors that it gets; empty: the engine chooses.
+    `waiting`: the name of one that waits for a run, of which `lease` tells only what it must have; empty: it has one.
     """
 
     lease: agents.Lease
@@ -42,10 +45,11 @@ class Container:
     agent: str
     network: str = ""
     graphics: tuple[int, ...] = ()
+    waiting: str = ""
 
     @property
     def name(self) -> str:
-        return name_of(self.lease.id)
+        return self.waiting or name_of(self.lease.id)
 
     @property
     def python(self) -> str:
@@ -75,26 +79,28 @@ class Container:
 
     def arguments(self, api: APIClient) -> dict[str, Any]:
         """Return what `create_container` is given."""
-        supervisor = INSIDE_CODE / "orris_agent" / "supervisor" / "__main__.py"
+        program = INSIDE_CODE / "orris_agent" / ("launcher/waiting.py" if self.waiting else "supervisor/__main__.py")
         return {
             "image": self.lease.image.reference,
             "name": self.name,
-            "entrypoint": [self.python, "-I", "-S", "-B", str(supervisor), str(INSIDE_RUN), str(INSIDE_CONTROL)],
+            "entrypoint": [self.python, "-I", "-S", "-B", str(program), str(INSIDE_RUN), str(INSIDE_CONTROL)],
             "command": [],
             "user": ":".join(map(str, self.folder.owner)),
             "working_dir": "/",
-            "labels": {
-                AGENT_LABEL: self.agent,
-                FOLDER_LABEL: str(self.folder.root.absolute()),
-                LEASE_LABEL: self.lease.id,
-                RUN_LABEL: self.lease.run.name,
-                GRAPHICS_LABEL: ",".join(map(str, self.graphics)),
-            },
+            "labels": self._labels(),
             "ports": [REPLICA_PORT] if self.is_replica else [],
             "healthcheck": {"test": ["NONE"]},
             "stop_timeout": _STOP_SECONDS,
             "host_config": api.create_host_config(**self._host(api)),
         }
+
+    def _labels(self) -> dict[str, str]:
+        """Labels stay as they are when a container that waited gets its run: it is known by its name then."""
+        labels = {AGENT_LABEL: self.agent, FOLDER_LABEL: str(self.folder.root.absolute())}
+        if self.waiting:
+            return labels | {WAITING_LABEL: "true"}
+        graphics = ",".join(map(str, self.graphics))
+        return labels | {LEASE_LABEL: self.lease.id, RUN_LABEL: self.lease.run.name, GRAPHICS_LABEL: graphics}
 
     def _host(self, api: APIClient) -> dict[str, Any]:
         needs = self.lease.run.resources

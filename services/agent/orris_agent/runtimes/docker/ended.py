@@ -7,9 +7,14 @@ from typing import Any
 from orris_agent.control import cancel_requested
 from orris_agent.exits import Exit, read_exit
 from orris_agent.folder import RunFolder
+from orris_agent.runtimes.docker.start_note import is_of_another_boot
 from orris_agent.runtimes.port import Ending
 
 _REMOVED = "The run's container was removed from outside: how the program ended is not known. Submit the run again."
+_RESTARTED = (
+    "The run's machine was started again: which of the run's files had reached the disk is not known. Submit the run "
+    "again."
+)
 _STOPPED = (
     "The run's container was stopped from outside: by somebody, or because the container engine was shut down. With "
     "`live-restore` in its configuration an engine that is restarted leaves containers alone. Submit the run again."
@@ -22,6 +27,8 @@ _KILLED = (
 
 def ending_of(inspected: dict[str, Any] | None, folder: RunFolder) -> Ending:
     """Return how the run ended. `inspected`: its container as the engine describes it, None when it is gone."""
+    if is_of_another_boot(folder):
+        return Ending(None, lost=_RESTARTED)
     recorded = read_exit(folder.written)
     if inspected is None:
         return Ending(recorded, lost="" if recorded else _REMOVED)

@@ -1,4 +1,4 @@
-"""What a container has of Orris: the supervisor and `inside/`, copied once into the agent's own folder.
+"""What a container has of Orris: supervisor, launcher and `inside/`, copied once into the agent's own folder.
 
 An agent that runs in a container itself has no path of its installed code that the engine could mount, but one of its
 home. Read-only in every container; a copy's name is the digest of what is in it, so it never changes either.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orris_agent
 
-PARTS = ("supervisor", "inside")
+PARTS = ("supervisor", "launcher", "inside")
 
 
 def copy_of_code(into: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orris.errors import FailedPrecondition
@@ -19,15 +20,28 @@ _CONFLICT = 409
 
 def give_away(folder: RunFolder) -> None:
     """Give the run its part of the folder, before it has a container. After this the agent only reads there."""
-    home = folder.own / "home"
-    home.mkdir(mode=0o700, exist_ok=True)
+    _home(folder).mkdir(mode=0o700, exist_ok=True)
     socket = folder.own / folder.socket.name
     if not socket.is_symlink():
         socket.symlink_to(INSIDE_CONTROL / folder.socket.name)
+    hand_over(folder)
+
+
+def is_furnished(folder: RunFolder) -> bool:
+    """Tell whether a container was about to be made for the folder, or there is one."""
+    return _home(folder).exists()
+
+
+def hand_over(folder: RunFolder) -> None:
+    """Make the run the owner of what is in its part of the folder."""
     if folder.owner[0] != os.geteuid():
         for parent, _, names in os.walk(folder.own):
             for path in (parent, *(os.path.join(parent, name) for name in names)):
                 os.chown(path, *folder.owner, follow_symlinks=False)
+
+
+def _home(folder: RunFolder) -> Path:
+    return folder.own / "home"
 
 
 def create_container(api: APIClient, container: Container) -> None:

@@ -6,36 +6,27 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.exits import Exit
 from orris_agent.folder import RunFolder
-from orris_agent.runtimes.process.warm.imports import imports_of, in_order
-from orris_agent.runtimes.process.warm.learned import Lessons, modules_in
-from orris_agent.runtimes.process.warm.process import Launcher, LauncherError, UnfitError
-from orris_agent.runtimes.process.warm.safety import script_of, why_fresh, why_not_from
+from orris_agent.runtimes.process.warm.process import Launcher
+from orris_agent.runtimes.warm.imports import imports_of
+from orris_agent.runtimes.warm.learned import Lessons
+from orris_agent.runtimes.warm.protocol import LauncherError
+from orris_agent.runtimes.warm.room import Room
+from orris_agent.runtimes.warm.safety import script_of, why_no_fork, why_not_from
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 
 log = get_logger(__name__)
 
-_MOST_UNFIT = 30  # modules of one launcher
 _PATIENCE_SECONDS = 15.0  # a run waits so long for a launcher that is being made
 _QUIET_SECONDS = 2.0  # without a run, before a launcher is replaced by one that has learned
 _PAUSE_SECONDS = 60.0  # after a launcher could not be made
-_CRASHES = frozenset({4, 6, 7, 8, 11})  # SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How many launchers there may be, what they may occupy together (bytes), and how long one waits (seconds)."""
-
-    number: int = 8
-    memory: int = 2 * 1024**3
-    idle: float = 900.0
 
 
 @dataclass(frozen=True)
@@ -55,11 +46,12 @@ class Kind:
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Place:
-    """A launcher, or one that is being made."""
+    """A launcher, or one that is being made. `go`: ends it."""
 
     making: asyncio.Future[Launcher]
+    go: Callable[[], None]
     used: float = field(default_factory=time.monotonic)
 
     @property
@@ -67,6 +59,10 @@ class _Place:
         if not self.making.done() or self.making.cancelled() or self.making.exception():
             return None
         return self.making.result()
+
+    @property
+    def memory(self) -> int:
+        return 0 if self.launcher is None else self.launcher.memory
 
     def close(self) -> None:
         if self.launcher is not None:
@@ -78,15 +74,14 @@ class _Place:
 class Launchers:
     """Starts runs as forks. `folder`: where logs of launchers are, and what was learned."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, room: Room) -> None:
         self._folder = folder
-        self._limits = limits
+        self._room = room
         self._lessons = Lessons(folder / "imports")
         self._places: dict[Kind, _Place] = {}
         self._failed: dict[Kind, float] = {}
         self._started: dict[Path, Kind] = {}
         self._number = 0
-        self._timer: asyncio.TimerHandle | None = None
 
     async def start(
         self,
@@ -100,7 +95,7 @@ class Launchers:
 
         `base`: the variables of such runs without their own.
         """
-        if why := why_fresh(lease):
+        if why := why_no_fork(lease):
             return why
         script = folder.work / script_of(lease.run)
         imports = await run_blocking(imports_of, script)
@@ -124,20 +119,15 @@ class Launchers:
         kind = self._started.pop(folder.root, None)
         if kind is None or exit_ is None:
             return
-        if exit_.signal in _CRASHES:
-            log.warning("a fork of a launcher crashed; runs like it start afresh from now on", run=folder.run_id)
-            self._lessons.of(kind.lesson).unfit["*"] = f"a run ended by signal {exit_.signal}"
-            self._lessons.save(kind.lesson)
+        if not self._lessons.learn(kind.lesson, exit_, folder.written):
+            return
+        if self._lessons.of(kind.lesson).forbidden:
             self._drop(kind)
-        elif exit_.exit_code == 0:
-            self._lessons.of(kind.lesson).runs += 1
-            if modules := modules_in(folder.root / "modules.txt"):
-                self._learn(kind, modules)
+        elif kind in self._places:
+            asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._renew, kind)
 
     async def close(self) -> None:
         """End all launchers."""
-        if self._timer is not None:
-            self._timer.cancel()
         for kind in list(self._places):
             self._drop(kind)
 
@@ -150,7 +140,7 @@ class Launchers:
         if place is None:
             if time.monotonic() < self._failed.get(kind, 0.0):
                 raise LauncherError("one could not be made a moment ago")
-            place = self._places[kind] = _Place(asyncio.create_task(self._make(kind)))
+            place = self._placed(kind, asyncio.create_task(self._make(kind)))
         place.used = time.monotonic()
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -160,35 +150,26 @@ class Launchers:
         except LauncherError:
             self._failed[kind] = time.monotonic() + _PAUSE_SECONDS
             raise
-        self._bound(kind)
+        self._room.bound(place)
         return launcher
 
+    def _placed(self, kind: Kind, making: asyncio.Future[Launcher]) -> _Place:
+        place = self._places[kind] = _Place(making, lambda: self._drop(kind))
+        self._room.enter(place)
+        return place
+
     async def _make(self, kind: Kind) -> Launcher:
-        lesson = self._lessons.of(kind.lesson)
-        if "*" in lesson.unfit:
-            raise LauncherError(lesson.unfit["*"])
         await run_blocking(lambda: self._folder.mkdir(parents=True, exist_ok=True, mode=0o700))
-        for _ in range(_MOST_UNFIT):
-            names = in_order(kind.imports) if lesson.modules is None else lesson.modules
+
+        async def make(modules: list[str]) -> Launcher:
             self._number += 1
             output = self._folder / f"launcher-{self._number}.log"
-            try:
-                begin = time.monotonic()
-                launcher = await Launcher.start(kind.python, dict(kind.base), [*filter(lesson.is_fit, names)], output)
-                log.info("launcher ready", image=kind.image, seconds=time.monotonic() - begin, memory=launcher.memory)
-                return launcher
-            except UnfitError as unfit:
-                log.info("not imported before runs", module=unfit.module, why=unfit.why, image=kind.image)
-                lesson.unfit[unfit.module] = unfit.why
-                self._lessons.save(kind.lesson)
-        raise LauncherError("too many of its imports must not be done before a run")
+            begin = time.monotonic()
+            launcher = await Launcher.start(kind.python, dict(kind.base), modules, output)
+            log.info("launcher ready", image=kind.image, seconds=time.monotonic() - begin, memory=launcher.memory)
+            return launcher
 
-    def _learn(self, kind: Kind, modules: list[str]) -> None:
-        lesson = self._lessons.of(kind.lesson)
-        changed = lesson.take(modules)
-        self._lessons.save(kind.lesson)
-        if changed and kind in self._places:
-            asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._renew, kind)
+        return await self._lessons.apply(kind.lesson, kind.imports, make)
 
     def _renew(self, kind: Kind) -> None:
         """Replace a launcher by one that has learned, when no run needs it just now."""
@@ -209,34 +190,12 @@ class Launchers:
         if self._places.get(kind) is not old:
             launcher.close()
             return
-        self._places[kind] = _Place(_done(launcher), old.used)
-        old.close()
-
-    def _bound(self, kept: Kind) -> None:
-        """Close the launchers that were used least recently while there are too many, and look for idle ones later."""
-        by_use = sorted((kind for kind in self._places if kind != kept), key=lambda kind: self._places[kind].used)
-        launchers = [place.launcher for place in self._places.values()]
-        memory = sum(launcher.memory for launcher in launchers if launcher is not None)
-        for kind in by_use:
-            if len(self._places) <= self._limits.number and memory <= self._limits.memory:
-                break
-            launcher = self._places[kind].launcher
-            memory -= launcher.memory if launcher is not None else 0
-            self._drop(kind)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._limits.idle, self._close_idle)
-
-    def _close_idle(self) -> None:
-        self._timer = None
-        now = time.monotonic()
-        for kind in [kind for kind, place in self._places.items() if now - place.used >= self._limits.idle]:
-            self._drop(kind)
-        if self._places:
-            oldest = min(place.used for place in self._places.values())
-            self._timer = asyncio.get_running_loop().call_later(oldest + self._limits.idle - now, self._close_idle)
+        self._drop(kind)
+        self._placed(kind, _done(launcher)).used = old.used
 
     def _drop(self, kind: Kind) -> None:
         if (place := self._places.pop(kind, None)) is not None:
+            self._room.leave(place)
             place.close()
 
 

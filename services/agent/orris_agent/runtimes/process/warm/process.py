@@ -9,44 +9,24 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orris_agent
+from orris_agent.runtimes.warm.protocol import (
+    FORK_SECONDS,
+    LONGEST_LINE,
+    PROGRAM,
+    READY_SECONDS,
+    Imports,
+    LauncherError,
+    command_of,
+    read_ready,
+    variables_of,
+    wanted,
+)
 from orris_kit.blocking import run_blocking
-from orris_kit.logging import get_logger
 
-PROGRAM = Path(orris_agent.__file__).parent / "launcher" / "importlib_bootstrap.py"
-
-log = get_logger(__name__)
-
-_READY_SECONDS = 60.0  # for all imports
-_FORK_SECONDS = 20.0
-# Room for the command line and the variables that a run will show in place of the launcher's.
-_PADDING = " " * 8192
-_PADDING_VARIABLE = "ORRIS_LAUNCHER_PADDING"
-_LONGEST_LINE = 8 * 1024 * 1024
-
-
-class LauncherError(Exception):
-    """A launcher could not be made, or did not fork; runs start without one."""
-
-
-class UnfitError(LauncherError):
-    """A module must not be imported before a run."""
-
-    def __init__(self, module: str, why: str) -> None:
-        super().__init__(f"{module}: {why}")
-        self.module, self.why = module, why
-
-
-@dataclass(frozen=True)
-class Imports:
-    """What a launcher has imported: packages by their first names, and the variables that these looked at."""
-
-    loaded: frozenset[str]
-    variables: frozenset[str]
+_PROGRAM = Path(orris_agent.__file__).parent / PROGRAM
 
 
 class Launcher:
@@ -71,9 +51,9 @@ class Launcher:
         except OSError as error:
             raise LauncherError(f"cannot start {python}: {error}") from error
         try:
-            async with asyncio.timeout(_READY_SECONDS):
+            async with asyncio.timeout(READY_SECONDS):
                 # Longer than a pipe holds: it is read while it is written.
-                await run_blocking(_write, launcher._requests, " ".join(modules))
+                await run_blocking(_write, launcher._requests, wanted(modules))
                 launcher.imports = await launcher._ready()
         except BaseException as error:
             launcher.close()
@@ -86,12 +66,12 @@ class Launcher:
     @classmethod
     async def _start(cls, python: Path, variables: Mapping[str, str], log: Path) -> Launcher:
         (requests, own_requests), (own_replies, replies) = os.pipe(), os.pipe()
-        reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
         try:
             with log.open("wb") as output:
                 process = subprocess.Popen(  # noqa: ASYNC220 - as quick as a fork
-                    [str(python), str(PROGRAM), str(requests), str(replies), _PADDING],
-                    env={**variables, _PADDING_VARIABLE: _PADDING},
+                    command_of(str(python), str(_PROGRAM), requests, replies),
+                    env=variables_of(variables),
                     cwd="/",
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -109,7 +89,7 @@ class Launcher:
         protocol = asyncio.StreamReaderProtocol(reader)
         await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(own_replies, "rb", 0))
         try:
-            async with asyncio.timeout(_READY_SECONDS):
+            async with asyncio.timeout(READY_SECONDS):
                 pid = await reader.readline()
             await run_blocking(process.wait)  # its child is the launcher
             return cls(int(pid), own_requests, reader, log)
@@ -118,15 +98,10 @@ class Launcher:
             raise LauncherError(f"{python} does not start: {_said(log) or repr(error)}") from error
 
     async def _ready(self) -> Imports:
-        line = await self._replies.readline()
-        if not line:
+        imports = await read_ready(self._replies)
+        if imports is None:
             raise LauncherError(f"it ended while it imported: {_said(self._log) or 'without a word'}")
-        answer: dict[str, Any] = json.loads(line)
-        if "unfit" in answer:
-            raise UnfitError(answer["unfit"], answer["why"])
-        if not answer["ready"]:
-            raise LauncherError("this system does not let a process change how it is seen by others")
-        return Imports(frozenset(answer["loaded"]), frozenset(answer["variables"]))
+        return imports
 
     async def fork(self, folder: Path, *, learn: bool) -> None:
         """Have a fork take over the run in `folder` (absolute), where its command is. Raises LauncherError."""
@@ -136,7 +111,7 @@ class Launcher:
         request = {"id": number, "folder": str(folder), "learn": learn}
         try:
             _write(self._requests, json.dumps(request))
-            async with asyncio.timeout(_FORK_SECONDS):
+            async with asyncio.timeout(FORK_SECONDS):
                 failure = await answered
         except (OSError, TimeoutError) as error:
             raise LauncherError(f"it does not fork: {error!r}") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
-from orris_agent.runtimes.process.warm.process import Imports
+from orris_agent.runtimes.warm.protocol import Imports
 
 # What interpreters and libraries in C read when they start or are loaded, where no launcher notices it.
 _READ_EARLY = re.compile(
@@ -24,8 +24,8 @@ def script_of(run: runs.Run) -> str:
     return run.script or _script_in(list(run.command))
 
 
-def why_fresh(lease: agents.Lease) -> str:
-    """Return why a run starts in a fresh interpreter whatever is imported; empty where it need not."""
+def why_no_fork(lease: agents.Lease) -> str:
+    """Return why a run as a process starts in a fresh interpreter whatever is imported; empty where it need not."""
     run = lease.run
     if sys.platform != "linux":
         return "this system is not Linux"
@@ -33,12 +33,31 @@ def why_fresh(lease: agents.Lease) -> str:
         return "it asked for a process of its own"
     if run.distribution:
         return "it is told of the cluster when its interpreter starts"
-    if not script_of(run):
-        return "it is no script in Python"
     if lease.image.lock.interpreter:
         return "the packages of an interpreter of one's own may change at any time"
     if run.resources.cpus:
         return "its number of processors is set, and libraries look at that when they are imported"
+    return _why_fresh(lease)
+
+
+def why_no_waiting_container(lease: agents.Lease) -> str:
+    """Return why a run in a container gets one that has not been started before; empty where it need not.
+
+    Limits are those of the container, and so of its imports; what is in an image never changes.
+    """
+    if lease.run.kind == runs.RUN_KIND_REPLICA:
+        return "it is a replica, which is published at a port"
+    if lease.run.resources.gpus:
+        return "it asks for graphics processors, which would wait with the container"
+    if lease.run.inputs or lease.run.outputs_to:
+        return "its data is mounted into its container when that is made"
+    return _why_fresh(lease)
+
+
+def _why_fresh(lease: agents.Lease) -> str:
+    run = lease.run
+    if not script_of(run):
+        return "it is no script in Python"
     if early := _read_early(run.environment_variables) or _read_early(run.secret_environment_variables):
         return f"it sets {early}, which is read when Python or a library starts"
     if early := _read_early(lease.environment_variables, but=["PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME"]):
@@ -51,7 +70,7 @@ def why_not_from(imports: Imports, folder: Path, base: Mapping[str, str], variab
     for name in sorted(imports.variables):
         if base.get(name) != variables.get(name):
             return f"what it imports looks at {name}, which it has for itself"
-    for path in folder.iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():
         if path.name.partition(".")[0] in imports.loaded:
             return f"its own {path.name} takes the place of what is imported"
     return ""
