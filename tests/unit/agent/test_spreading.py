@@ -11,7 +11,7 @@ from orris.images.v1 import images_pb2 as images
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
-from orris_agent.runtimes.process.warm.safety import why_fresh
+from orris_agent.runtimes.warm.safety import why_no_fork
 from orris_agent.spreading import IMAGE_FILE, RayCluster, Spreading, check_not_spread
 
 SPREAD = runs.Run(name="workspaces/lab/runs/r1", pool="rack", script="a.py", distribution=runs.DISTRIBUTION_JOBLIB)
@@ -80,4 +80,4 @@ def test_a_run_is_told_of_the_cluster_and_its_workers_get_what_was_submitted(tmp
 
 
 def test_a_run_that_is_spread_starts_fresh() -> None:
-    assert "told of the cluster" in why_fresh(agents.Lease(run=SPREAD, image=image_of()))
+    assert "told of the cluster" in why_no_fork(agents.Lease(run=SPREAD, image=image_of()))
