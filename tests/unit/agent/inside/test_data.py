@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,17 @@ def test_a_run_without_data_has_none_and_loads_nothing_for_it(program: Program) 
         """
     )
     assert printed == "{} {} set()\n"
+
+
+def test_diabetes_is_there_where_the_environment_has_it(program: Program) -> None:
+    printed = program.execute(
+        """
+        from azureml.opendatasets import Diabetes
+        try:
+            print(*Diabetes.get_tabular_dataset().to_pandas_dataframe().columns)
+        except Exception as error:
+            print(error)
+        """
+    )
+    has_it = program.python == sys.executable
+    assert printed.startswith("AGE SEX BMI BP S1" if has_it else "Diabetes comes with scikit-learn")

@@ -8,6 +8,7 @@ REAL = {
     "AMLResponse": "azureml._scoring:AMLResponse",
     "ComputeTargetException": "azureml.exceptions:ComputeTargetException",
     "Dataset": "orris._data:Dataset",
+    "Diabetes": "azureml._opendatasets:Diabetes",
     "Experiment": "orris._surroundings:Experiment",
     "FileDataset": "orris._data:FileDataset",
     "Model": "orris._model:Model",
