@@ -112,6 +112,7 @@ ANSWER_NOTHING = {
     "inference.GRPCInferenceService/ServerReady",
     "inference.GRPCInferenceService/ServerMetadata",
     "orris.runs.v1.AgentService/ListAgents",
+    "orris.runs.v1.PoolService/ListPools",
     "orris.runs.v1.WorkspaceService/ListWorkspaces",
 }
 

@@ -137,6 +137,12 @@ class Agents:
         with self._lock:
             return [each.agent for each in self._present.values() if each.agent.pool == pool and self._is_given(each)]
 
+    def if_there(self, agent_id: str) -> builtins.list[Agent]:
+        """Return an agent, in a list, if it can be given runs now."""
+        with self._lock:
+            presence = self._present.get(agent_id)
+            return [presence.agent] if presence is not None and self._is_given(presence) else []
+
     def pools(self) -> set[str]:
         """Return the pools that have an agent now."""
         with self._lock:

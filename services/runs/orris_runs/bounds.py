@@ -37,6 +37,11 @@ class Bounds:
         """Return the bound of an experiment, 0 where it has none."""
         return self._known.get(owner, 0)
 
+    @property
+    def none(self) -> bool:
+        """Whether no experiment has a bound."""
+        return not self._known
+
     def full(self, running: Mapping[str, int]) -> list[str]:
         """Return those of the experiments that run as many as they may."""
         return [owner for owner, count in running.items() if 0 < self.of(owner) <= count]

@@ -116,22 +116,25 @@ class Leases:
         """End a run and give its lease back. The same again changes nothing."""
         if outcome.state not in FINAL:
             raise InvalidArgument("state must be COMPLETED, FAILED or CANCELED", field="state")
-        with self._store.change() as change:
-            row = _find(change.connection, lease, lock=True)
-            if row is not None and row.state is outcome.state:
-                return
-            _demand_held(row)
-            columns: dict[str, Any] = {
-                "reason": row.state_reason if row.state is State.CANCEL_REQUESTED else "",
-                "outputs": outcome.outputs,
-                "end_time": self._moves.happened_at(row, outcome.end_time),
-                "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
-                **({} if outcome.used is None else asdict(outcome.used)),
-            }
-            if outcome.state is State.FAILED:
-                self._retries.fail(change, row, cut(outcome.error or _UNEXPLAINED), **columns)
-            else:
-                self._moves.end(change, row, outcome.state, **columns)
+        # Those of many agents come at the same time.
+        self._store.together(lambda change: self._finish(change, lease, outcome))
+
+    def _finish(self, change: Change, lease: str, outcome: Outcome) -> None:
+        row = _find(change.connection, lease, lock=True)
+        if row is not None and row.state is outcome.state:
+            return
+        _demand_held(row)
+        columns: dict[str, Any] = {
+            "reason": row.state_reason if row.state is State.CANCEL_REQUESTED else "",
+            "outputs": outcome.outputs,
+            "end_time": self._moves.happened_at(row, outcome.end_time),
+            "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
+            **({} if outcome.used is None else asdict(outcome.used)),
+        }
+        if outcome.state is State.FAILED:
+            self._retries.fail(change, row, cut(outcome.error or _UNEXPLAINED), **columns)
+        else:
+            self._moves.end(change, row, outcome.state, **columns)
 
     def begin_finish(self, lease: str, state: State, outputs: str) -> RunName | None:
         """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""

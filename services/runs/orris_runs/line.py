@@ -72,9 +72,7 @@ def leave(connection: sa.Connection, line: Line) -> None:
 def serve(connection: sa.Connection, pool: str, slot: Slot, line: Line) -> None:
     """Put the experiment that was served behind all others, whatever its runs ask for."""
     own = _parameters(pool, slot, line)
-    connection.execute(
-        _TO_THE_END, {f"of_{name}": value for name, value in own.items()} | {"end": _end(connection, own)}
-    )
+    connection.execute(_TO_THE_END, {f"of_{name}": own[name] for name in ("workspace", "experiment", "pool", "slot")})
 
 
 def pools_of(connection: sa.Connection, workspace: str, experiment: str) -> list[str]:
@@ -84,6 +82,8 @@ def pools_of(connection: sa.Connection, workspace: str, experiment: str) -> list
 
 def lock(connection: sa.Connection, key: int) -> bool:
     """Lock a run; return whether it still waits then: one that is being canceled is waited for here."""
+    if connection.dialect.name == "sqlite":
+        return True  # nobody else writes
     return connection.execute(_STILL_WAITING, {"key": key}).first() is not None
 
 
@@ -91,6 +91,18 @@ def held(connection: sa.Connection) -> Held:
     """Return what the agents have."""
     found = connection.execute(_HELD)
     return {(agent, Slot(slot), demands, owner): count for agent, slot, demands, owner, count in found}
+
+
+def held_by(connection: sa.Connection, agent: str) -> Held:
+    """Return what one agent has."""
+    found = connection.execute(_HELD_BY, {"agent": agent})
+    return {(name, Slot(slot), demands, owner): count for name, slot, demands, owner, count in found}
+
+
+def is_behind(connection: sa.Connection, run: Any, slot: str) -> bool:
+    """Tell whether others wait before a run in its own line."""
+    own = {name: getattr(run, name) for name in _COLUMNS} | {"slot": slot}
+    return bool(connection.execute(FIRST, {**own, "most": 1}).scalar() != run.key)
 
 
 def _parameters(pool: str, slot: Slot, line: Line) -> dict[str, object]:
@@ -130,13 +142,20 @@ _OF_EXPERIMENT = [lines.c[name] == sa.bindparam(name) for name in ("workspace", 
 _OWN = sa.select(lines.c.turn).where(*_OF_EXPERIMENT, *_POOL_AND_SLOT).limit(1)
 _POOLS = sa.select(lines.c.pool).where(*_OF_EXPERIMENT).distinct()
 _LEAVE = lines.delete().where(lines.c.key == sa.bindparam("at"))
+_behind = lines.alias("behind")
+_END = (
+    sa.select(sa.func.max(_behind.c.turn) + 1)
+    .where(_behind.c.pool == sa.bindparam("of_pool"), _behind.c.slot == sa.bindparam("of_slot"))
+    .scalar_subquery()
+)
 _TO_THE_END = (
     lines.update()
     .where(*(lines.c[name] == sa.bindparam(f"of_{name}") for name in ("workspace", "experiment", "pool", "slot")))
-    .values(turn=sa.bindparam("end"))
+    .values(turn=_END)
 )
 _STILL_WAITING = (
     sa.select(runs.c.key).where(runs.c.key == sa.bindparam("key"), runs.c.slot.is_not(None)).with_for_update()
 )
 _GROUPED = (leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
 _HELD = sa.select(*_GROUPED, sa.func.count()).group_by(*_GROUPED)
+_HELD_BY = _HELD.where(leases.c.agent == sa.bindparam("agent"))

@@ -54,7 +54,9 @@ class Queue:
         """
         take_turn(change.connection, "queue")
         line.join(change.connection, run, slot)
-        given = self.assign(change, run.pool)
+        # What weighs nothing was given away if it could be: where another one waits for the same, so does this one.
+        behind = not demands_of(run.demands).weigh and line.is_behind(change.connection, run, slot)
+        given = not behind and self.assign(change, run.pool)
         if not given and run.pool != DEFAULT_POOL:
             change.wake(POOLS_CHANGED)
         return given
@@ -65,6 +67,9 @@ class Queue:
             change.then(partial(self._agents.busy, run.agent))
         if run.pool != DEFAULT_POOL:
             change.wake(POOLS_CHANGED)
+        if self._bounds.none:
+            self._refill(change, run)
+            return
         pools = [run.pool]
         if self._bounds.of(owner_of(run.workspace, run.experiment)):
             pools += line.pools_of(change.connection, run.workspace, run.experiment)
@@ -75,7 +80,17 @@ class Queue:
         """Do so in the transaction of what made a run wait, or an agent free; return whether a run was given away."""
         take_turn(change.connection, "queue")
         there = self._agents.there(pool)
-        return bool(there) and _Giving(self, change, pool, there).give()
+        return bool(there) and bool(_Giving(self, change, pool, there).give())
+
+    def _refill(self, change: Change, run: Any) -> None:
+        """Give the agent that has ended a run what waits; nobody else has more room than before.
+
+        What weighs may have been kept waiting by that, wherever it is to go: then all agents are looked at.
+        """
+        take_turn(change.connection, "queue")
+        freed = self._agents.if_there(run.agent) if run.agent else []
+        if freed and _Giving(self, change, run.pool, freed, alone=True).give() is None:
+            self.assign(change, run.pool)
 
     @property
     def bounds(self) -> Bounds:
@@ -121,19 +136,22 @@ class Queue:
 
 
 class _Giving:
-    """Gives away what there is room for in a pool, one run after the other."""
+    """Gives away what there is room for in a pool, one run after the other; `alone`: to the one agent that is there."""
 
-    def __init__(self, queue: Queue, change: Change, pool: str, there: Sequence[Agent]) -> None:
+    def __init__(self, queue: Queue, change: Change, pool: str, there: Sequence[Agent], *, alone: bool = False) -> None:
         self._queue = queue
         self._change = change
         self._connection = change.connection
         self._pool = pool
-        held = line.held(change.connection)
+        held = line.held_by(change.connection, there[0].id) if alone else line.held(change.connection)
         self._rooms = Rooms(there, held)
         self._running = _running(held)
         self._bounds = queue.bounds
+        self._alone = alone
+        self._weighs = False
 
-    def give(self) -> bool:
+    def give(self) -> bool | None:
+        """Return whether a run was given away; None where an agent alone cannot tell who is to get the next."""
         given = False
         for slot in Slot:
             # There is only less room from now on: what does not fit need not be tried again.
@@ -141,11 +159,14 @@ class _Giving:
             while self._rooms.places(slot) and self._give_one(slot, refused):
                 self._change.wake(pool_changed(self._pool))
                 given = True
-        return given
+        return None if self._weighs else given
 
     def _give_one(self, slot: Slot, refused: set[str]) -> bool:
         """Give away the next run, or find out that there is none in its line; return whether to go on."""
         for head, keys in self._next(slot, refused):
+            if self._alone and demands_of(head.demands).weigh:
+                self._weighs = True
+                return False
             if not keys:
                 line.leave(self._connection, head)
                 return True

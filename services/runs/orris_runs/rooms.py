@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heapreplace
 from math import inf
 
 from orris_runs.demands import Demands, Resources, demands_of
@@ -73,10 +74,13 @@ class Rooms:
 
     def __init__(self, agents: Iterable[Agent], held: Held) -> None:
         self._rooms = rooms_of(agents, held)
+        self._places = {slot: sum(max(0, room.slots[slot]) for room in self._rooms) for slot in Slot}
+        # For runs that weigh nothing, of each kind: who takes them, by how many slots were free, the most first.
+        self._by_room: dict[tuple[Demands, Slot], list[tuple[int, int]]] = {}
 
     def places(self, slot: Slot) -> int:
         """Return how many runs there are free slots for."""
-        return sum(max(0, room.slots[slot]) for room in self._rooms)
+        return self._places[slot]
 
     def take(self, demands: Demands, slot: Slot) -> str | None:
         """Return the agent that a run is for, with less room from now on; None when it has to wait.
@@ -84,20 +88,45 @@ class Rooms:
         A run that would fit a machine, were it not for other runs, is not overtaken there by those that take what it
         waits for.
         """
+        room = self._most_fitting(demands, slot) if demands.weigh else self._most_free(demands, slot)
+        if room is None:
+            return None
+        room.take(demands, slot)
+        self._places[slot] -= 1
+        return room.agent.id
+
+    def _most_fitting(self, demands: Demands, slot: Slot) -> Room | None:
         able = [room for room in self._rooms if could_take(room.agent, demands, slot)]
         fitting = [room for room in able if room.slots[slot] > 0 and room.fits(demands)]
         if fitting:
             # The one with most room: work spreads over the machines.
-            room = max(fitting, key=lambda room: room.slots[slot])
-            room.take(demands, slot)
-            return room.agent.id
-        if able and demands.weigh:
+            return max(fitting, key=lambda room: room.slots[slot])
+        if able:
             min(able, key=lambda room: room.lacks(demands)).be_waited_for()
+        return None
+
+    def _most_free(self, demands: Demands, slot: Slot) -> Room | None:
+        """Return the same where only slots count, whose number does not grow: without looking at all of them again."""
+        if (heap := self._by_room.get((demands, slot))) is None:
+            able = (number for number, room in enumerate(self._rooms) if could_take(room.agent, demands, slot))
+            heap = self._by_room[demands, slot] = [(-self._rooms[number].slots[slot], number) for number in able]
+            heapify(heap)
+        while heap:
+            negated, number = heap[0]
+            room = self._rooms[number]
+            if room.slots[slot] <= 0:
+                heappop(heap)
+            elif room.slots[slot] < -negated:
+                heapreplace(heap, (-room.slots[slot], number))
+            else:
+                return room
         return None
 
     def give_back(self, agent: str, demands: Demands, slot: Slot) -> None:
         """Note that a run does not need what it was given."""
         next(room for room in self._rooms if room.agent.id == agent).give_back(demands, slot)
+        self._places[slot] += 1
+        self._by_room.clear()
 
     def only_busy(self, demands: Demands, slot: Slot) -> bool:
         """Tell whether there is a slot for a run, but too little besides."""
