@@ -93,6 +93,7 @@ def test_the_work_of_one_script_is_done_by_several_machines(orris: Orris, tmp_pa
     assert metrics["accuracy"] > 0.97
     assert metrics["features"] == 4
     assert metrics["sums"] == 16 * 300_000
+    assert metrics["streamed"] == 28
     assert metrics["forest"] == 1.0
     assert metrics["failure"] == "number 3 is not wanted"
     assert metrics["same"] is True

@@ -36,6 +36,7 @@ large = np.ones((500, 600))
 sums = Parallel(n_jobs=-1)(delayed(np.sum)(large * factor) for factor in range(6)) + Parallel(2)(
     [delayed(np.sum)(large)]
 )
+streamed = list(Parallel(n_jobs=-1, return_as="generator")(delayed(abs)(-number) for number in range(8)))
 forest = RandomForestClassifier(n_jobs=-1, random_state=0).fit(x, y)
 try:
     Parallel(n_jobs=-1)(delayed(fail)(number) for number in range(6))
@@ -48,5 +49,6 @@ run.log("machines", len(machines - {os.getppid()}))
 run.log("features", float(search.cv_results_["mean_test_features"].max()))
 run.log("forest", forest.score(x, y))
 run.log("failure", failure)
+run.log("streamed", sum(streamed))
 run.log("sums", sum(map(float, sums)))
 run.log("same", set(again) <= machines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import fcntl
 import os
@@ -21,12 +20,12 @@ import ray
 _AGENT_SECONDS = 5.0
 _RUNS_SECONDS = 7.0
 _LONGEST_PAUSE = 30.0
-_LOG_LINES = 20
+_LAST_LINE_BYTES = 2000
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 # What Ray sets for its own workers (an actor of no processors is told to use one thread and no graphics processor), and
 # what its Python was told, is nothing for the runs of an agent; Ray's token least of all.
-_NOT_INHERITED = ("RAY_", "PYTHON", "ORRIS_", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+_NOT_INHERITED = ("RAY_", "PYTHON", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
 class AgentActor:
@@ -42,7 +41,6 @@ class AgentActor:
         self._home = self._root / "nodes" / order["id"]
         _check_size(order)
         self._settle(again=ray.get_runtime_context().was_current_actor_reconstructed)
-        self._lines: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
         self._process: subprocess.Popen[bytes] | None = None
         self._problem = "the agent before it has yet to end"
         self._ending = threading.Event()
@@ -86,27 +84,20 @@ class AgentActor:
                 except OSError as error:
                     self._problem = f"the agent cannot be started: {error}"
                 else:
-                    self._problem = (
-                        f"the agent ended with {code}: {self._lines[-1] if self._lines else 'it said nothing'}"
-                    )
+                    self._problem = f"the agent ended with {code}: {_last_line(self._home / 'agent.log')}"
                 pause = 1.0 if time.monotonic() - begun > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
                 self._ending.wait(pause)
 
     def _run(self, lock: int) -> int:
         """Run the agent to its end. It ends with its standard input, so with this process; it holds the lock."""
         argv = [self._order["python"] or sys.executable, "-m", "orris_agent", "--until-eof"]
-        self._process = subprocess.Popen(
-            argv, env=self._environment(), cwd=self._home, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[lock],
-        )  # fmt: skip
+        with open(self._home / "agent.log", "wb") as log:  # a file: what the agent has started may outlive it
+            self._process = subprocess.Popen(
+                argv, env=self._environment(), cwd=self._home, stdin=subprocess.PIPE, stdout=log, stderr=log,
+                start_new_session=True, pass_fds=[lock],
+            )  # fmt: skip
         if self._ending.is_set():
             self._stop()
-        assert self._process.stdout is not None
-        with self._process.stdout as output, open(self._home / "agent.log", "wb") as log:
-            for line in output:
-                self._lines.append(line.decode(errors="replace").strip()[:1000])
-                log.write(line)
-                log.flush()
         return self._process.wait()
 
     def _environment(self) -> dict[str, str]:
@@ -137,6 +128,13 @@ class AgentActor:
             process.wait(_AGENT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _last_line(log: Path) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - _LAST_LINE_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _cluster_token() -> str:
