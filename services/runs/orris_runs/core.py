@@ -29,7 +29,9 @@ from orris_runs.retries import Retries
 from orris_runs.store import Store
 from orris_runs.submission import Submission
 from orris_runs.summaries import Summaries
+from orris_runs.sweeps.beginning import Beginning
 from orris_runs.sweeps.progress import Progress
+from orris_runs.sweeps.recording import Recording
 from orris_runs.sweeps.sweeps import Sweeps
 from orris_runs.sweeps.trials import SettledTrials
 from orris_runs.usage import Usage
@@ -68,6 +70,8 @@ class Core:
     keeping: Keeping
     withdrawal: Withdrawal
     sweeps: Sweeps
+    sweep_recording: Recording
+    sweep_beginning: Beginning
     sweep_progress: Progress
 
     def start(self) -> None:
@@ -143,6 +147,8 @@ def make_core(
         pools=pools,
         keeping=Keeping(store, agents, bounds, moves),
         withdrawal=Withdrawal(store, agents),
-        sweeps=Sweeps(store, reading, experiments, submission, settled),
+        sweeps=Sweeps(store, reading),
+        sweep_recording=Recording(store, reading, experiments, submission),
+        sweep_beginning=Beginning(store, submission, settled),
         sweep_progress=Progress(store, moves, settled),
     )

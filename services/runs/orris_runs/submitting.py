@@ -81,7 +81,7 @@ class Submitting:
 
         `new` is the run that it is. Its reference keeps snapshot and data for all of its trials: none outlives it.
         """
-        self._core.sweeps.check(plan, new)
+        self._core.sweep_recording.check(plan, new)
         if new.program.script:
             await self._artifacts.check_script(new.program.snapshot, new.program.script)
         trial = await self._with_data(plan.trial)
@@ -91,7 +91,7 @@ class Submitting:
             await self._noting.do(name)
             prepared = await self._prepare(new)
             await self._artifacts.refer(name, new.program.trees, [])
-            create = partial(self._core.sweeps.create, name.run, new, plan, prepared, request_id, payload)
+            create = partial(self._core.sweep_recording.create, name.run, new, plan, prepared, request_id, payload)
             made = await run_blocking(create)
         except BaseException:
             await self._give_up_noted(name)

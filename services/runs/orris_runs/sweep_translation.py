@@ -13,9 +13,10 @@ from orris_runs.model import NewRun
 from orris_runs.states import State
 from orris_runs.sweeps.plan import DEFAULT_SECONDS, Plan
 from orris_runs.sweeps.policies import Policy, Rule
+from orris_runs.sweeps.recording import new_seed, sweep_run
 from orris_runs.sweeps.sampling import Method
 from orris_runs.sweeps.space import Choice, Condition, Distribution, Normal, Parameter, Randint, Range, Value
-from orris_runs.sweeps.sweeps import Sweep, new_seed, sweep_run
+from orris_runs.sweeps.sweeps import Sweep
 from orris_runs.sweeps.trials import WAITING, Trial, best_of
 from orris_runs.translation import duration, new_run, resources_message, run_message, seconds, timestamp
 

@@ -14,10 +14,11 @@ from orris_runs.schema import sweep_trials
 from orris_runs.states import State
 from orris_runs.sweeps.plan import Plan, plan_of, plan_to_json
 from orris_runs.sweeps.policies import Policy, Rule
+from orris_runs.sweeps.recording import sweep_run
 from orris_runs.sweeps.sampling import Known, Method
 from orris_runs.sweeps.space import Choice, Condition, Normal, Parameter, Range
 from orris_runs.sweeps.sweep_log import HYPERDRIVE_LOG
-from orris_runs.sweeps.sweeps import Sweep, sweep_run
+from orris_runs.sweeps.sweeps import Sweep
 
 from .conftest import BUILD, IMAGE, NEW, World
 
@@ -33,8 +34,8 @@ class Sweeping:
         self.world, self.prepared = world, prepared
         if agents:
             world.agent(slots=agents)
-        world.core.sweeps.check(plan, sweep_run(plan))
-        self.id = world.core.sweeps.create(world.new_id(), sweep_run(plan), plan, prepared)
+        world.core.sweep_recording.check(plan, sweep_run(plan))
+        self.id = world.core.sweep_recording.create(world.new_id(), sweep_run(plan), plan, prepared)
         (self.key,) = world.core.sweeps.active()[-1:]
 
     @property
@@ -43,18 +44,18 @@ class Sweeping:
 
     def step(self) -> Sweep:
         core = self.world.core
-        situation = core.sweeps.situation(self.key)
+        situation = core.sweep_beginning.situation(self.key)
         if situation is None:
             return self.sweep
         if situation.to_judge:
             core.sweep_progress.judge(self.key)
         if situation.to_settle:
             core.sweep_progress.settle(self.key)
-            situation = core.sweeps.situation(self.key)
+            situation = core.sweep_beginning.situation(self.key)
         if situation is not None and situation.wanted:
             prepared = situation.prepared if situation.prepared.image else self.prepared
-            core.sweeps.begin(situation, core.sweeps.choose(situation), prepared)
-        stepped = self.world.core.sweeps.situation(self.key)
+            core.sweep_beginning.begin(situation, core.sweep_beginning.choose(situation), prepared)
+        stepped = self.world.core.sweep_beginning.situation(self.key)
         assert stepped is None or list(stepped.trials) == list(self.sweep.trials), "what is remembered is so"
         return self.sweep
 
@@ -146,13 +147,13 @@ def test_it_ends_with_its_last_trial_and_names_the_best(world: World) -> None:
 
 def test_a_restart_between_any_two_steps_loses_and_doubles_nothing(world: World) -> None:
     sweeping = Sweeping(world)
-    situation = world.core.sweeps.situation(sweeping.key)
+    situation = world.core.sweep_beginning.situation(sweeping.key)
     assert situation is not None
-    chosen = world.core.sweeps.choose(situation)
+    chosen = world.core.sweep_beginning.choose(situation)
     world.reopen()
     world.agent(slots=2)
     for _ in range(2):
-        world.core.sweeps.begin(situation, chosen, READY)
+        world.core.sweep_beginning.begin(situation, chosen, READY)
     assert [trial.number for trial in sweeping.sweep.trials] == [0, 1], "begun once, by whoever was first"
     for number in range(6):
         world.reopen()
@@ -357,7 +358,7 @@ def test_a_deleted_trial_is_not_begun_again_and_a_sweep_goes_with_its_trials(wor
 
 
 def test_a_retry_returns_the_first_sweep(world: World) -> None:
-    create = world.core.sweeps.create
+    create = world.core.sweep_recording.create
     first = create(world.new_id(), sweep_run(PLAN), PLAN, READY, "r1", b"x")
     assert create(world.new_id(), sweep_run(PLAN), PLAN, READY, "r1", b"x") == first
     assert len(world.core.sweeps.active()) == 1
@@ -383,6 +384,11 @@ def test_another_run_is_no_sweep(world: World) -> None:
         ({"space": (KERNEL, KERNEL)}, "sweep.parameters", "give it once"),
         ({"space": (Parameter("x", Choice(())),)}, "sweep.parameters", "1 to 1,000 values"),
         ({"space": (Parameter("x", Choice((1, 1))),)}, "sweep.parameters", "different"),
+        (
+            {"space": (Parameter("x", Choice(tuple(f"{number:<999}" for number in range(70)))),)},
+            "sweep.parameters",
+            "characters of values together",
+        ),
         ({"space": (Parameter("x y", Choice((1,))),)}, "sweep.parameters", "without spaces"),
         ({"space": (Parameter("x", Range(2, 1)),), "method": Method.RANDOM}, "sweep.parameters", "smallest"),
         (
@@ -413,7 +419,7 @@ def test_what_cannot_be_is_refused_with_its_field_and_a_remedy(
     world: World, changed: dict[str, Any], field: str, remedy: str
 ) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        world.core.sweeps.check(plan := replace(PLAN, **changed), sweep_run(plan))
+        world.core.sweep_recording.check(plan := replace(PLAN, **changed), sweep_run(plan))
     assert [each.field for each in caught.value.violations][:1] == [field]
     assert remedy in caught.value.message
     assert world.core.sweeps.active() == []
@@ -423,7 +429,7 @@ def test_a_sweep_is_not_created_as_an_ordinary_run(world: World) -> None:
     with pytest.raises(InvalidArgument, match="SweepService"):
         world.submit(kind=Kind.SWEEP)
     with pytest.raises(InvalidArgument, match=r"run\.tags"):
-        world.core.sweeps.check(PLAN, sweep_run(PLAN, tags={"": "x"}))
+        world.core.sweep_recording.check(PLAN, sweep_run(PLAN, tags={"": "x"}))
 
 
 def test_a_plan_is_kept_as_it_was() -> None:

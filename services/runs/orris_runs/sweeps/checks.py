@@ -29,6 +29,8 @@ PARAMETERS = 100
 CHOICES = 1000
 NAME_CHARACTERS = 255
 VALUE_CHARACTERS = 1000
+# Of all values together: a sweep is shown whole, again and again.
+SPACE_CHARACTERS = 64 * 1024
 RESUMED_SWEEPS = 5
 UPPER = 2**53
 
@@ -64,6 +66,9 @@ def _wrong(plan: Plan) -> Iterator[tuple[str, str]]:
 def _wrong_parameters(plan: Plan) -> Iterator[tuple[str, str]]:
     if not 1 <= len(plan.space) <= PARAMETERS:
         yield "parameters", f"1 to {PARAMETERS} hyperparameters, each with the values that it may have"
+    choices = [each.distribution.values for each in plan.space if isinstance(each.distribution, Choice)]
+    if sum(len(str(value)) for values in choices for value in values) > SPACE_CHARACTERS:
+        yield "parameters", f"at most {SPACE_CHARACTERS:,} characters of values together; keep them in a file"
     known: dict[str, Parameter] = {}
     for parameter in plan.space:
         for what in _wrong_parameter(plan, parameter, known):

@@ -10,8 +10,8 @@ from orris_runs.builds import Images
 from orris_runs.core import Core
 from orris_runs.model import ErrorCode, Prepared, RunError
 from orris_runs.store import SWEEPS_CHANGED, children_changed
+from orris_runs.sweeps.beginning import Situation
 from orris_runs.sweeps.space import Value
-from orris_runs.sweeps.sweeps import Situation
 
 log = get_logger(__name__)
 RETRY_SECONDS = 1.0
@@ -57,15 +57,15 @@ class SweepFollower:
 
     async def _step(self, key: int) -> Situation | None:
         """Do what there is to do; return what there was, None when the sweep is over."""
-        sweeps, progress = self._core.sweeps, self._core.sweep_progress
-        situation = await run_blocking(sweeps.situation, key)
+        beginning, progress = self._core.sweep_beginning, self._core.sweep_progress
+        situation = await run_blocking(beginning.situation, key)
         if situation is None:
             return None
         if situation.to_judge:
             await run_blocking(progress.judge, key)
         if situation.to_settle:
             await run_blocking(progress.settle, key)
-            situation = await run_blocking(sweeps.situation, key)
+            situation = await run_blocking(beginning.situation, key)
         if situation is not None and situation.wanted:
             await self._begin(situation)
         return situation
@@ -79,7 +79,7 @@ class SweepFollower:
         except OrrisError as error:
             await run_blocking(self._core.sweep_progress.fail, situation.key, RunError(ErrorCode.SYSTEM, error.message))
             return
-        await run_blocking(self._core.sweeps.begin, situation, chosen, prepared)
+        await run_blocking(self._core.sweep_beginning.begin, situation, chosen, prepared)
 
     async def _prepare(self, situation: Situation) -> Prepared:
         """Return the image of the trials before, else of the environment, or the build that makes it."""
@@ -90,7 +90,7 @@ class SweepFollower:
 
     def _choose(self, situation: Situation) -> list[dict[str, Value]]:
         try:
-            return self._core.sweeps.choose(situation)
+            return self._core.sweep_beginning.choose(situation)
         except Exception as error:
             # A library's: it would fail again and again, and hold up the other sweeps.
             log.exception("a sampler has failed", sweep=situation.key)

@@ -17,9 +17,9 @@ from orris_runs.store import Change, Store
 from orris_runs.summaries import sum_up
 from orris_runs.sweeps.plan import Plan, plan_of
 from orris_runs.sweeps.policies import Course, broken_limit, interval_to_judge
+from orris_runs.sweeps.space import values_text
 from orris_runs.sweeps.sweep_log import SweepLog
-from orris_runs.sweeps.sweeps import is_to_be_judged, values_text
-from orris_runs.sweeps.trials import Courses, SettledTrials, Trial, best_of
+from orris_runs.sweeps.trials import Courses, SettledTrials, Trial, best_of, is_to_be_judged
 
 # Where so many fail and none has done otherwise, the others would, too.
 HOPELESS = 10

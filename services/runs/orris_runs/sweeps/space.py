@@ -185,6 +185,13 @@ def count_combinations(space: Space, most: int) -> int:
     return sum(1 for _ in islice(combinations(space), most))
 
 
+def values_text(values: Values) -> str:
+    """Return hyperparameters for people."""
+    return " ".join(
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+    )
+
+
 def _rounded(number: float, quantum: float) -> float:
     # Fifteen digits: 3 * 0.1 is 0.3.
     return float(f"{round(number / quantum) * quantum:.15g}") if quantum else number

@@ -15,9 +15,11 @@ from orris_runs.rows import error_of
 from orris_runs.schema import metric_summaries, metrics, runs, sweep_trials
 from orris_runs.states import FINAL, State
 from orris_runs.sweeps.plan import Plan
+from orris_runs.sweeps.policies import interval_to_judge
 from orris_runs.sweeps.sampling import Known
 from orris_runs.sweeps.space import Value
 
+_JUDGED = frozenset({State.RUNNING, State.NOT_RESPONDING})
 WAITING = frozenset({State.NOT_STARTED, State.PREPARING, State.PROVISIONING, State.QUEUED})
 
 
@@ -112,6 +114,13 @@ def best_first(plan: Plan, trials: Iterable[Trial]) -> list[Trial]:
         trials,
         key=lambda trial: (trial.best is None, -plan.score(trial.best or 0), trial.number),
     )
+
+
+def is_to_be_judged(plan: Plan, trial: Trial) -> bool:
+    """Tell whether a trial has come to an interval at which the policy judges it."""
+    if plan.policy is None or trial.early_stopped or trial.state not in _JUDGED:
+        return False
+    return interval_to_judge(plan.policy, trial.interval) > trial.judged
 
 
 class Courses:
