@@ -357,6 +357,24 @@ def test_a_deleted_trial_is_not_begun_again_and_a_sweep_goes_with_its_trials(wor
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0, table
 
 
+def test_the_metrics_of_all_trials_are_one_list_in_pages(world: World) -> None:
+    sweeping = Sweeping(world)
+    sweeping.step()
+    for number in (1, 0):
+        sweeping.start(number)
+        sweeping.log(number, 0.1, 0.2, 0.3)
+        sweeping.log(number, 1.0, metric="loss")
+    found: list[tuple[int, float]] = []
+    token = ""
+    while True:
+        page = world.core.sweeps.list_metrics("default", sweeping.id, "Accuracy", 2, token)
+        found += [(number, point.value) for number, _, point in page.items]
+        if not (token := page.token_after(len(page.items))):
+            break
+    assert found == [(number, value) for number in (0, 1) for value in (0.1, 0.2, 0.3)]
+    assert len(world.core.sweeps.list_metrics("default", sweeping.id, "", 100, "").items) == 8
+
+
 def test_a_retry_returns_the_first_sweep(world: World) -> None:
     create = world.core.sweep_recording.create
     first = create(world.new_id(), sweep_run(PLAN), PLAN, READY, "r1", b"x")
