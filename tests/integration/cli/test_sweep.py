@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,10 +209,10 @@ def test_even_in_50_columns_there_is_what_one_looks_for(width: int) -> None:
 def test_a_trial_keeps_its_lane_and_a_new_one_takes_a_free_one() -> None:
     _, trials = going_on()
     lanes = Lanes()
+    assert [trial and trial.number for trial in lanes.seat(trials)] == [4], "one that waits has none"
+    trials[5] = replace(trials[5], status="Running")
     assert [trial and trial.number for trial in lanes.seat(trials)] == [4, 5]
-    from dataclasses import replace
-
     trials[4] = replace(trials[4], finished=True)
-    trials[6] = replace(trials[5], number=6)
-    trials[7] = replace(trials[5], number=7)
+    for number in (6, 7):
+        trials[number] = replace(trials[5], number=number)
     assert [trial and trial.number for trial in lanes.seat(trials)] == [6, 5, 7]

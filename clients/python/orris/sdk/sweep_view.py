@@ -16,18 +16,18 @@ LEAST_BAR, MOST_BAR = 10, 30
 SHOWN = 10
 # In a narrower terminal, hyperparameters are worth more than times.
 TIME, ROOM_FOR_TIME = "TIME", 60
-UNSPELLED = frozenset({"NotStarted", "Preparing", "Provisioning", "Queued"})
+WAITING = frozenset({"NotStarted", "Preparing", "Provisioning", "Queued"})
 
 
 class Lanes:
-    """Which trials go on side by side: each keeps its lane, a new one takes the first that is free."""
+    """Which trials are executed side by side: each keeps its lane, a new one takes the first that is free."""
 
     def __init__(self) -> None:
         self._lanes: list[int | None] = []
 
     def seat(self, trials: Mapping[int, Trial]) -> list[Trial | None]:
         """Return who is in each lane now; None where nobody is."""
-        going = [number for number, trial in sorted(trials.items()) if not trial.finished]
+        going = [number for number, trial in sorted(trials.items()) if not (trial.finished or trial.status in WAITING)]
         self._lanes = [number if number in going else None for number in self._lanes]
         for number in going:
             if number not in self._lanes:
@@ -163,9 +163,8 @@ def _lane(lane: int, trial: Trial | None, names: Sequence[str], now: datetime) -
     if trial is None:
         return (str(lane), "", "", "", "", "")
     time = "" if trial.started is None else duration_text(max(0.0, (now - trial.started).total_seconds()))
-    status = "Waiting" if trial.status in UNSPELLED else trial.status
     text = hyperparameters_text(trial.hyperparameters, names)
-    return (str(lane), str(trial.number), status, time, number(trial.last_value), text)
+    return (str(lane), str(trial.number), trial.status, time, number(trial.last_value), text)
 
 
 def _ended(trial: Trial, names: Sequence[str]) -> Sequence[str]:
