@@ -10,13 +10,12 @@ import sqlalchemy as sa
 from orris.errors import InvalidArgument
 from orris.names import RunName
 from orris_runs import loose
-from orris_runs.checks import check_run
 from orris_runs.experiments import Experiments
 from orris_runs.model import Kind, NewRun, Prepared
 from orris_runs.reading import Reading
-from orris_runs.schema import requests, runs, sweep_trials, sweeps
+from orris_runs.schema import requests, sweep_trials, sweeps
 from orris_runs.states import State
-from orris_runs.store import SWEEPS_CHANGED, Store, run_changed
+from orris_runs.store import SWEEPS_CHANGED, Store
 from orris_runs.submission import Submission
 from orris_runs.sweeps.checks import check_plan
 from orris_runs.sweeps.plan import Plan, plan_to_json
@@ -43,7 +42,7 @@ class Recording:
         """Raise InvalidArgument (INVALID_SWEEP, INVALID_RUN) when a field of a sweep or its run cannot be used."""
         check_plan(plan)
         # Its labels and name; what it executes is what its trials do.
-        check_run(replace(new, kind=Kind.TRAINING))
+        self._submission.check(replace(new, kind=Kind.TRAINING))
 
     def create(
         self, run_id: str, new: NewRun, plan: Plan, prepared: Prepared, request_id: str = "", payload: bytes = b""
@@ -61,15 +60,14 @@ class Recording:
             now = self._store.clock.now()
             ready = replace(prepared, build="")
             started = {"state": State.RUNNING, "state_reason": "", "slot": None, "start_time": now}
-            key = self._submission.insert(change, run_id, new, ready, **started)
-            change.connection.execute(sweeps.insert().values(run_key=key, plan=plan_to_json(plan), active=True))
+            row = self._submission.insert(change, run_id, new, ready, **started)
+            change.connection.execute(sweeps.insert().values(run_key=row.key, plan=plan_to_json(plan), active=True))
             requests.remember(change.connection, *requested, run_id)
             loose.take_back(change, new.workspace, run_id)
-            row = change.connection.execute(sa.select(runs).where(runs.c.key == key)).one()
             self._log.say(change, row, "API", "Experiment created")
             self._log.say(change, row, "GENERATOR", _told(plan))
             change.wake(SWEEPS_CHANGED)
-            change.wake(run_changed(key))
+            change.wake_watchers_of(row)
         return run_id
 
     def _completed(self, connection: sa.Connection, plan: Plan) -> Plan:
