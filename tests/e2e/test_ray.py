@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,14 @@ pytestmark = [pytest.mark.needs("ray"), pytest.mark.needs("pypi")]
 SPREAD = Path(__file__).parent / "scripts" / "spread"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 RUNS = 30
+# So long a run waits for a file that a test writes.
+WAITS = """
+import os, sys, time
+print("begun", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.05)
+print("done", flush=True)
+"""
 SECONDS = 120.0
 
 
@@ -77,6 +87,38 @@ def test_a_pool_goes_from_no_machine_to_three_and_back_while_runs_end(
     assert pool(orris)["error"] == ""
     assert [node["endReason"] for node in pool(orris)["nodes"]] == ["it was idle for 2 seconds"] * MOST_NODES
     assert list((home / "machine" / "nodes").iterdir()) == []
+
+
+def test_a_run_goes_on_when_its_agent_is_killed(
+    orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """Ray's actor starts the agent again, which takes up what it finds."""
+    (tmp_path / "waits.py").write_text(WAITS)
+    submit = (
+        "submit",
+        "--environment",
+        "orris-sklearn",
+        "--no-wait",
+        "--pool",
+        "rack",
+        "waits.py",
+        str(tmp_path / "go"),
+    )
+    run = orris(*submit, cwd=tmp_path).stdout.strip()
+    wait_until(lambda: "begun" in orris("runs", "logs", run).stdout, SECONDS)
+    (agent,) = ray_cluster.agents(home / "machine")
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: ray_cluster.agents(home / "machine") not in ([], [agent]), SECONDS)
+    (tmp_path / "go").touch()
+    found: dict[str, Any] = {}
+
+    def ended() -> bool:
+        found.update(json.loads(orris("runs", "show", run, "--json").stdout))
+        return found["status"] in ("Completed", "Failed")
+
+    wait_until(ended, SECONDS)
+    assert (found["status"], found["attempt"]) == ("Completed", 1)
+    assert orris("runs", "logs", run).stdout == "begun\ndone\n"
 
 
 def test_the_work_of_one_script_is_done_by_several_machines(orris: Orris, tmp_path: Path) -> None:

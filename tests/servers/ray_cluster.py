@@ -106,7 +106,7 @@ class RayCluster:
 
     def agents(self, home: Path) -> list[int]:
         """Return the processes of agents whose things are in a folder, or below it."""
-        return [pid for pid in self.processes("orris_agent") if str(home) in _read(pid, "environ")]
+        return [pid for pid in self.processes("orris_agent --until-eof") if str(home) in _read(pid, "environ")]
 
     def _command(self, config: Path) -> Sequence[str]:
         return [
