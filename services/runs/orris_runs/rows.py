@@ -24,7 +24,8 @@ def to_json(value: Any) -> str:
 
 def program_to_json(program: Program) -> str:
     """Return a program as its column holds it: what is empty is left out."""
-    return to_json({name: value for name in _PROGRAM if (value := getattr(program, name))})
+    given = {name: value for name in _PROGRAM if (value := getattr(program, name))}
+    return json.dumps(given, separators=(",", ":"), default=asdict)
 
 
 def program_of(text: str) -> Program:
