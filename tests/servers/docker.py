@@ -69,6 +69,10 @@ class Engine:
 
         return DockerClient(base_url=self.host, timeout=120)
 
+    def containers_of_builds(self) -> list[str]:
+        """Return the ids of the containers that are not an agent's: those may wait for runs."""
+        return [each["Id"] for each in self.client.api.containers(all=True) if "io.orris.agent" not in each["Labels"]]
+
     def start(self, *options: str) -> None:
         """Start it, and wait until it answers."""
         argv = [

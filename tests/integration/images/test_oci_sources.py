@@ -51,7 +51,7 @@ def test_a_source_distribution_is_built_in_a_container(maker: Maker, registry: R
     assert maker.run(reference, "python", "-c", "import docopt; print(docopt.__version__)") == "0.6.2"
     layers = [blob_of(registry, one["digest"]) for one in manifest_of(registry, reference)["layers"]]
     assert not any(b"s3cret-of-an-index" in layer or b"BEGIN CERTIFICATE" in layer for layer in layers[1:])
-    assert maker.engine.client.containers.list(all=True) == []
+    assert maker.engine.containers_of_builds() == []
 
 
 def test_a_python_that_this_machine_does_not_have_installs_in_a_container(maker: Maker) -> None:
@@ -150,7 +150,7 @@ def test_a_dockerfile_that_says_nothing_for_long_can_be_canceled(maker: Maker) -
     with pytest.raises(Cancelled):
         maker.builder.build(lock, Path(), log, lambda percent, doing, *, pushing=False: None, cancel)
     end = time.monotonic() + 20
-    while maker.engine.client.containers.list(all=True):
+    while maker.engine.containers_of_builds():
         assert time.monotonic() < end, "the step goes on"
         time.sleep(0.05)
 
