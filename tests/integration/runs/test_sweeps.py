@@ -120,6 +120,20 @@ async def test_it_keeps_one_snapshot_for_all_and_shows_no_secret(service: Servic
     assert owners == [sweep.run.name], "trials need no reference of their own before they have outputs"
 
 
+async def test_all_trials_get_the_data_which_the_sweep_keeps(service: Service) -> None:
+    agent = await FakeAgent(service).connect(slots=2)
+    data = service.artifacts.tree("iris.csv")
+    trial = described(service).trial
+    trial.inputs.add(name="iris", tree=data)
+    trial.arguments.extend(["--data", "${{inputs.iris}}"])
+    sweep = await create(service, trial=trial)
+    leases = list(agent.first.leases)
+    while len(leases) < 2:
+        leases += [lease for lease in (await agent.next()).leases if lease.id not in {each.id for each in leases}]
+    assert [(each.name, each.tree) for lease in leases for each in lease.run.inputs] == [("iris", data)] * 2
+    assert data in service.artifacts.references[sweep.run.name].trees
+
+
 async def test_a_retry_returns_the_first_and_wrong_ones_change_nothing(service: Service) -> None:
     first = await create(service, "r1")
     assert (await create(service, "r1")).run.name == first.run.name
