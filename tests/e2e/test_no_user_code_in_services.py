@@ -20,7 +20,10 @@ STARTS_PROGRAMS = {
     "kit/orris_kit/process.py": "uv, and interpreters that are asked for their version",
     "standalone/orris_standalone/agent_process.py": "the agent",
     "standalone/orris_standalone/control.py": "the instance itself: `orris up -d`",
+    "runs/orris_runs/engines/local.py": "the agents of pools on this machine",
+    "runs/orris_runs/engines/ray/conversation.py": "what speaks Ray, in an interpreter of its own",
     "agent/orris_agent/removal.py": "chmod and rm",
+    "agent/orris_agent/worker.py": "what a script that is spread has done on this machine: a run's own code",
     "agent/orris_agent/runtimes/process/warm/process.py": "the interpreters that runs are forks of",
     "agent/orris_agent/runtimes/process/supervisors.py": "the supervisors of runs: what an agent is for",
     "agent/orris_agent/supervisor/": "the runs themselves",
@@ -35,9 +38,12 @@ EXECUTING = {"exec", "eval", "compile", "__import__"}
 
 
 def modules() -> list[Path]:
-    """Return what services and agent execute; `inside*` and `launcher` are executed in users' environments instead."""
-    users = ("inside", "launcher")
-    found = [path for path in SERVICES.rglob("*.py") if not any(part.startswith(users) for part in path.parts[:-1])]
+    """Return what services and agent execute.
+
+    `inside*` and `launcher` are executed in users' environments instead, `cluster_side` in those of a Ray cluster.
+    """
+    others = ("inside", "launcher", "cluster_side")
+    found = [path for path in SERVICES.rglob("*.py") if not any(part.startswith(others) for part in path.parts[:-1])]
     assert len(found) > 150
     return found
 
