@@ -34,6 +34,10 @@ def old_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             for table, some in rows.items():
                 connection.execute(plain(table, some[0]).insert(), some)
         engine.dispose()
+    for store in written["artifacts"].get("stores", ()):
+        mark = home / "artifacts" / "blobs" / "orris-store"
+        mark.parent.mkdir()
+        mark.write_text(store["id"])
     return home, written
 
 

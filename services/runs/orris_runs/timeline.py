@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from orris_runs.model import Kind, Run
+from orris_runs.model import WITHOUT_AGENT, Run
 
 
 class StageKind(IntEnum):
@@ -27,7 +27,7 @@ class Stage:
 
 def stages_of(run: Run) -> list[Stage]:
     """Return the stages that the last attempt has gone through, in order; none of a run that nobody executed."""
-    if run.kind is Kind.INTERACTIVE or run.reused_run:
+    if run.kind in WITHOUT_AGENT or run.reused_run:
         return []
     finalizing = run.finalizing_time or (run.end_time if run.final and run.leased_time else None)
     begins = (
@@ -37,5 +37,7 @@ def stages_of(run: Run) -> list[Stage]:
         (StageKind.POST_PROCESSING, finalizing),
     )
     begun = [(kind, time) for kind, time in begins if time is not None]
-    ends = [*(time for _, time in begun[1:]), run.final_time]
-    return [Stage(kind, start, end) for (kind, start), end in zip(begun, ends, strict=True)]
+    # Runs of before these moments were kept have the program's end alone, or none at all.
+    over = run.final_time or (run.end_time if run.final else None)
+    ends = [*(time for _, time in begun[1:]), over]
+    return [Stage(kind, start, end) for (kind, start), end in zip(begun, ends, strict=False)]

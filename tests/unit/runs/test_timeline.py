@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orris_runs.model import Run
@@ -52,6 +53,16 @@ def test_a_canceled_run_has_waited_and_nothing_else(world: World) -> None:
     world.clock.advance(7)
     world.core.cancellation.cancel("default", run.id, "me", "")
     assert lengths(world.get(run)) == [(SCALING, 7)]
+
+
+def test_a_run_of_before_these_moments_were_kept_has_the_stages_that_are_known(world: World) -> None:
+    world.agent()
+    run = world.submit()
+    world.finish(world.lease_of(run))
+    forgotten = dict.fromkeys(("queued_time", "leased_time", "finalizing_time", "final_time"))
+    assert stages_of(replace(world.get(run), **forgotten)) == []
+    (stage,) = stages_of(replace(world.get(run), **forgotten, build=BUILD))
+    assert (stage.kind, stage.end_time) == (PREPARING, world.get(run).end_time)
 
 
 def test_another_attempt_begins_its_own_timeline(world: World) -> None:

@@ -60,11 +60,13 @@ class Workers:
 
     def _begin(self):
         """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
-        self._own.problem = ""
-        try:
-            self._own.actor = self._new()
-        except ray.exceptions.RayError as error:
-            self._own.problem = str(error)
+        for _ in range(_ATTEMPTS):
+            self._own.problem = ""
+            try:
+                self._own.actor = self._new()
+                return
+            except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
+                self._own.problem = str(error)
 
     def _new(self):
         actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
