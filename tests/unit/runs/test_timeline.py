@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from orris_runs.model import Run
 from orris_runs.states import State
@@ -59,7 +60,7 @@ def test_a_run_of_before_these_moments_were_kept_has_the_stages_that_are_known(w
     world.agent()
     run = world.submit()
     world.finish(world.lease_of(run))
-    forgotten = dict.fromkeys(("queued_time", "leased_time", "finalizing_time", "final_time"))
+    forgotten: Any = dict.fromkeys(("queued_time", "leased_time", "finalizing_time", "final_time"))
     assert stages_of(replace(world.get(run), **forgotten)) == []
     (stage,) = stages_of(replace(world.get(run), **forgotten, build=BUILD))
     assert (stage.kind, stage.end_time) == (PREPARING, world.get(run).end_time)
