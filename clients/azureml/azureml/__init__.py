@@ -10,15 +10,16 @@
 
 What is covered
 ---------------
-Workspace, Experiment, Run, ScriptRunConfig, RunConfiguration, Environment and CondaDependencies, AmlCompute, Model,
-deployment without code and with a scoring script (InferenceConfig, Webservice, AciWebservice, AksWebservice,
-LocalWebservice), sweeps (azureml.train.hyperdrive), the exceptions, RunDetails. Every other name that public code
-imports can be imported too; using it raises an exception that says what to do instead.
+Workspace, Experiment, Run, ScriptRunConfig, RunConfiguration, Environment and CondaDependencies, AmlCompute, Dataset,
+Datastore and OutputFileDatasetConfig, Model, deployment without code and with a scoring script (InferenceConfig,
+Webservice, AciWebservice, AksWebservice, LocalWebservice), sweeps (azureml.train.hyperdrive), the exceptions,
+RunDetails. Every other name that public code imports can be imported too; using it raises an exception that says what
+to do instead.
 
 What differs
 ------------
-- There are no clusters yet: a compute target, whatever its name and size, is this machine, and one printed line
-  says so.
+- A compute target is a pool of this name; AmlCompute.provisioning_configuration makes one whose nodes are processes of
+  the service's machine, unless ORRIS_POOL_ENGINE names another engine. Sizes of machines are processors and memory.
 - Logs are streamed as they are written, by offset: nothing is printed twice. Where Azure prints the address of a web
   page, the command stands that shows the same.
 - A failed run or deployment says why in its exception: the end of the script's own traceback.
