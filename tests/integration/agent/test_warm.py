@@ -200,7 +200,7 @@ async def test_there_are_as_many_launchers_as_there_is_room_for(tmp_path: Path) 
 
 
 async def test_a_launcher_that_nobody_needs_is_ended(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, Limits(idle=0.2))
+    machine = Machine(tmp_path, Limits(idle=2))
     assert (await machine.run("import json", **WARM)).told == ""
     await until(lambda: not launchers_of(machine))
     assert (await machine.run("import json", **WARM)).told == ""
