@@ -54,7 +54,7 @@ class Workers:
     def end(self):
         """End the processes; what is under way fails."""
         self._ended = True
-        for actor in self._actors:
+        for actor in list(self._actors):
             ray.kill(actor)
         self.pool.terminate()
 
@@ -62,21 +62,30 @@ class Workers:
         """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
         for _ in range(_ATTEMPTS):
             self._own.problem = ""
+            actor = self._new()
             try:
-                self._own.actor = self._new()
+                self._wait_for(actor)
                 return
             except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
                 self._own.problem = str(error)
+            if self._ended:
+                return
+            self._actors.remove(actor)
+            ray.kill(actor)  # it would hold a processor
 
     def _new(self):
         actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
         self._actors.append(actor)
+        return actor
+
+    def _wait_for(self, actor):
+        """Wait until a process works for this thread. Raises RayError where it does not begin."""
         begun = actor.begin.remote(_path())
         while not ray.wait([begun], timeout=_PATIENCE_SECONDS)[0]:
             self._tell()
         ray.get(begun)
         self._up += 1
-        return actor
+        self._own.actor = actor
 
     def _tell(self):
         """Say what the program waits for, once, where nobody works for it yet."""
