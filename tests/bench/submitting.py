@@ -16,6 +16,7 @@ from orris import Environment, Workspace
 from orris.runs.v1 import runs_pb2
 from orris.runs.v1 import runs_service_pb2 as pb
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
+from orris.sdk.pools import Pool
 from orris.sdk.submission import upload_folder
 from orris_kit.client import connect
 from orris_kit.database import write
@@ -52,6 +53,7 @@ def _prepare(home: Path) -> runs_pb2.Run:
     source = home / "source"
     source.mkdir()
     (source / "train.py").write_text("print(1)\n")
+    Pool.create("nowhere", engine="")
     return runs_pb2.Run(
         experiment=f"{PARENT}/experiments/bench",
         script="train.py",
