@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_workers = 16
+_WORKERS = 16
 
 
 class _End:
@@ -21,15 +21,6 @@ class _End:
 
 
 _END = _End()
-
-
-def configure_blocking(workers: int) -> None:
-    """Set the pool's size, before its first use."""
-    global _workers
-    if workers < 1:
-        raise ValueError("a pool needs at least one worker")
-    _workers = workers
-    _pool.cache_clear()
 
 
 async def run_blocking(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -62,4 +53,4 @@ async def iterate_blocking(steps: Generator[T, None, None]) -> AsyncGenerator[T,
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_workers, thread_name_prefix="blocking")
+    return ThreadPoolExecutor(_WORKERS, thread_name_prefix="blocking")
