@@ -50,7 +50,7 @@ class Engine:
         self.folder = folder
         self.socket = folder / "docker.sock"
         self.log = folder / "log"
-        number = secrets.randbelow(256)
+        number = _free_number()
         self.bridge = f"orris-{number}"
         # Of the range for benchmarks (RFC 2544), which no machine's own network has.
         self.gateway = f"198.18.{number}.1"  # what containers reach this machine by
@@ -164,6 +164,12 @@ def _unmount(folder: Path) -> None:
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for each in sorted((path for path in mounted if path.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", "--lazy", each], check=False)
+
+
+def _free_number() -> int:
+    """Return one that no other engine's bridge has, nor one that a test run which was killed has left."""
+    taken = {path.name for path in Path("/sys/class/net").glob("orris-*")}
+    return secrets.choice([number for number in range(256) if f"orris-{number}" not in taken])
 
 
 def _run(*argv: str) -> None:
