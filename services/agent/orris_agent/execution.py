@@ -198,21 +198,21 @@ class Execution:
         await self._reports.log(file, size, b"", end=True)
 
     async def _attend(self, begun: bool) -> agents.FinishRunRequest:
-        """Stay with the started program until it has ended and all that it wrote is sent."""
+        """Stay with the started program until it has ended, and all that it wrote is sent and kept."""
         ended = asyncio.Event()
         published = await self._runs(runs.Run.STATE_RUNNING, lambda: self._runtime.published(self.lease, self.folder))
         async with self._requests.serving(self.lease, self.folder):
-            shipping = asyncio.ensure_future(Shipping(self._reports, self.folder, published, begun).until(ended))
+            shipping = Shipping(self._reports, self.folder, published, begun)
+            if await shipping.begin([self._told] if self._told else []) or self._cancel:
+                self.cancel()
+            sending = asyncio.ensure_future(shipping.until(ended))
             try:
-                warnings = [self._told] if self._told else []
-                if await self._reports.state(runs.Run.STATE_RUNNING, warnings=warnings) or self._cancel:
-                    self.cancel()
                 ending = await self._runtime.wait(self.folder)
                 ended.set()
-                await shipping
+                outcome, _ = await asyncio.gather(self._keep(outcome_of(ending, self.folder)), sending)
+                return outcome
             finally:
-                shipping.cancel()
-        return await self._keep(outcome_of(ending, self.folder))
+                sending.cancel()
 
     async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         with span("keep outputs"):
@@ -221,7 +221,9 @@ class Execution:
     async def _keep_all(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         self._kept, refused = await run_blocking(kept_files, self.folder)
         not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
-        await asyncio.gather(self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept), self._upload(outcome))
+        if not_kept:
+            await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)
+        await self._upload(outcome)
         outcome = await self._leave(outcome)
         snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
         data = RunData(self.lease.run, self.folder).in_work()

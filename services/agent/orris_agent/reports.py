@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from orris import errors
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
@@ -31,41 +29,22 @@ class Reports:
     def __init__(self, stub: AgentServiceAsyncStub, lease_id: str) -> None:
         self._stub = stub
         self._lease_id = lease_id
-        # Logs that take no more: what is sent of them is counted and dropped.
-        self.full: set[str] = set()
 
-    async def state(self, state: runs.Run.State.ValueType, reason: str = "", warnings: Sequence[str] = ()) -> bool:
-        """Report where the run stands now; return whether it is to be canceled."""
-        now = Timestamp()
-        now.GetCurrentTime()
-        request = agents.ReportRunRequest(
-            lease_id=self._lease_id, state=state, reason=reason, time=now, warnings=warnings
-        )
-        return (await _heard(lambda: self._stub.ReportRun(request))).cancel
+    async def report(self, request: agents.ReportRunRequest) -> agents.ReportRunResponse:
+        """Report where the run stands, and what it has written since; return how far that was taken."""
+        request.lease_id = self._lease_id
+        return await _heard(lambda: self._stub.ReportRun(request))
+
+    async def state(self, state: runs.Run.State.ValueType, reason: str = "", warnings: Sequence[str] = ()) -> None:
+        """Report where the run stands now."""
+        request = agents.ReportRunRequest(state=state, reason=reason, warnings=warnings)
+        request.time.GetCurrentTime()
+        await self.report(request)
 
     async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
         """Append to a log file; return the number of bytes stored, which is where to go on."""
-        request = agents.AppendRunLogRequest(lease_id=self._lease_id, file=file, offset=offset, data=data, end=end)
-        try:
-            taken = await _heard(lambda: self._stub.AppendRunLog(request))
-            if taken.full:
-                self.full.add(file)
-            return taken.size
-        except errors.OutOfRange as gap:
-            return int(gap.metadata["size"])
-
-    async def events(self, first_sequence: int, events: Sequence[agents.RunEvent]) -> int:
-        """Append events; return the sequence of the next one expected."""
-        request = agents.AppendRunEventsRequest(lease_id=self._lease_id, first_sequence=first_sequence, events=events)
-        try:
-            return (await _heard(lambda: self._stub.AppendRunEvents(request))).next_sequence
-        except errors.OutOfRange as gap:
-            return int(gap.metadata["next_sequence"])
-
-    async def usage(self, samples: Sequence[runs.UsageSample]) -> None:
-        """Append samples of what the run uses."""
-        request = agents.AppendRunUsageRequest(lease_id=self._lease_id, samples=samples)
-        await _heard(lambda: self._stub.AppendRunUsage(request))
+        piece = agents.ReportRunRequest.LogBytes(file=file, offset=offset, data=data, end=end)
+        return (await self.report(agents.ReportRunRequest(logs=[piece]))).logs[0].size
 
     async def finish(self, outcome: agents.FinishRunRequest) -> None:
         """End the run and give the lease back."""

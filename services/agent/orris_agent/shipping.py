@@ -1,6 +1,6 @@
-"""Send what a run writes while it writes it: log files by byte offset, its journal by line.
+"""Send what a run writes while it writes it: log files by byte offset, its journal by line, all in one report.
 
-Both go on where the server's copy ends, so a restarted agent sends nothing twice and leaves nothing out.
+Everything goes on where the server's copy ends, so a restarted agent sends nothing twice and leaves nothing out.
 """
 
 from __future__ import annotations
@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from itertools import islice
 
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
 from orris.tree_paths import fault_of
 from orris_agent import journal
 from orris_agent.beneath import Beneath
@@ -22,7 +25,7 @@ from orris_kit.blocking import run_blocking
 
 STD_LOG = "user_logs/std_log.txt"
 
-_CHUNK = 512 * 1024
+_MOST_BYTES = 512 * 1024  # of logs in one report
 # Of what is stored by the server, the last bytes stay: they explain errors. The disk gets the rest back in pieces.
 _KEPT_BYTES = 1024 * 1024
 _GIVEN_BACK_BYTES = 8 * 1024 * 1024
@@ -42,53 +45,42 @@ class LogFile:
     """
 
     def __init__(
-        self,
-        reports: Reports,
-        name: str,
-        folder: Beneath,
-        path: str,
-        owner: int | None = None,
-        stored: int | None = None,
+        self, name: str, folder: Beneath, path: str, owner: int | None = None, stored: int | None = None
     ) -> None:
-        self._reports = reports
         self._name = name
         self._folder, self._path = folder, path
         self._owner = owner
         self._stored = stored
+        self._full = False
+        self._ended = False
         self._given_back = 0
 
-    async def step(self) -> bool:
-        """Send the next bytes; return whether there were any."""
-        return await self._send(last=False) > 0
-
-    async def close(self) -> None:
-        """Send what is left, and that nothing follows."""
-        while await self._send(last=True) == _CHUNK:
-            pass
-
-    async def _send(self, last: bool) -> int:
-        """Send the next bytes, with `last` that nothing follows where they are fewer than a chunk; return how many."""
+    def next(self, most: int, last: bool) -> agents.ReportRunRequest.LogBytes | None:
+        """Return the next bytes, at most so many; with `last`, behind the last ones, that nothing follows."""
+        if self._ended or most <= 0:
+            return None
         if self._stored is None:
-            self._stored = await self._reports.log(self._name, 0, b"")
-        if self._name in self._reports.full:
+            return self._piece(0)
+        if self._full:
             # Nothing of the rest is kept: the server counts it by where the file ends.
             self._stored = max(self._stored, _size(self._folder, self._path))
-            await self._give_back(self._stored)
-            data = b""
-        else:
-            data = _read(self._folder, self._path, self._stored, _CHUNK)
-        end = last and len(data) < _CHUNK
-        if data or end:
-            self._stored = await self._reports.log(self._name, self._stored, data, end=end)
-            await self._give_back(self._stored)
-        return len(data)
+            return self._piece(self._stored, end=True) if last else None
+        data = _read(self._folder, self._path, self._stored, most)
+        end = last and len(data) < most
+        return self._piece(self._stored, data, end) if data or end else None
 
-    async def _give_back(self, stored: int) -> None:
-        end = stored - _KEPT_BYTES
-        if self._owner is None or end - self._given_back < _GIVEN_BACK_BYTES:
-            return
-        self._given_back = end
-        await run_blocking(give_back, self._folder, self._path, end, self._owner)
+    async def taken(self, piece: agents.ReportRunRequest.LogBytes, taken: agents.ReportRunResponse.Taken) -> None:
+        """Go on where the server says; give the disk back what it has."""
+        self._stored = taken.size
+        self._full = taken.full
+        self._ended = piece.end and taken.size == piece.offset + len(piece.data)
+        end = self._stored - _KEPT_BYTES
+        if self._owner is not None and end - self._given_back >= _GIVEN_BACK_BYTES:
+            self._given_back = end
+            await run_blocking(give_back, self._folder, self._path, end, self._owner)
+
+    def _piece(self, offset: int, data: bytes = b"", end: bool = False) -> agents.ReportRunRequest.LogBytes:
+        return agents.ReportRunRequest.LogBytes(file=self._name, offset=offset, data=data, end=end)
 
 
 class Journal:
@@ -97,29 +89,21 @@ class Journal:
     `published`: see `journal.parse`.
     """
 
-    def __init__(
-        self, reports: Reports, folder: Beneath, published: str | None = None, expected: int | None = None
-    ) -> None:
-        self._reports = reports
+    def __init__(self, folder: Beneath, published: str | None = None, expected: int | None = None) -> None:
         self._folder = folder
         self._published = published
         self._offset = 0
         self._sequence = 0
-        self._expected = expected
+        self.expected = expected
 
-    async def step(self, last: bool = False) -> bool:
-        """Send the next complete lines, with `last` also one left incomplete; return whether there were any."""
-        if self._expected is None:
-            self._expected = await self._reports.events(0, ())
-        lines = self._lines(last)
-        if not lines:
-            return False
-        first, self._sequence = self._sequence, self._sequence + len(lines)
-        skipped = max(0, self._expected - first)
-        if skipped < len(lines):
-            events = [journal.parse(line, self._published) for line in lines[skipped:]]
-            self._expected = await self._reports.events(first + skipped, events)
-        return True
+    def next(self, last: bool) -> tuple[int, Sequence[agents.RunEvent]]:
+        """Return the events of the next complete lines, with `last` also of one left incomplete, and their sequence."""
+        while self.expected is not None and (lines := self._lines(last)):
+            first, self._sequence = self._sequence, self._sequence + len(lines)
+            skipped = max(0, self.expected - first)
+            if skipped < len(lines):
+                return first + skipped, [journal.parse(line, self._published) for line in lines[skipped:]]
+        return self.expected or 0, ()
 
     def _lines(self, last: bool) -> list[bytes]:
         data = _read(self._folder, JOURNAL, self._offset, _LONGEST_LINE)
@@ -140,36 +124,70 @@ class Shipping:
         self._stored = None if begun else 0
         self._folder = folder.written
         # Files in logs/ are kept with the run's outputs as well: they stay whole.
-        std_log = LogFile(reports, STD_LOG, self._folder, STD_LOG_FILE, folder.owner[0], self._stored)
+        std_log = LogFile(STD_LOG, self._folder, STD_LOG_FILE, folder.owner[0], self._stored)
         self._files = {STD_LOG: std_log}
-        self._journal = Journal(reports, self._folder, published, self._stored)
-        self._usage = UsageFile(reports, self._folder)
+        self._journal = Journal(self._folder, published, self._stored)
+        self._usage = UsageFile(self._folder)
         self._next_look = 0.0
 
+    async def begin(self, warnings: Sequence[str] = ()) -> bool:
+        """Say that the run is running; return whether it is to be canceled."""
+        return (await self._report(runs.Run.STATE_RUNNING, warnings=warnings)).cancel
+
     async def until(self, ended: asyncio.Event) -> None:
-        """Send what comes until the program has `ended`, then what is left and the logs' end marks."""
+        """Send what comes until the program has `ended`; then that it has, what is left, and the logs' end marks."""
         pause = _SHORTEST_PAUSE
         while not ended.is_set():
-            moved = await self._step()
+            if time.monotonic() >= self._next_look:
+                await self._look()
+            moved = await self._send()
             pause = _SHORTEST_PAUSE if moved else min(1.5 * pause, _LONGEST_PAUSE)
             if not moved:
                 await _wait(ended, pause)
-        await self._finish()
-
-    async def _step(self) -> bool:
-        if time.monotonic() >= self._next_look:
-            await self._look()
-        await self._usage.step()
-        moved = [await file.step() for file in tuple(self._files.values())]
-        return any([*moved, await self._journal.step()])
-
-    async def _finish(self) -> None:
-        while await self._journal.step(last=True):
-            pass
         await self._look()
+        await self._report(runs.Run.STATE_FINALIZING, last=True)
+        while await self._send(last=True):
+            pass
+
+    async def _send(self, last: bool = False) -> bool:
+        """Send what is new; return whether there was anything."""
+        request, pieces = self._new(last)
+        if not (pieces or request.events or request.samples) and self._journal.expected is not None:
+            return False
+        await self._tell(request, pieces)
+        return True
+
+    async def _report(
+        self, state: runs.Run.State.ValueType, warnings: Sequence[str] = (), last: bool = False
+    ) -> agents.ReportRunResponse:
+        """Say where the run stands from now on, and send what is new."""
+        request, pieces = self._new(last)
+        request.state = state
+        request.time.GetCurrentTime()
+        request.warnings.extend(warnings)
+        return await self._tell(request, pieces)
+
+    def _new(self, last: bool) -> tuple[agents.ReportRunRequest, list[LogFile]]:
+        """Return a report of what is new, and the files that its logs are of."""
+        request = agents.ReportRunRequest()
+        pieces: list[LogFile] = []
+        room = _MOST_BYTES
         for file in self._files.values():
-            await file.close()
-        await self._usage.send()
+            if (piece := file.next(room, last)) is not None:
+                request.logs.append(piece)
+                pieces.append(file)
+                room -= len(piece.data)
+        request.first_sequence, events = self._journal.next(last)
+        request.events.extend(events)
+        request.samples.extend(self._usage.next(last))
+        return request, pieces
+
+    async def _tell(self, request: agents.ReportRunRequest, pieces: Sequence[LogFile]) -> agents.ReportRunResponse:
+        heard = await self._reports.report(request)
+        for file, piece, taken in zip(pieces, request.logs, heard.logs, strict=True):
+            await file.taken(piece, taken)
+        self._journal.expected = heard.next_sequence
+        return heard
 
     async def _look(self) -> None:
         """Take up files that are new in logs/."""
@@ -178,7 +196,7 @@ class Shipping:
             return
         for name in await run_blocking(self._found):
             if name not in self._files:
-                self._files[name] = LogFile(self._reports, name, self._folder, f"work/{name}", stored=self._stored)
+                self._files[name] = LogFile(name, self._folder, f"work/{name}", stored=self._stored)
 
     def _has_logs(self) -> bool:
         return os.path.lexists(self._folder.root / "work" / "logs")

@@ -1,4 +1,4 @@
-"""Send what a run uses, as its supervisor has looked at it. In a container the run may have written anything there."""
+"""What a run uses, as its supervisor has looked at it. In a container the run may have written anything there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.beneath import Beneath
 from orris_agent.exits import Exit
 from orris_agent.folder import USAGE
-from orris_agent.reports import Reports
 
 LOOK_SECONDS = 10.0  # between looks for new samples: they are for people, not for programs that wait
 _CHUNK = 64 * 1024
@@ -24,23 +23,20 @@ _SLACK = 60.0  # seconds that a clock may have been set back meanwhile
 class UsageFile:
     """The samples of one run. The server passes over what it has, so a restarted agent begins at the beginning."""
 
-    def __init__(self, reports: Reports, folder: Beneath) -> None:
-        self._reports, self._folder = reports, folder
+    def __init__(self, folder: Beneath) -> None:
+        self._folder = folder
         self._offset = 0
         self._next_look = time.monotonic() + LOOK_SECONDS
 
-    async def step(self) -> None:
-        """Send what is new, if it is time to look."""
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + LOOK_SECONDS
-            await self.send()
-
-    async def send(self) -> None:
-        """Send what is new."""
+    def next(self, last: bool) -> list[runs.UsageSample]:
+        """Return what is new, if it is time to look: with `last` it is."""
+        if time.monotonic() < self._next_look and not last:
+            return []
         while lines := self._lines():
-            samples = [sample for line in lines if (sample := _sample(line)) is not None]
-            if samples:
-                await self._reports.usage(samples)
+            if samples := [sample for line in lines if (sample := _sample(line)) is not None]:
+                return samples
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        return []
 
     def _lines(self) -> list[bytes]:
         if self._offset >= _MOST_BYTES:

@@ -1,6 +1,6 @@
 """Handlers of AgentService."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from orris.errors import InvalidArgument
@@ -19,7 +19,9 @@ from orris_runs.event_translation import event
 from orris_runs.handing_out import HandingOut
 from orris_runs.leases import Outcome
 from orris_runs.limits import EVENTS
-from orris_runs.model import Agent
+from orris_runs.logs import Written
+from orris_runs.model import Agent, Event
+from orris_runs.reporting import Report
 from orris_runs.states import State
 from orris_runs.submitting import Submitting
 from orris_runs.tokens import Tokens
@@ -66,15 +68,12 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def ReportRun(self, request: pb.ReportRunRequest, context: Any) -> pb.ReportRunResponse:
-        cancel = await run_blocking(
-            self._core.leases.report,
-            request.lease_id,
-            _state(request.state),
-            request.reason,
-            moment(request, "time"),
-            list(request.warnings),
+        heard = await run_blocking(self._core.reporting.report, request.lease_id, _report(request))
+        return pb.ReportRunResponse(
+            cancel=heard.cancel,
+            logs=[pb.ReportRunResponse.Taken(size=taken.size, full=taken.full) for taken in heard.logs],
+            next_sequence=heard.next_sequence,
         )
-        return pb.ReportRunResponse(cancel=cancel)
 
     @agents
     async def AppendRunLog(self, request: pb.AppendRunLogRequest, context: Any) -> pb.AppendRunLogResponse:
@@ -85,11 +84,8 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def AppendRunEvents(self, request: pb.AppendRunEventsRequest, context: Any) -> pb.AppendRunEventsResponse:
-        if len(request.events) > EVENTS:
-            raise InvalidArgument(f"events: at most {EVENTS} at a time", field="events")
-        events = [event(each) for each in request.events]
         append = self._core.events.append
-        following = await run_blocking(append, request.lease_id, request.first_sequence, events)
+        following = await run_blocking(append, request.lease_id, request.first_sequence, _events(request.events))
         return pb.AppendRunEventsResponse(next_sequence=following)
 
     @agents
@@ -126,6 +122,25 @@ def _agent(message: pb.Agent) -> Agent:
         isolations=[isolation(each, "agent.isolations") for each in message.isolations],
         resources=resources(message.resources),
     )
+
+
+def _report(request: pb.ReportRunRequest) -> Report:
+    return Report(
+        state=_state(request.state) if request.state else None,
+        reason=request.reason,
+        time=moment(request, "time"),
+        warnings=list(request.warnings),
+        logs=[Written(each.file, each.offset, each.data, each.end) for each in request.logs],
+        first_sequence=request.first_sequence,
+        events=_events(request.events),
+        samples=samples(request.samples),
+    )
+
+
+def _events(messages: Sequence[pb.RunEvent]) -> list[Event]:
+    if len(messages) > EVENTS:
+        raise InvalidArgument(f"events: at most {EVENTS} at a time", field="events")
+    return [event(each) for each in messages]
 
 
 def _outcome(request: pb.FinishRunRequest) -> Outcome:

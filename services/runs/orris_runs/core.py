@@ -25,6 +25,7 @@ from orris_runs.pools.withdrawal import Withdrawal
 from orris_runs.preparation import Preparation
 from orris_runs.queue import Queue
 from orris_runs.reading import Reading
+from orris_runs.reporting import Reporting
 from orris_runs.retries import Retries
 from orris_runs.store import Store
 from orris_runs.submission import Submission
@@ -59,6 +60,7 @@ class Core:
     logs: Logs
     events: Events
     usage: Usage
+    reporting: Reporting
     summaries: Summaries
     interactive: Interactive
     deletion: Deletion
@@ -115,6 +117,7 @@ def make_core(
     submission, events = Submission(store, experiments, queue, pools), Events(store, reading, moves)
     leases = Leases(store, agents, deadlines, queue, moves, retries)
     log_sizes = log_sizes or LogSizes()
+    logs, usage = Logs(store, reading, log_sizes), Usage(store, reading)
     settled = SettledTrials()
     interactive = Interactive(
         store, reading, experiments, submission, events, leases, moves, deadlines, session_times or SessionTimes()
@@ -134,9 +137,10 @@ def make_core(
         deadlines=deadlines,
         leases=leases,
         retries=retries,
-        logs=Logs(store, reading, log_sizes),
+        logs=logs,
         events=events,
-        usage=Usage(store, reading),
+        usage=usage,
+        reporting=Reporting(store, leases, logs, events, usage),
         summaries=Summaries(store, reading),
         interactive=interactive,
         deletion=Deletion(store, reading),

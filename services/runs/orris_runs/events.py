@@ -53,25 +53,28 @@ class Events:
         An event that cannot be used keeps its sequence and becomes a warning of the run: its program wrote it, and the
         events behind it must not wait for it for ever.
 
-        Raises OutOfRange (EVENT_GAP, with `next_sequence`), FailedPrecondition (LEASE_LOST).
+        Raises what `take` does, and FailedPrecondition (LEASE_LOST).
         """
+        with self._store.change() as change:
+            return self.take(change, held_run(change.connection, lease), first_sequence, events)
+
+    def take(self, change: Change, row: Any, first_sequence: int, events: Sequence[Event]) -> int:
+        """Do so with what a run, given as its row, has written. Raises OutOfRange (EVENT_GAP, with `next_sequence`)."""
         if first_sequence < 0 or len(events) > limits.EVENTS:
             message = f"events: at most {limits.EVENTS} at a time, from a sequence of 0 or more"
             raise InvalidArgument(message, field="events")
-        with self._store.change() as change:
-            row = held_run(change.connection, lease)
-            known: int = row.next_sequence
-            if first_sequence > known:
-                message = f"{known} events are stored; go on there"
-                raise OutOfRange(message, reason="EVENT_GAP", metadata={"next_sequence": str(known)})
-            new = events[known - first_sequence :]
-            if not new:
-                return known
-            self._apply(change, row, known, new)
-            counted = runs.update().where(runs.c.key == row.key).values(next_sequence=known + len(new))
-            change.connection.execute(counted)
-            change.wake_watchers_of(row)
-            return known + len(new)
+        known: int = row.next_sequence
+        if first_sequence > known:
+            message = f"{known} events are stored; go on there"
+            raise OutOfRange(message, reason="EVENT_GAP", metadata={"next_sequence": str(known)})
+        new = events[known - first_sequence :]
+        if not new:
+            return known
+        self._apply(change, row, known, new)
+        counted = runs.update().where(runs.c.key == row.key).values(next_sequence=known + len(new))
+        change.connection.execute(counted)
+        change.wake_watchers_of(row)
+        return known + len(new)
 
     def list_metrics(self, workspace: str, run: str, metric: str, size: int, token: str) -> Page:
         """Return a page of a run's metric points in the order of logging. Raises NotFound (RUN_NOT_FOUND)."""

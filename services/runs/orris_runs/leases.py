@@ -97,22 +97,38 @@ class Leases:
         self, lease: str, state: State, reason: str, time: datetime | None, warnings: Iterable[str] = ()
     ) -> bool:
         """Note where a run stands; return whether it is to be canceled. A report that comes late changes nothing."""
+        with self._store.change() as change:
+            return self.note(change, held_run(change.connection, lease), state, reason, time, warnings)
+
+    def note(
+        self,
+        change: Change,
+        row: Any,
+        state: State | None,
+        reason: str,
+        time: datetime | None,
+        warnings: Iterable[str] = (),
+    ) -> bool:
+        """Do so for a run, given as its row; without a state it stands where it stood."""
+        if state is not None:
+            self._note(change, row, state, reason, time)
+        if warnings:
+            self._moves.warn(change, row, warnings)
+        return _is_canceled(change.connection, row.lease)
+
+    def _note(self, change: Change, row: Any, state: State, reason: str, time: datetime | None) -> None:
         if state not in REPORTED:
             raise InvalidArgument("state must be QUEUED, RUNNING or FINALIZING", field="state")
-        with self._store.change() as change:
-            row = held_run(change.connection, lease)
-            columns: dict[str, Any] = {}
-            if state is not State.QUEUED and row.start_time is None:
-                columns["start_time"] = self._moves.happened_at(row, time)
-            if state is State.FINALIZING and row.finalizing_time is None:
-                columns["finalizing_time"] = self._moves.happened_at(row, time)
-            if may_follow(row.state, state):
-                self._moves.move(change, row, state, reason, **columns)
-            elif columns:
-                change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
-            if warnings:
-                self._moves.warn(change, row, warnings)
-            return _is_canceled(change.connection, lease)
+        columns: dict[str, Any] = {}
+        if state is not State.QUEUED and row.start_time is None:
+            columns["start_time"] = self._moves.happened_at(row, time)
+        if state is State.FINALIZING and row.finalizing_time is None:
+            columns["finalizing_time"] = self._moves.happened_at(row, time)
+            self._queue.give_back(change, row)
+        if may_follow(row.state, state):
+            self._moves.move(change, row, state, reason, **columns)
+        elif columns:
+            change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
 
     def finish(self, lease: str, outcome: Outcome) -> None:
         """End a run and give its lease back. The same again changes nothing."""

@@ -4,7 +4,7 @@ The runs of one experiment that wait for the same (pool, kind of slot, priority,
 submission. Experiments take turns: one that was served goes to the end, as does one that comes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from orris_kit.database import insert_new
 from orris_runs.model import Kind, Slot
 from orris_runs.rooms import Held
 from orris_runs.schema import leases, lines, runs
+
+# What the lease of a run names as its slot whose program has ended.
+_NOTHING = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,14 +92,17 @@ def lock(connection: sa.Connection, key: int) -> bool:
 
 def held(connection: sa.Connection) -> Held:
     """Return what the agents have."""
-    found = connection.execute(_HELD)
-    return {(agent, Slot(slot), demands, owner): count for agent, slot, demands, owner, count in found}
+    return _held(connection.execute(_HELD))
 
 
 def held_by(connection: sa.Connection, agent: str) -> Held:
     """Return what one agent has."""
-    found = connection.execute(_HELD_BY, {"agent": agent})
-    return {(name, Slot(slot), demands, owner): count for name, slot, demands, owner, count in found}
+    return _held(connection.execute(_HELD_BY, {"agent": agent}))
+
+
+def give_back(connection: sa.Connection, key: int) -> None:
+    """Take from a run what it has of its agent, but for the lease."""
+    connection.execute(_GIVE_BACK, {"of": key})
 
 
 def is_behind(connection: sa.Connection, run: Any, slot: str) -> bool:
@@ -108,6 +114,13 @@ def is_behind(connection: sa.Connection, run: Any, slot: str) -> bool:
 def _parameters(pool: str, slot: Slot, line: Line) -> dict[str, object]:
     own = {name: getattr(line, name) for name in ("rank", "workspace", "experiment", "demands")}
     return {"pool": pool, "slot": slot.value, **own}
+
+
+def _held(found: Iterable[Any]) -> Held:
+    return {
+        (agent, Slot(slot) if slot != _NOTHING else None, demands, owner): count
+        for agent, slot, demands, owner, count in found
+    }
 
 
 def _end(connection: sa.Connection, line: Mapping[str, object]) -> int:
@@ -159,3 +172,4 @@ _STILL_WAITING = (
 _GROUPED = (leases.c.agent, leases.c.slot, leases.c.demands, leases.c.owner)
 _HELD = sa.select(*_GROUPED, sa.func.count()).group_by(*_GROUPED)
 _HELD_BY = _HELD.where(leases.c.agent == sa.bindparam("agent"))
+_GIVE_BACK = leases.update().where(leases.c.run_key == sa.bindparam("of")).values(slot=_NOTHING, demands="")

@@ -60,6 +60,16 @@ class LogSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a log file has grown by at an offset; `end`: it ends there, for good."""
+
+    file: str
+    offset: int
+    data: bytes
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """How far a log was taken: `size` is where to go on; when it is `full`, what follows is counted and dropped."""
 
@@ -86,23 +96,29 @@ class Logs:
     def append(self, lease: str, file: str, offset: int, data: bytes, end: bool) -> Taken:
         """Append bytes under a lease; return how far the log was taken. What is stored already is passed over.
 
-        Raises OutOfRange (LOG_GAP, with `size`), FailedPrecondition (LEASE_LOST, LOG_COMPLETE), ResourceExhausted.
+        Raises what `take` does, and FailedPrecondition (LEASE_LOST).
         """
+        with self._store.change() as change:
+            return self.take(change, held_run(change.connection, lease), Written(file, offset, data, end))
+
+    def take(self, change: Change, row: Any, written: Written) -> Taken:
+        """Do so with what a run, given as its row, has written.
+
+        Raises OutOfRange (LOG_GAP, with `size`), FailedPrecondition (LOG_COMPLETE), ResourceExhausted.
+        """
+        file, offset, data = written.file, written.offset, written.data
         check_id("file", file, field="file")
         if len(file.encode()) > limits.LOG_NAME_BYTES:
             raise InvalidArgument(f"file: names of logs have up to {limits.LOG_NAME_BYTES} bytes", field="file")
         if offset < 0 or len(data) > limits.LOG_APPEND_BYTES:
             raise InvalidArgument("send at most 1 MiB, from an offset of 0 or more", field="data")
-        with self._store.change() as change:
-            row = held_run(change.connection, lease)
-            log = self._own(change, row, STD_LOG if file == DRIVER_LOG else file)
-            taken = self._append(change, log, offset, data)
-            log = _by_key(change.connection, log.key)
-            # Where another attempt may follow, a log ends when the run does.
-            if end and not log.complete and offset + len(data) == taken.size and not row.max_retries:
-                complete_log(change.connection, log)
-            change.wake(logs_changed(row.key))
-            return taken
+        log = self._own(change, row, STD_LOG if file == DRIVER_LOG else file)
+        taken = self._append(change, log, offset, data)
+        # Where another attempt may follow, a log ends when the run does.
+        if written.end and not log.complete and offset + len(data) == taken.size and not row.max_retries:
+            complete_log(change.connection, _by_key(change.connection, log.key))
+        change.wake(logs_changed(row.key))
+        return taken
 
     def list(self, workspace: str, run: str) -> list[RunLog]:
         """Return a run's logs by name. Raises NotFound (RUN_NOT_FOUND)."""

@@ -76,6 +76,11 @@ class Queue:
         for pool in sorted(set(pools)):
             self.assign(change, pool)
 
+    def give_back(self, change: Change, run: Any) -> None:
+        """Do so when a run's program has ended: its agent keeps what it wrote beside the next one."""
+        line.give_back(change.connection, run.key)
+        self._refill(change, run)
+
     def assign(self, change: Change, pool: str) -> bool:
         """Do so in the transaction of what made a run wait, or an agent free; return whether a run was given away."""
         take_turn(change.connection, "queue")

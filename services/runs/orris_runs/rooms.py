@@ -8,11 +8,12 @@ from math import inf
 from orris_runs.demands import Demands, Resources, demands_of
 from orris_runs.model import Agent, Slot
 
-# What is held: how many leases there are of an agent, a kind of slot, demands, and an experiment.
-Held = Mapping[tuple[str, Slot, str, str], int]
+# What is held: how many leases there are of an agent, a kind of slot, demands, and an experiment. One without a slot is
+# of a run whose program has ended: its agent keeps what it wrote.
+Held = Mapping[tuple[str, Slot | None, str, str], int]
 _Amounts = tuple[float, float, float]
 # What an agent has of one kind: the slot, the text of the demands, how many.
-_Taken = tuple[Slot, str, int]
+_Taken = tuple[Slot | None, str, int]
 # Fractions of a processor do not add up exactly.
 _ROUNDING = 1e-6
 
@@ -25,9 +26,15 @@ class Room:
         self.slots = {slot: agent.capacity(slot) for slot in Slot}
         self._free = total_of(agent)
         self._waited_for = False
+        keeping = 0
         for slot, text, count in taken:
-            self.slots[slot] -= count
-            self._take(demands_of(text), count)
+            if slot is None:
+                keeping += count
+            else:
+                self.slots[slot] -= count
+                self._take(demands_of(text), count)
+        # Where what has ended cannot be kept, an agent does not go on until its disk is full.
+        self.slots[Slot.WORK] -= max(0, keeping - agent.slots)
 
     def fits(self, demands: Demands) -> bool:
         """Tell whether as much is free now."""

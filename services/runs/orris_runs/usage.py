@@ -14,7 +14,7 @@ from orris_runs.leases import held_run
 from orris_runs.model import UsageSample
 from orris_runs.reading import Reading
 from orris_runs.schema import usage
-from orris_runs.store import Store
+from orris_runs.store import Change, Store
 
 
 class Usage:
@@ -29,20 +29,23 @@ class Usage:
 
         When there are too many, each two become one. Raises FailedPrecondition (LEASE_LOST).
         """
+        with self._store.change() as change:
+            self.take(change, held_run(change.connection, lease), samples)
+
+    def take(self, change: Change, row: Any, samples: Sequence[UsageSample]) -> None:
+        """Do so for a run, given as its row."""
         if len(samples) > limits.USAGE_APPENDED:
             raise InvalidArgument(f"samples: at most {limits.USAGE_APPENDED} at a time", field="samples")
-        with self._store.change() as change:
-            key: int = held_run(change.connection, lease).key
-            known = _of_run(change.connection, key)
-            new = _later(samples, known[-1].time if known else None)
-            kept = [*known, *new]
-            while len(kept) >= limits.USAGE_SAMPLES:
-                kept = _halved(kept)
-            if len(kept) < len(known) + len(new):
-                change.connection.execute(usage.delete().where(usage.c.run_key == key))
-                new = kept
-            if new:
-                change.connection.execute(usage.insert(), [_to_row(key, sample) for sample in new])
+        known = _of_run(change.connection, row.key)
+        new = _later(samples, known[-1].time if known else None)
+        kept = [*known, *new]
+        while len(kept) >= limits.USAGE_SAMPLES:
+            kept = _halved(kept)
+        if len(kept) < len(known) + len(new):
+            change.connection.execute(usage.delete().where(usage.c.run_key == row.key))
+            new = kept
+        if new:
+            change.connection.execute(usage.insert(), [_to_row(row.key, sample) for sample in new])
 
     def list(self, workspace: str, run: str) -> list[UsageSample]:
         """Return the samples of a run in the order of time. Raises NotFound (RUN_NOT_FOUND)."""

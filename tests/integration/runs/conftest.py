@@ -146,10 +146,9 @@ class FakeAgent:
         return bool((await self.stub.ReportRun(request)).cancel)
 
     async def log(self, lease: str, offset: int, data: bytes, end: bool = False) -> int:
-        request = agents_service_pb2.AppendRunLogRequest(
-            lease_id=lease, file="user_logs/std_log.txt", offset=offset, data=data, end=end
-        )
-        return int((await self.stub.AppendRunLog(request)).size)
+        request = agents_service_pb2.ReportRunRequest(lease_id=lease)
+        request.logs.add(file="user_logs/std_log.txt", offset=offset, data=data, end=end)
+        return int((await self.stub.ReportRun(request)).logs[0].size)
 
     async def finish(self, lease: str, state: Any = State.STATE_COMPLETED, **outcome: Any) -> None:
         await self.stub.FinishRun(agents_service_pb2.FinishRunRequest(lease_id=lease, state=state, **outcome))

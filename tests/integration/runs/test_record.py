@@ -82,6 +82,29 @@ async def test_a_log_over_its_cap_is_cut_off_with_a_notice(tmp_path: Path) -> No
         assert await follow(service, run) == expected
 
 
+async def test_one_report_brings_all_that_a_run_has_written_and_another_asks_where_to_go_on(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    lease = await agent.lease()
+    report = agents_service_pb2.ReportRunRequest(lease_id=lease.id, state=State.STATE_RUNNING, warnings=["mind this"])
+    report.logs.add(file="user_logs/std_log.txt", data=b"epoch 1\n")
+    report.events.add(metric=point("loss", 0.5))
+    report.samples.add(cpu_seconds=1, memory_bytes=MIB).time.GetCurrentTime()
+    nothing = agents_service_pb2.ReportRunRequest(lease_id=lease.id)
+    nothing.logs.add(file="a.log")
+    for request in (report, report, nothing):
+        heard = await agent.stub.ReportRun(request)
+        assert (heard.cancel, heard.next_sequence) == (False, 1)
+        assert [taken.size for taken in heard.logs] == [8 if request is report else 0]
+    await service.runs.CancelRun(pb.CancelRunRequest(name=run.name))
+    assert (await agent.stub.ReportRun(agents_service_pb2.ReportRunRequest(lease_id=lease.id))).cancel
+    await agent.finish(lease.id, State.STATE_CANCELED)
+    assert await follow(service, run) == b"epoch 1\n"
+    known = (await service.runs.GetRun(pb.GetRunRequest(name=run.name))).run
+    assert list(known.warnings) == ["mind this"]
+    assert len((await service.runs.ListRunMetrics(pb.ListRunMetricsRequest(parent=run.name))).points) == 1
+
+
 async def test_a_run_without_an_agent_tells_its_story(service: Service) -> None:
     stub = service.runs
     made = await begin(stub, tags={"k": "v"})

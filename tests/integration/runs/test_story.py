@@ -239,8 +239,10 @@ async def test_a_gap_in_a_log_says_where_to_go_on(service: Service) -> None:
     await service.submit()
     lease = await agent.lease()
     await agent.log(lease.id, 0, b"abc")
+    assert await agent.log(lease.id, 5, b"x") == 3
+    alone = agents_service_pb2.AppendRunLogRequest(lease_id=lease.id, file="user_logs/std_log.txt", offset=5, data=b"x")
     with pytest.raises(OutOfRange) as caught:
-        await agent.log(lease.id, 5, b"x")
+        await agent.stub.AppendRunLog(alone)
     assert (caught.value.reason, caught.value.metadata["size"]) == ("LOG_GAP", "3")
     assert await agent.log(lease.id, 1, b"bcdef") == 6
 

@@ -35,10 +35,9 @@ class Reports(StoredReports):
         self.reasons: list[str] = []
         self.warnings: list[str] = []
 
-    async def state(self, state: Any, reason: str = "", warnings: Any = ()) -> bool:
+    async def state(self, state: Any, reason: str = "", warnings: Any = ()) -> None:
         self.reasons.append(reason)
         self.warnings += warnings
-        return False
 
     async def finish(self, outcome: agents.FinishRunRequest) -> None:
         told = agents.FinishRunRequest()

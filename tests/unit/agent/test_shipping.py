@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,8 @@ class StoredReports:
     def __init__(self) -> None:
         self.logs: dict[str, bytes] = {}
         self.ended: set[str] = set()
+        self.complete: set[str] = set()
+        self.states: list[int] = []
         self.ends: dict[str, int] = {}
         self.received: list[agents.RunEvent] = []
         self.samples: list[runs_pb2.UsageSample] = []
@@ -29,48 +30,61 @@ class StoredReports:
         self.cap = 1 << 40
         self.sent = 0
 
+    async def report(self, request: agents.ReportRunRequest) -> agents.ReportRunResponse:
+        assert request.first_sequence <= len(self.received), "a gap"
+        self.received += list(request.events)[len(self.received) - request.first_sequence :]
+        last = self.samples[-1].time.ToMicroseconds() if self.samples else 0
+        self.samples += [sample for sample in request.samples if sample.time.ToMicroseconds() > last]
+        if request.state:
+            self.states.append(request.state)
+        taken = [self._taken(each.file, each.offset, each.data, each.end) for each in request.logs]
+        return agents.ReportRunResponse(logs=taken, next_sequence=len(self.received))
+
     async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
+        return self._taken(file, offset, data, end).size
+
+    def _taken(self, file: str, offset: int, data: bytes, end: bool) -> agents.ReportRunResponse.Taken:
         stored = self.logs.get(file, b"")
         self.sent += len(data)
         if len(stored) + len(data) > self.cap:
             self.full.add(file)
-        if file in self.full:
-            self.ends[file] = offset + len(data)
-            if end:
-                self.ended.add(file)
-            return offset + len(data)
-        assert offset <= len(stored), "a gap"
-        assert file not in self.ended or not data, "bytes behind the end"
-        self.logs[file] = stored + data[len(stored) - offset :]
         if end:
             self.ended.add(file)
-        return len(self.logs[file])
-
-    async def events(self, first_sequence: int, events: Any) -> int:
-        assert first_sequence <= len(self.received), "a gap"
-        self.received += list(events)[len(self.received) - first_sequence :]
-        return len(self.received)
-
-    async def usage(self, samples: Any) -> None:
-        last = self.samples[-1].time.ToMicroseconds() if self.samples else 0
-        self.samples += [sample for sample in samples if sample.time.ToMicroseconds() > last]
+        if file in self.full:
+            self.ends[file] = offset + len(data)
+            return agents.ReportRunResponse.Taken(size=offset + len(data), full=True)
+        assert offset <= len(stored), "a gap"
+        assert file not in self.complete or not data, "bytes behind the end"
+        self.logs[file] = stored + data[len(stored) - offset :]
+        if end:
+            self.complete.add(file)
+        return agents.ReportRunResponse.Taken(size=len(self.logs[file]))
 
 
 def metric(name: str) -> bytes:
     return json.dumps({"event": "metric", "name": name, "type": "scalar", "value": 1, "time": 1}).encode() + b"\n"
 
 
-async def drain(shipper: Any) -> None:
-    while await shipper.step():
-        pass
+async def send(server: StoredReports, file: LogFile, last: bool = False) -> None:
+    while (piece := file.next(100_000, last)) is not None:
+        heard = await server.report(agents.ReportRunRequest(logs=[piece]))
+        await file.taken(piece, heard.logs[0])
+
+
+async def drain(server: StoredReports, journal: Journal, last: bool = False) -> None:
+    first, events = journal.next(last)
+    while events or journal.expected is None:
+        heard = await server.report(agents.ReportRunRequest(first_sequence=first, events=events))
+        journal.expected = heard.next_sequence
+        first, events = journal.next(last)
 
 
 async def test_a_log_goes_on_where_the_servers_copy_ends(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "log"
     path.write_bytes(b"one\n")
-    await drain(LogFile(server, "l", Beneath(tmp_path), "log"))  # type: ignore[arg-type]
+    await send(server, LogFile("l", Beneath(tmp_path), "log"))
     path.write_bytes(b"one\ntwo\n")
-    await LogFile(server, "l", Beneath(tmp_path), "log").close()  # type: ignore[arg-type]
+    await send(server, LogFile("l", Beneath(tmp_path), "log"), last=True)
     assert server.logs == {"l": b"one\ntwo\n"}
     assert server.ended == {"l"}
 
@@ -79,27 +93,26 @@ async def test_a_log_larger_than_a_message_arrives_whole(tmp_path: Path) -> None
     server, path = StoredReports(), tmp_path / "log"
     content = bytes(range(256)) * 10_000
     path.write_bytes(content)
-    await LogFile(server, "l", Beneath(tmp_path), "log").close()  # type: ignore[arg-type]
+    await send(server, LogFile("l", Beneath(tmp_path), "log"), last=True)
     assert server.logs["l"] == content
 
 
 async def test_a_journal_sends_complete_lines_only_until_the_end(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "journal.jsonl"
     path.write_bytes(metric("a") + metric("b")[:-5])
-    shipper = Journal(server, Beneath(tmp_path))  # type: ignore[arg-type]
-    await drain(shipper)
+    shipper = Journal(Beneath(tmp_path))
+    await drain(server, shipper)
     assert [event.metric.metric for event in server.received] == ["a"]
-    while await shipper.step(last=True):
-        pass
+    await drain(server, shipper, last=True)
     assert server.received[1].WhichOneof("event") == "unreadable"
 
 
 async def test_a_second_agent_sends_no_event_twice(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "journal.jsonl"
     path.write_bytes(metric("a") + metric("b"))
-    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
+    await drain(server, Journal(Beneath(tmp_path)))
     path.write_bytes(metric("a") + metric("b") + metric("c"))
-    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
+    await drain(server, Journal(Beneath(tmp_path)))
     assert [event.metric.metric for event in server.received] == ["a", "b", "c"]
 
 
@@ -107,14 +120,14 @@ async def test_more_events_than_fit_a_message_keep_their_order(tmp_path: Path) -
     server, path = StoredReports(), tmp_path / "journal.jsonl"
     names = [f"m{number}" for number in range(30_000)]
     path.write_bytes(b"".join(map(metric, names)))
-    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
+    await drain(server, Journal(Beneath(tmp_path)))
     assert [event.metric.metric for event in server.received] == names
 
 
 async def test_an_endless_line_does_not_stop_what_follows(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "journal.jsonl"
     path.write_bytes(b"x" * 3_000_000 + b"\n" + metric("a"))
-    await drain(Journal(server, Beneath(tmp_path)))  # type: ignore[arg-type]
+    await drain(server, Journal(Beneath(tmp_path)))
     assert server.received[-1].metric.metric == "a"
     assert {event.WhichOneof("event") for event in server.received[:-1]} == {"unreadable"}
 
@@ -152,7 +165,7 @@ async def test_the_disk_gets_back_what_is_stored_but_for_the_last_bytes(tmp_path
     os.sync()
     if not give_back_works(tmp_path):
         pytest.skip("the file system of the temporary folder has no holes")
-    await LogFile(server, "l", Beneath(tmp_path), "log", os.geteuid()).close()  # type: ignore[arg-type]
+    await send(server, LogFile("l", Beneath(tmp_path), "log", os.geteuid()), last=True)
     assert server.logs["l"] == content
     assert path.stat().st_size == len(content)
     assert path.stat().st_blocks * 512 < len(content) / 2
@@ -174,7 +187,7 @@ async def test_of_a_log_that_is_full_only_the_end_is_told(tmp_path: Path) -> Non
     server, path = StoredReports(), tmp_path / "log"
     server.cap = 1_000_000
     path.write_bytes(b"x" * 50_000_000)
-    await LogFile(server, "l", Beneath(tmp_path), "log").close()  # type: ignore[arg-type]
+    await send(server, LogFile("l", Beneath(tmp_path), "log"), last=True)
     assert server.ends == {"l": 50_000_000}
     assert server.ended == {"l"}
     assert server.sent < 3_000_000

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent import usage
 from orris_agent.beneath import Beneath
 from orris_agent.exits import Exit
@@ -23,8 +24,13 @@ def line(at: float, **changed: Any) -> bytes:
     return json.dumps({"time": at, "cpu_seconds": at / 2, "memory_bytes": 10, **changed}).encode() + b"\n"
 
 
-def file_of(server: StoredReports, folder: Path) -> UsageFile:
-    return UsageFile(server, Beneath(folder))  # type: ignore[arg-type]
+def file_of(folder: Path) -> UsageFile:
+    return UsageFile(Beneath(folder))
+
+
+async def send(server: StoredReports, file: UsageFile) -> None:
+    while samples := file.next(last=True):
+        await server.report(agents.ReportRunRequest(samples=samples))
 
 
 def times(server: StoredReports) -> list[float]:
@@ -33,14 +39,14 @@ def times(server: StoredReports) -> list[float]:
 
 async def test_complete_lines_are_sent_and_a_second_agent_sends_nothing_new_twice(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "usage.jsonl"
-    first = file_of(server, tmp_path)
-    await first.send()
+    first = file_of(tmp_path)
+    await send(server, first)
     path.write_bytes(line(2.125) + line(4)[:-3])
-    await first.send()
+    await send(server, first)
     assert times(server) == [2.125]
     path.write_bytes(line(2.125) + line(4))
-    await first.send()
-    await file_of(server, tmp_path).send()
+    await send(server, first)
+    await send(server, file_of(tmp_path))
     assert times(server) == [2.125, 4]
     assert (server.samples[0].cpu_seconds, server.samples[0].memory_bytes) == (1.0625, 10)
 
@@ -54,7 +60,7 @@ async def test_what_is_no_sample_is_passed_over(tmp_path: Path) -> None:
     ]  # fmt: skip
     server = StoredReports()
     (tmp_path / "usage.jsonl").write_bytes(b"".join([*wrong, line(2)]))
-    await file_of(server, tmp_path).send()
+    await send(server, file_of(tmp_path))
     assert times(server) == [2]
 
 
@@ -63,18 +69,15 @@ async def test_a_file_without_end_ends(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(line(2))
         file.truncate(1024**4)
-    await file_of(server, tmp_path).send()
+    await send(server, file_of(tmp_path))
     assert times(server) == [2]
 
 
-async def test_nobody_looks_before_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = StoredReports()
+def test_nobody_looks_before_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "usage.jsonl").write_bytes(line(2))
-    await file_of(server, tmp_path).step()
-    assert server.samples == []
+    assert file_of(tmp_path).next(last=False) == []
     monkeypatch.setattr(usage, "LOOK_SECONDS", 0.0)
-    await file_of(server, tmp_path).step()
-    assert times(server) == [2]
+    assert len(file_of(tmp_path).next(last=False)) == 1
 
 
 def test_the_totals_are_those_of_the_record(tmp_path: Path) -> None:

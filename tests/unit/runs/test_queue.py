@@ -68,6 +68,42 @@ def test_a_run_that_ends_makes_room_for_the_next_at_once(world: World) -> None:
     assert world.get(second).agent == "a1"
 
 
+def test_a_program_that_ends_makes_room_for_the_next_while_its_outputs_are_kept(world: World) -> None:
+    world.agent()
+    first, second = world.submit(), world.submit()
+    lease = world.lease_of(first)
+    world.core.leases.report(lease, State.FINALIZING, "", None)
+    assert [run.agent for run in (world.get(first), world.get(second))] == ["a1", "a1"]
+    world.reopen()
+    world.core.leases.take_up()
+    world.finish(lease)
+    assert states(world, first, second) == [State.COMPLETED, State.QUEUED]
+
+
+def test_an_agent_that_keeps_outputs_of_as_many_runs_as_it_has_slots_gets_the_next_when_one_is_done(
+    world: World,
+) -> None:
+    world.agent()
+    first, second, third = world.submit(), world.submit(), world.submit()
+    for run in (first, second):
+        world.core.leases.report(world.lease_of(run), State.FINALIZING, "", None)
+    assert world.get(third).agent == ""
+    world.finish(world.lease_of(first))
+    assert world.get(third).agent == "a1"
+
+
+def test_a_run_that_keeps_its_outputs_counts_for_its_experiment(world: World) -> None:
+    world.agent(slots=2)
+    world.core.experiments.create("default", "iris")
+    world.core.experiments.update("default", "iris", 1)
+    first, second = world.submit(), world.submit()
+    lease = world.lease_of(first)
+    world.core.leases.report(lease, State.FINALIZING, "", None)
+    assert world.get(second).agent == ""
+    world.finish(lease)
+    assert world.get(second).agent == "a1"
+
+
 def test_work_and_replicas_have_slots_of_their_own(world: World) -> None:
     world.agent(slots=1, replica_slots=1)
     work, replica = world.submit(), world.submit(kind=Kind.REPLICA)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from orris_runs.demands import NO_DEMANDS, Demands, Resources
 from orris_runs.model import Agent, Slot
-from orris_runs.rooms import Rooms
+from orris_runs.rooms import Held, Rooms
 
 HEAVY = Demands(resources=Resources(cpus=1))
 
@@ -46,6 +46,6 @@ def test_what_is_given_back_can_be_taken_again() -> None:
 
 
 def test_what_agents_hold_is_theirs_alone() -> None:
-    held = {("a0", Slot.WORK, "", "default/iris"): 2, ("a1", Slot.WORK, "", "default/iris"): 1}
+    held: Held = {("a0", Slot.WORK, "", "default/iris"): 2, ("a1", Slot.WORK, "", "default/iris"): 1}
     rooms = Rooms(agents([2, 3]), held)
     assert (rooms.places(Slot.WORK), rooms.take(NO_DEMANDS, Slot.WORK)) == (2, "a1")

@@ -480,17 +480,55 @@ class ReportRunRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LogBytes(_message.Message):
+        """What a log file has grown by."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        FILE_FIELD_NUMBER: _builtins.int
+        OFFSET_FIELD_NUMBER: _builtins.int
+        DATA_FIELD_NUMBER: _builtins.int
+        END_FIELD_NUMBER: _builtins.int
+        file: _builtins.str
+        """File name, for example "user_logs/std_log.txt"."""
+        offset: _builtins.int
+        """Offset of the first byte of `data` in the file, as this lease's attempt writes it."""
+        data: _builtins.bytes
+        """The bytes."""
+        end: _builtins.bool
+        """Whether the file ends behind `data`, for good. The log ends there, or with the run where other attempts may follow."""
+        def __init__(
+            self,
+            *,
+            file: _builtins.str = ...,
+            offset: _builtins.int = ...,
+            data: _builtins.bytes = ...,
+            end: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "end", b"end", "file", b"file", "offset", b"offset"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     LEASE_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    LOGS_FIELD_NUMBER: _builtins.int
+    FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.str
     """The lease."""
     state: _runs_pb2.Run.State.ValueType
-    """One of QUEUED (being fetched), RUNNING, FINALIZING."""
+    """One of QUEUED (being fetched), RUNNING, FINALIZING. Unset: it stands where it stood."""
     reason: _builtins.str
     """For people: what is being done."""
+    first_sequence: _builtins.int
+    """Sequence of the first of `events`, counting the run's events from 0."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it became so."""
@@ -498,6 +536,18 @@ class ReportRunRequest(_message.Message):
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Warnings to add to the run."""
+
+    @_builtins.property
+    def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportRunRequest.LogBytes]:
+        """What its log files have grown by, each file once, together at most 1 MiB."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunEvent]:
+        """The events, at most 1,000."""
+
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.UsageSample]:
+        """Samples of what it uses in the order of time, at most 1,000. `cpus` is ignored."""
 
     def __init__(
         self,
@@ -507,10 +557,14 @@ class ReportRunRequest(_message.Message):
         reason: _builtins.str = ...,
         time: _timestamp_pb2.Timestamp | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        logs: _abc.Iterable[Global___ReportRunRequest.LogBytes] | None = ...,
+        first_sequence: _builtins.int = ...,
+        events: _abc.Iterable[Global___RunEvent] | None = ...,
+        samples: _abc.Iterable[_runs_pb2.UsageSample] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "reason", b"reason", "state", b"state", "time", b"time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_sequence", b"first_sequence", "lease_id", b"lease_id", "logs", b"logs", "reason", b"reason", "samples", b"samples", "state", b"state", "time", b"time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -522,17 +576,53 @@ class ReportRunResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Taken(_message.Message):
+        """How far a log was taken."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SIZE_FIELD_NUMBER: _builtins.int
+        FULL_FIELD_NUMBER: _builtins.int
+        size: _builtins.int
+        """Number of bytes taken of what this lease's attempt writes: where to go on."""
+        full: _builtins.bool
+        """Whether the log is as large as it may become: what is sent from now on is counted and dropped. The rest of the file may
+        be passed over, by an append without data at the file's end.
+        """
+        def __init__(
+            self,
+            *,
+            size: _builtins.int = ...,
+            full: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["full", b"full", "size", b"size"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CANCEL_FIELD_NUMBER: _builtins.int
+    LOGS_FIELD_NUMBER: _builtins.int
+    NEXT_SEQUENCE_FIELD_NUMBER: _builtins.int
     cancel: _builtins.bool
     """Whether the run is to be canceled."""
+    next_sequence: _builtins.int
+    """Sequence of the next event expected."""
+    @_builtins.property
+    def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportRunResponse.Taken]:
+        """How far each of `logs` was taken, in their order."""
+
     def __init__(
         self,
         *,
         cancel: _builtins.bool = ...,
+        logs: _abc.Iterable[Global___ReportRunResponse.Taken] | None = ...,
+        next_sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "logs", b"logs", "next_sequence", b"next_sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

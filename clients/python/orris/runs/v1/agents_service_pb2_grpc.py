@@ -129,10 +129,15 @@ class AgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportRun(self, request, context):
-        """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept.
+        """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept. The
+        same call brings what it has written since, as AppendRunLog, AppendRunEvents and AppendRunUsage do one by one: all of it is
+        stored, or none. The answer says where to go on in each; what does not follow on what is stored is left out, and no error.
+
+        Once a run is FINALIZING, its place and what it had of the machine are free for the next one.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

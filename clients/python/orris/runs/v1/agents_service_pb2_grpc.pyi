@@ -57,10 +57,15 @@ class AgentServiceStub:
     - NOT_FOUND (AGENT_NOT_FOUND): register first.
     """
     ReportRun: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.ReportRunRequest, _agents_service_pb2.ReportRunResponse]
-    """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept.
+    """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept. The
+    same call brings what it has written since, as AppendRunLog, AppendRunEvents and AppendRunUsage do one by one: all of it is
+    stored, or none. The answer says where to go on in each; what does not follow on what is stored is left out, and no error.
+
+    Once a run is FINALIZING, its place and what it had of the machine are free for the next one.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
     AppendRunLog: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunLogRequest, _agents_service_pb2.AppendRunLogResponse]
     """Appends bytes to a log file. Bytes before the end of what is stored are passed over, so sending again changes nothing.
@@ -137,10 +142,15 @@ class AgentServiceAsyncStub(AgentServiceStub):
     - NOT_FOUND (AGENT_NOT_FOUND): register first.
     """
     ReportRun: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.ReportRunRequest, _agents_service_pb2.ReportRunResponse]  # type: ignore[assignment]
-    """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept.
+    """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept. The
+    same call brings what it has written since, as AppendRunLog, AppendRunEvents and AppendRunUsage do one by one: all of it is
+    stored, or none. The answer says where to go on in each; what does not follow on what is stored is left out, and no error.
+
+    Once a run is FINALIZING, its place and what it had of the machine are free for the next one.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
     AppendRunLog: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunLogRequest, _agents_service_pb2.AppendRunLogResponse]  # type: ignore[assignment]
     """Appends bytes to a log file. Bytes before the end of what is stored are passed over, so sending again changes nothing.
@@ -238,10 +248,15 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agents_service_pb2.ReportRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agents_service_pb2.ReportRunResponse, _abc.Awaitable[_agents_service_pb2.ReportRunResponse]]:
-        """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept.
+        """Says where a leased run stands: its snapshot or environment is being fetched, the program runs, outputs are being kept. The
+        same call brings what it has written since, as AppendRunLog, AppendRunEvents and AppendRunUsage do one by one: all of it is
+        stored, or none. The answer says where to go on in each; what does not follow on what is stored is left out, and no error.
+
+        Once a run is FINALIZING, its place and what it had of the machine are free for the next one.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         """
 
     @_abc_1.abstractmethod
