@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -36,23 +37,31 @@ async def receive_blob(requests: AsyncIterator[pb.UploadBlobRequest], blobs: Blo
 
 
 @asynccontextmanager
-async def receive_draft(requests: AsyncIterator[pb.CreateTreeRequest], trees: Trees) -> AsyncIterator[Draft]:
-    """Give the draft of a tree whose entries are streamed. Raises InvalidArgument, DeadlineExceeded."""
+async def receive_draft(
+    requests: AsyncIterator[pb.CreateTreeRequest], trees: Trees, blobs: Blobs
+) -> AsyncIterator[Draft]:
+    """Give the draft of a tree whose entries, and some of its blobs, are streamed.
+
+    Raises InvalidArgument, ResourceExhausted, DeadlineExceeded.
+    """
     async with _in_time(TREE_SECONDS):
         request = await anext(requests, pb.CreateTreeRequest())
-        draft = trees.draft(WorkspaceName.parse(request.parent, field="parent").workspace)
+        workspace = WorkspaceName.parse(request.parent, field="parent").workspace
+        draft = trees.draft(workspace)
+
+    def add(request: pb.CreateTreeRequest) -> None:
+        if request.blobs:
+            blobs.put_many(workspace, [(hashlib.sha256(data).hexdigest(), data) for data in request.blobs])
+        draft.add(map(entry_from, request.entries))
+
     try:
         async with _in_time(TREE_SECONDS):
-            await run_blocking(_add, draft, request)
+            await run_blocking(add, request)
             async for request in requests:
-                await run_blocking(_add, draft, request)
+                await run_blocking(add, request)
         yield draft
     finally:
         draft.close()
-
-
-def _add(draft: Draft, request: pb.CreateTreeRequest) -> None:
-    draft.add(map(entry_from, request.entries))
 
 
 @asynccontextmanager

@@ -103,7 +103,7 @@ class ArtifactServicer(ArtifactServiceServicer):
     async def CreateTree(
         self, request_iterator: AsyncIterator[pb.CreateTreeRequest], context: Any
     ) -> pb.CreateTreeResponse:
-        async with receive_draft(request_iterator, self._trees) as draft:
+        async with receive_draft(request_iterator, self._trees, self._blobs) as draft:
             tree = await run_blocking(self._trees.create, draft)
         return pb.CreateTreeResponse(tree=tree_message(tree))
 

@@ -13,12 +13,14 @@ import logging
 import re
 import sys
 import time
+from functools import lru_cache
 from typing import Any, TextIO
 
 from orris_kit.context import current_request_id
 
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
 _SECRET_FIELDS = frozenset({"authorization", "key", "password", "secret", "token"})
+_JSON = json.JSONEncoder(default=str, ensure_ascii=False)
 _PLAIN = re.compile(r"[\w.:/@+,\[\]-]+")
 
 
@@ -72,6 +74,8 @@ def setup(level: str = "info", style: str = "auto", stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # What no line has is not found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for noisy in ("asyncio", "httpx", "urllib3"):  # the last two would tell of each request, signatures included
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -90,7 +94,7 @@ class JsonFormatter(logging.Formatter):
     """One object a line: time, level, logger, message, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        clock = _second(int(record.created))
         line = {
             "time": f"{clock}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -100,7 +104,12 @@ class JsonFormatter(logging.Formatter):
         }
         if trace := _traceback(self, record):
             line["exception"] = trace
-        return _redact(json.dumps(line, default=str, ensure_ascii=False))
+        return _redact(_JSON.encode(line))
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -89,13 +89,14 @@ async def test_the_same_files_travel_once(running: Running, source: Path, monkey
     transfer = running.transfer()
 
     def story() -> None:
-        first = transfer.upload(fill(source, {"a": b"1", "b": b"22", "c": b"1"}))
-        assert sorted(sent) == [1, 2]
+        files = {"a": b"1" * MIB, "b": b"2" * 2 * MIB, "c": b"1" * MIB}
+        first = transfer.upload(fill(source, files))
+        assert sorted(sent) == [MIB, 2 * MIB]
         sent.clear()
-        assert transfer.upload(fill(source, {"a": b"1", "b": b"22", "c": b"1"})) == first
+        assert transfer.upload(fill(source, files)) == first
         assert sent == []
-        transfer.upload(fill(source, {"a": b"333"}))
-        assert sent == [3]
+        transfer.upload(fill(source, {"a": b"3" * 3 * MIB}))
+        assert sent == [3 * MIB]
 
     await asyncio.to_thread(story)
 
@@ -200,7 +201,7 @@ async def test_a_file_that_changes_once_is_read_again(
     running: Running, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transfer = running.transfer()
-    paths = fill(source, {"f": b"before", "g": b"quiet"})
+    paths = fill(source, {"f": b"before", "g": b"quiet", "large": bytes(MIB)})
     changes = [b"after, longer", b""]
     monkeypatch.setattr(uploading.Uploader, "_missing", _changing(paths["f"], changes[:1]))
     tree = await asyncio.to_thread(transfer.upload, paths)
@@ -208,7 +209,7 @@ async def test_a_file_that_changes_once_is_read_again(
     assert await asyncio.to_thread(transfer.read, tree.name, "g") == b"quiet"
 
 
-@pytest.mark.parametrize("size", [5, 2 * MIB])
+@pytest.mark.parametrize("size", [MIB // 2, 2 * MIB])
 async def test_a_file_that_never_rests_is_named(
     running: Running, source: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:

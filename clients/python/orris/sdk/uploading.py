@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
@@ -17,6 +17,7 @@ from orris.sdk.parallel import OnProgress, Progress
 from orris.sdk.pieces import Piece, tree_digest
 from orris.sdk.repeating import Sleep, repeat
 from orris.sdk.sending import CALL_SECONDS, Sender, groups
+from orris.sdk.small_files import read_small
 from orris.tree_paths import check_collisions, check_path
 
 # How much is asked for at a time: the first piece travels when so much is hashed.
@@ -48,26 +49,44 @@ class Uploader:
         check_collisions(files)
         progress = Progress(sum(content.size for content in files.values()), listener)
         try:
-            with (
-                ThreadPoolExecutor(HASHERS, thread_name_prefix="hash") as pool,
-                Sender(self._stub, self._parent, progress, self._sleep) as sender,
-            ):
-                try:
-                    tree = self._upload(files, Hasher(pool, cache), sender, progress)
-                finally:
-                    pool.shutdown(wait=False, cancel_futures=True)
+            tree = self._upload_at_once(files, cache) or self._upload_in_pieces(files, cache, progress)
             progress.finish()
             return tree
         finally:
             if cache is not None:
                 cache.save()
 
-    def create(self, entries: Collection[pb.TreeEntry]) -> pb.Tree:
-        """Create a tree of entries whose blobs are stored."""
+    def create(self, entries: Collection[pb.TreeEntry], blobs: Sequence[bytes] = ()) -> pb.Tree:
+        """Create a tree of entries whose blobs are stored, or given."""
         response = repeat(
-            lambda: self._stub.CreateTree(_tree_messages(self._parent, entries), timeout=TREE_SECONDS), self._sleep
+            lambda: self._stub.CreateTree(_tree_messages(self._parent, entries, blobs), timeout=TREE_SECONDS),
+            self._sleep,
         )
         return response.tree
+
+    def _upload_at_once(self, files: Mapping[str, Content], cache: DigestCache | None) -> pb.Tree | None:
+        """Store a few small files; return their tree, None where they are to be stored in pieces."""
+        if (small := read_small(files, cache)) is None:
+            return None
+        if small.all_known:
+            return self._existing(small.entries)
+        try:
+            return self.create(small.entries, small.blobs)
+        except FailedPrecondition as error:
+            # What was known is not there any more, or the server is from before bytes came with their tree.
+            if error.reason != "BLOBS_MISSING":
+                raise
+            return None
+
+    def _upload_in_pieces(self, files: Mapping[str, Content], cache: DigestCache | None, progress: Progress) -> pb.Tree:
+        with (
+            ThreadPoolExecutor(HASHERS, thread_name_prefix="hash") as pool,
+            Sender(self._stub, self._parent, progress, self._sleep) as sender,
+        ):
+            try:
+                return self._upload(files, Hasher(pool, cache), sender, progress)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _upload(self, files: Mapping[str, Content], hasher: Hasher, sender: Sender, progress: Progress) -> pb.Tree:
         pieces = hasher.pieces(files)
@@ -116,8 +135,10 @@ class Uploader:
             return None
 
 
-def _tree_messages(parent: str, entries: Iterable[pb.TreeEntry]) -> Iterator[rpc.CreateTreeRequest]:
-    message = rpc.CreateTreeRequest(parent=parent)
+def _tree_messages(
+    parent: str, entries: Iterable[pb.TreeEntry], blobs: Sequence[bytes] = ()
+) -> Iterator[rpc.CreateTreeRequest]:
+    message = rpc.CreateTreeRequest(parent=parent, blobs=blobs)
     room = ENTRIES_BYTES
     for entry in entries:
         size = entry.ByteSize()

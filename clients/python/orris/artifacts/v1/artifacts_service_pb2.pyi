@@ -453,21 +453,27 @@ class CreateTreeRequest(_message.Message):
 
     PARENT_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    BLOBS_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The workspace: `workspaces/{workspace}`. First message only."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.TreeEntry]:
         """Some of the tree's entries."""
 
+    @_builtins.property
+    def blobs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Bytes that the entries have as chunks: what is not stored yet is stored first. At most 3 MiB in a message."""
+
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         entries: _abc.Iterable[_artifacts_pb2.TreeEntry] | None = ...,
+        blobs: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blobs", b"blobs", "entries", b"entries", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -234,13 +234,16 @@ class ArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateTree(self, request_iterator, context):
-        """Creates a tree from its entries, sent in any order over any number of messages. The same entries give the same tree.
+        """Creates a tree from its entries, sent in any order over any number of messages. The same entries give the same tree. Small
+        files may come with it: that is one call for what FindMissingBlobs, BatchUploadBlobs and this one do else.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_PATH): a path is absolute, leaves the tree, or collides with another; the message names it.
         - INVALID_ARGUMENT (INVALID_ENTRY): size, mode, digest and chunks of a file do not go together; the message names it.
         - INVALID_ARGUMENT (SIZE_MISMATCH): a chunk's size is not that of the stored blob; correct it.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): a file's digest is not that of its chunks; hash it again.
+        - INVALID_ARGUMENT (BATCH_TOO_LARGE): `blobs` are over 3 MiB; send fewer in a message.
+        - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
         - INVALID_ARGUMENT (TREE_TOO_LARGE): over 1,000,000 files or 256 MiB of manifest; make several trees.
         - RESOURCE_EXHAUSTED (TOO_MANY_TREES): too many large trees are being created at once; retry later.
         - FAILED_PRECONDITION (BLOBS_MISSING): a chunk is not stored; upload it, then retry.
