@@ -34,7 +34,7 @@ _LONGEST_LINE = 1024 * 1024  # of a journal: a longer one is no event of ours
 _MOST_LOG_FILES = 1000
 _LONGEST_NAME = 1024  # of a log file, in characters, as the server takes them
 _LOOK_FOR_LOGS = 0.5  # seconds between looks for new files in logs/
-_SHORTEST_PAUSE, _LONGEST_PAUSE = (0.01, 0.25)  # seconds between looks for new bytes, growing while there are none
+_SHORTEST_PAUSE, _LONGEST_PAUSE = (0.02, 0.25)  # seconds between looks for new bytes, growing while there are none
 
 
 class LogFile:

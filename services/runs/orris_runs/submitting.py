@@ -106,9 +106,11 @@ class Submitting:
         trees = tuple(filter(None, (outcome.outputs, *(each.tree for each in outcome.produced))))
         if (run := await run_blocking(begin)) is None:
             return
-        async with self._references.turn(run):
+        turn = self._references.turn(run)
+        waited = turn.locked()
+        async with turn:
             if trees:
-                if await run_blocking(begin) is None:  # it waited for its turn
+                if waited and await run_blocking(begin) is None:
                     return
                 await self._references.add(run, trees=trees)
             await run_blocking(self._core.leases.finish, lease, outcome)
