@@ -14,7 +14,7 @@ from orris_artifacts import schema
 from orris_artifacts.index import Index
 from orris_artifacts.limits import MAX_OWNER_CHARACTERS, MAX_REFERENCES, MAX_TARGETS
 from orris_artifacts.trees import Trees
-from orris_kit.database import Together, take_turn, write
+from orris_kit.database import Statement, Together, take_turn, write
 
 
 class _Target(NamedTuple):
@@ -55,8 +55,7 @@ class References:
             _check_there("blobs", workspace, blobs, self._index.hold(connection, workspace, blobs))
             self._trees_are_there(connection, workspace, trees)
             _drop(connection, workspace, owners)
-            if targets:
-                connection.execute(_INSERT, [{"workspace": workspace, **target._asdict()} for target in targets])
+            _INSERT.run_all(connection, [{"workspace": workspace, **target._asdict()} for target in targets])
 
         # Each run that is submitted has one set.
         self._together.write(set_them)
@@ -92,7 +91,7 @@ def _take_turn(connection: sa.Connection, workspace: str, owner: str) -> None:
 
 
 def _drop(connection: sa.Connection, workspace: str, owners: Sequence[str]) -> None:
-    connection.execute(_DROP, [{"of_workspace": workspace, "of_owner": owner} for owner in owners])
+    _DROP.run_all(connection, [{"of_workspace": workspace, "of_owner": owner} for owner in owners])
 
 
 def _targets(workspace: str, needs: Sequence[tuple[str, Sequence[str], Sequence[str]]]) -> list[_Target]:
@@ -139,9 +138,10 @@ def _check_there(kind: str, workspace: str, wanted: Collection[str], stored: Con
             raise FailedPrecondition(message, reason="TARGET_MISSING", metadata={"digest": digest})
 
 
-# Made once: to put a statement together costs more than to execute it.
 _OF = schema.references.c
-_DROP = schema.references.delete().where(
-    _OF.workspace == sa.bindparam("of_workspace"), _OF.owner == sa.bindparam("of_owner")
+_DROP = Statement(
+    schema.references.delete().where(
+        _OF.workspace == sa.bindparam("of_workspace"), _OF.owner == sa.bindparam("of_owner")
+    )
 )
-_INSERT = schema.references.insert()
+_INSERT = Statement(schema.references.insert())

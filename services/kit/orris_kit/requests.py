@@ -18,7 +18,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from orris.errors import InvalidArgument
-from orris_kit.database import Text, take_turn
+from orris_kit.database import Statement, Text, take_turn
 
 LIFETIME = timedelta(days=1)
 # What is too old is not found anyway.
@@ -49,13 +49,12 @@ class Requests:
             sa.Column("name", Text(), nullable=False),
             sa.Column("expiry", sa.BigInteger, nullable=False, index=True),
         )
-        # Made once: to put a statement together costs more than to execute it.
         columns = self.table.c
         now = sa.bindparam("now", type_=sa.Float)
         its = (columns[name] == sa.bindparam(name) for name in ("method", "parent", "request_id"))
-        self._recall = sa.select(columns.payload, columns.name).where(*its, columns.expiry > now)
-        self._forget = self.table.delete().where(columns.expiry <= now)
-        self._insert = self.table.insert()
+        self._recall = Statement(sa.select(columns.payload, columns.name).where(*its, columns.expiry > now))
+        self._forget = Statement(self.table.delete().where(columns.expiry <= now))
+        self._insert = Statement(self.table.insert())
 
     def recall(
         self, connection: sa.Connection, method: str, parent: str, request_id: str, payload: bytes
@@ -71,7 +70,7 @@ class Requests:
         # The same request at the same time waits here, and finds what the first has made.
         take_turn(connection, "request", method, parent, request_id)
         request = {"method": method, "parent": parent, "request_id": request_id}
-        row = connection.execute(self._recall, {**request, "now": self._clock()}).one_or_none()
+        row = self._recall.first(connection, {**request, "now": self._clock()})
         if row is None:
             return None
         if row.payload != _fingerprint(payload):
@@ -87,7 +86,7 @@ class Requests:
             return
         now = self._clock()
         if now >= self._forget_time:
-            connection.execute(self._forget, {"now": now})
+            self._forget.run(connection, {"now": now})
             self._forget_time = now + FORGET_SECONDS
         row = {
             "method": method,
@@ -97,7 +96,7 @@ class Requests:
             "name": name,
             "expiry": int(now + self._lifetime.total_seconds()) + 1,
         }
-        connection.execute(self._insert, row)
+        self._insert.run(connection, row)
 
 
 def _fingerprint(payload: bytes) -> str:

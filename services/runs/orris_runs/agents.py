@@ -6,10 +6,11 @@ that an engine keeps, it must also be one of the nodes that are to serve.
 
 import builtins
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from math import inf
 
 import sqlalchemy as sa
 
@@ -33,6 +34,14 @@ class _Presence:
     open: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """The agents of a pool that are there: as long as nobody comes or goes, and nobody has been silent for too long."""
+
+    agents: Sequence[Agent]
+    until: float
+
+
 class Agents:
     """The agents of this installation. `patience` is after how many seconds of silence one is taken for gone."""
 
@@ -42,6 +51,7 @@ class Agents:
         self._lock = threading.Lock()
         self._present: dict[str, _Presence] = {}
         self._serving: dict[str, frozenset[str]] = {}
+        self._there: dict[str, _There] = {}
 
     def register(self, agent: Agent) -> Agent:
         """Make an agent known, or known anew. Raises InvalidArgument (INVALID_NAME, INVALID_AGENT)."""
@@ -63,6 +73,7 @@ class Agents:
             presence.open = True
             presence.seen = self._store.clock.monotonic()
             number = presence.stream
+            self._look_again(presence)
         self._store.changes.notify(agent_changed(agent_id))
         return number
 
@@ -73,6 +84,7 @@ class Agents:
             if presence is None or presence.stream != number:
                 return
             presence.open = False
+            self._look_again(presence)
         self._store.changes.notify(pool_changed(presence.agent.pool))
 
     def is_newest(self, agent_id: str, number: int) -> bool:
@@ -87,11 +99,15 @@ class Agents:
         with self._lock:
             back = not self._is_there(presence)
             presence.seen = self._store.clock.monotonic()
-            return presence.agent.pool if back else None
+            if not back:
+                return None
+            self._look_again(presence)
+            return presence.agent.pool
 
     def serve(self, pool: str, ids: Iterable[str] | None) -> None:
         """From now on give a pool's runs to these of its agents only; None: to all."""
         with self._lock:
+            self._there.pop(pool, None)
             if ids is None:
                 self._serving.pop(pool, None)
             else:
@@ -132,10 +148,13 @@ class Agents:
         """Return the pool that an agent belongs to. Raises NotFound."""
         return self._presence(agent_id).agent.pool
 
-    def there(self, pool: str) -> list[Agent]:
+    def there(self, pool: str) -> Sequence[Agent]:
         """Return the agents of a pool that can be given runs now."""
         with self._lock:
-            return [each.agent for each in self._present.values() if each.agent.pool == pool and self._is_given(each)]
+            known = self._there.get(pool)
+            if known is None or known.until < self._store.clock.monotonic():
+                known = self._there[pool] = self._look(pool)
+            return known.agents
 
     def if_there(self, agent_id: str) -> builtins.list[Agent]:
         """Return an agent, in a list, if it can be given runs now."""
@@ -202,13 +221,25 @@ class Agents:
         with self._lock:
             now = self._store.clock.monotonic()
             presence = self._present.setdefault(agent.id, _Presence(agent, now, now))
+            self._look_again(presence)
             presence.agent = agent
             presence.seen = now
+            self._look_again(presence)
             return presence
 
     def _drop(self, agent_id: str) -> None:
         with self._lock:
-            self._present.pop(agent_id, None)
+            if (presence := self._present.pop(agent_id, None)) is not None:
+                self._look_again(presence)
+
+    def _look(self, pool: str) -> _There:
+        given = [each for each in self._present.values() if each.agent.pool == pool and self._is_given(each)]
+        until = min((each.seen + self._patience for each in given), default=inf)
+        return _There(tuple(each.agent for each in given), until)
+
+    def _look_again(self, presence: _Presence) -> None:
+        """An agent's pool may have others there now."""
+        self._there.pop(presence.agent.pool, None)
 
     def _is_given(self, presence: _Presence) -> bool:
         agent = presence.agent

@@ -49,6 +49,7 @@ class Demands:
 NO_DEMANDS = Demands()
 
 
+@lru_cache(maxsize=1024)
 def demands_to_text(demands: Demands) -> str:
     """Return demands as their column holds them: empty for none."""
     rest = {"isolation": demands.isolation.value, "network_disabled": demands.network_disabled}

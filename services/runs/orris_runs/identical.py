@@ -6,7 +6,7 @@ of its machine, its time limit, its tags and its experiment do not count; a run 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,7 +62,9 @@ def identity(kind: Kind, program: Program, defaults: Any, image: str) -> str:
     """Return a digest that runs share which are alike; empty where none can be."""
     if kind is not Kind.TRAINING or not image:
         return ""
-    parts = {**asdict(program), "defaults": dict(defaults), "time_limit": None, "trace": "", "image": image}
+    # `asdict` would copy what is in them, too.
+    parts = {each.name: getattr(program, each.name) for each in fields(program)}
+    parts |= {"defaults": dict(defaults), "time_limit": None, "trace": "", "image": image}
     parts["arguments"], parts["command"] = list(program.arguments), list(program.command)
     del parts["inputs"], parts["outputs_to"]
     if program.inputs:  # the files count, not what they are called where they are kept

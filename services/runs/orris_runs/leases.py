@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import RunName, TreeName
+from orris_kit.database import Statement
 from orris_kit.logging import get_logger
 from orris_runs import limits, lineage, loose
 from orris_runs.agents import Agents
@@ -128,7 +129,7 @@ class Leases:
         if may_follow(row.state, state):
             self._moves.move(change, row, state, reason, **columns)
         elif columns:
-            change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
+            _UPDATE.run(change.connection, {"at": row.key, **columns})
 
     def finish(self, lease: str, outcome: Outcome) -> None:
         """End a run and give its lease back. The same again changes nothing."""
@@ -226,6 +227,7 @@ class Leases:
         if not canceled and _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
             self._moves.enqueue(change, row, slot_of(row.kind).value)
+            self._queue.leave(change, row)
             return
         # Its outputs may be kept already, though nobody told of them in time.
         loose.note(change, row.workspace, row.id)
@@ -259,11 +261,13 @@ def _with_lease(*columns: Any) -> sa.Select[Any]:
 
 # A lease is held as long as its run names it and is not over: one row to lock, which all changes of a run lock first.
 _ONE = sa.select(runs).where(runs.c.lease == sa.bindparam("id"))
-_ONE_LOCKED = _ONE.with_for_update()
+_FIND, _FIND_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_CANCEL = Statement(sa.select(leases.c.cancel).where(leases.c.id == sa.bindparam("id")))
+_UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 
 
 def _find(connection: sa.Connection, lease: str, *, lock: bool = False) -> Any:
-    return connection.execute(_ONE_LOCKED if lock else _ONE, {"id": lease}).one_or_none() if lease else None
+    return (_FIND_LOCKED if lock else _FIND).first(connection, {"id": lease}) if lease else None
 
 
 def _is_held(row: Any) -> bool:
@@ -282,7 +286,7 @@ def _held(connection: sa.Connection, ids: Sequence[str]) -> Sequence[Any]:
 
 
 def _is_canceled(connection: sa.Connection, lease: str) -> bool:
-    return bool(connection.execute(sa.select(leases.c.cancel).where(leases.c.id == lease)).scalar())
+    return bool(_CANCEL.value(connection, {"id": lease}))
 
 
 def _never_began(connection: sa.Connection, row: Any) -> bool:

@@ -10,16 +10,17 @@ import sqlalchemy as sa
 
 from orris.errors import Unavailable
 from orris.names import RunName
-from orris_kit.database import insert_new
+from orris_kit.database import Statement, insert_new
 from orris_runs.schema import loose_references, runs
 from orris_runs.states import FINAL
 from orris_runs.store import RELEASES_CHANGED, Change, Store
 
-# Made once: to put a statement together costs more than to execute it.
-_TAKE_BACK = loose_references.delete().where(
-    loose_references.c.workspace == sa.bindparam("in_workspace"),
-    loose_references.c.run == sa.bindparam("named"),
-    loose_references.c.given_up.is_(False),
+_TAKE_BACK = Statement(
+    loose_references.delete().where(
+        loose_references.c.workspace == sa.bindparam("in_workspace"),
+        loose_references.c.run == sa.bindparam("named"),
+        loose_references.c.given_up.is_(False),
+    )
 )
 _RECORDED = (runs.c.workspace == loose_references.c.workspace) & (runs.c.id == loose_references.c.run)
 
@@ -69,7 +70,7 @@ def note(change: Change, workspace: str, run: str) -> None:
 
 def take_back(change: Change, workspace: str, run: str) -> None:
     """Forget a run, in the transaction that records it. Raises Unavailable when it was given up meanwhile."""
-    if not change.connection.execute(_TAKE_BACK, {"in_workspace": workspace, "named": run}).rowcount:
+    if not _TAKE_BACK.run(change.connection, {"in_workspace": workspace, "named": run}):
         raise Unavailable("the run was given up while it was being submitted; submit it again")
 
 

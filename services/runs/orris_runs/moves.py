@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import Statement
 from orris_kit.text import readable
 from orris_runs import limits, loose
 from orris_runs.deadlines import Deadlines
@@ -75,10 +76,12 @@ class Moves:
         elif row.lease:
             self.drop_lease(change, row)
             self._queue.leave(change, row)
+        elif row.slot:
+            self._queue.give_up(change, row)
 
     def drop_lease(self, change: Change, row: Any) -> None:
         """Take a run's lease from its agent."""
-        change.connection.execute(leases.delete().where(leases.c.run_key == row.key))
+        _DROP.run(change.connection, {"of": row.key})
         change.then(lambda: self._deadlines.end(row.lease))
         change.wake(agent_changed(row.agent))
 
@@ -113,7 +116,7 @@ class Moves:
         return now if time is None else max(row.create_time, min(time, now))
 
     def _update(self, change: Change, row: Any, **columns: Any) -> None:
-        change.connection.execute(runs.update().where(runs.c.key == row.key).values(**columns))
+        _UPDATE.run(change.connection, {"at": row.key, **columns})
         change.wake_watchers_of(row)
 
     def cancel_trials(self, change: Change, row: Any, reason: str) -> None:
@@ -125,8 +128,7 @@ class Moves:
 
     def _end_parts(self, change: Change, row: Any, state: State) -> None:
         """End the interactive runs that are part of a run, as it ended."""
-        parts = sa.select(runs).where(runs.c.holder == row.key, runs.c.state.not_in(sorted(FINAL)))
-        for part in change.connection.execute(parts.order_by(runs.c.key).with_for_update()).all():
+        for part in _PARTS.all(change.connection, {"of": row.key}):
             message = f"the run that it was part of, {row.id}, failed"
             error = RunError(ErrorCode.USER_PROGRAM, message) if state is State.FAILED else None
             self.end(change, part, state, f"ended with {row.id}", error)
@@ -136,15 +138,33 @@ class Moves:
         if row.state is State.PREPARING and row.build:
             size = sa.select(logs.c.size).where(logs.c.build == row.build).scalar_subquery()
             change.connection.execute(runs.update().where(runs.c.key == row.key).values(build_log_size=size))
-        cut_off = sa.select(logs).where(logs.c.run_key == row.key, logs.c.dropped > 0, logs.c.complete.is_(False))
-        for log in change.connection.execute(cut_off).all():
+        for log in _CUT_OFF.all(change.connection, {"of": row.key}):
             complete_log(change.connection, log)
-        large = logs.update().where(
-            logs.c.run_key == row.key, logs.c.size > limits.LOG_ROWS_KEPT_BYTES, logs.c.size > logs.c.kept
-        )
-        if change.connection.execute(large.values(to_archive=True)).rowcount:
+        if _ARCHIVE.run(change.connection, {"of": row.key}):
             change.wake(ARCHIVE_CHANGED)
         change.wake(logs_changed(row.key))
+
+
+_UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
+_DROP = Statement(leases.delete().where(leases.c.run_key == sa.bindparam("of")))
+_PARTS = Statement(
+    sa.select(runs)
+    .where(runs.c.holder == sa.bindparam("of"), *(runs.c.state != state for state in sorted(FINAL)))
+    .order_by(runs.c.key)
+    .with_for_update()
+)
+_CUT_OFF = Statement(
+    sa.select(logs).where(logs.c.run_key == sa.bindparam("of"), logs.c.dropped > 0, logs.c.complete.is_(False))
+)
+_ARCHIVE = Statement(
+    logs.update()
+    .where(
+        logs.c.run_key == sa.bindparam("of"),
+        logs.c.size > limits.LOG_ROWS_KEPT_BYTES,
+        logs.c.size > logs.c.kept,
+    )
+    .values(to_archive=True)
+)
 
 
 def _stored_warnings(connection: sa.Connection, key: int) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orris_runs.line import FIRST, NOT_FULL, owner_of, slot_of
+from orris_kit.database import Statement
+from orris_runs.line import FIRST, NOT_FULL, listed, owner_of, slot_of
 from orris_runs.model import Run, Slot
 from orris_runs.schema import lines, runs
 
@@ -45,7 +46,7 @@ def places(
         together[run.pool, slot_of(run.kind), -run.priority, run.workspace, run.experiment].append(run)
     found: dict[int, Place] = {}
     for (pool, slot, rank, workspace, experiment), own in together.items():
-        others = sorted(set(full) - {owner_of(workspace, experiment)})
+        others = listed(set(full) - {owner_of(workspace, experiment)})
         group = _Group(connection, pool, slot, rank, workspace, experiment, others, counts)
         found.update(group.places(own))
     return found
@@ -61,7 +62,7 @@ class _Group:
     rank: int
     workspace: str
     experiment: str
-    full: list[str]
+    full: str
     counts: Counts
 
     def places(self, waiting: Sequence[Run]) -> dict[int, Place]:
@@ -82,17 +83,14 @@ class _Group:
 
     def _own_ahead(self, waiting: Sequence[Run]) -> dict[int, int]:
         """Return how many runs of the group come before each; none for those that are too far back."""
-        own = self.connection.execute(_OWN, self._parameters()).scalars().all()
+        own = _OWN.values(self.connection, self._parameters())
         if len(waiting) == 1:
             (run,) = waiting
-            before = [self._count(_BEFORE, demands, key=run.key) for demands in own]
+            before = [_BEFORE.value(self.connection, self._parameters(demands=each, key=run.key)) for each in own]
             return {run.key: sum(before)} if sum(before) <= COUNTED else {}
-        keys = [self.connection.execute(FIRST, self._parameters(demands=demands, most=COUNTED + 1)) for demands in own]
-        in_order = merge(*(each.scalars().all() for each in keys))
+        first = [FIRST.values(self.connection, self._parameters(demands=each, most=COUNTED + 1)) for each in own]
+        in_order = merge(*first)
         return {key: place for place, key in enumerate(islice(in_order, COUNTED + 1))}
-
-    def _count(self, statement: sa.Select[Any], demands: str, **more: object) -> int:
-        return int(self.connection.execute(statement, self._parameters(demands=demands, **more)).scalar_one())
 
     def _higher(self) -> tuple[int, int]:
         """Return how many of a higher priority there are, and how many of these are of the experiment."""
@@ -109,24 +107,27 @@ class _Group:
         waiting: defaultdict[str, int] = defaultdict(int)
         first: dict[str, int] = {}
         mine: int | None = None
+        counted = 0
         for line in self._lines(_SAME, most + 1):
             if self._is_own(line):
                 mine = line.turn if mine is None else mine
                 continue
             owner = owner_of(line.workspace, line.experiment)
-            first.setdefault(owner, 1 if mine is None else 0)
+            turns = least + first.setdefault(owner, 1 if mine is None else 0)
+            counted -= min(waiting[owner], turns)
             waiting[owner] += line.waiting
-            if sum(min(count, least + first[each]) for each, count in waiting.items()) > COUNTED:
+            counted += min(waiting[owner], turns)
+            if counted > COUNTED:
                 break
             if least == most == 0 and mine is not None:
                 break
         return [(count, first[owner]) for owner, count in waiting.items()]
 
-    def _lines(self, statement: sa.Select[Any], most: int) -> Iterator[Any]:
+    def _lines(self, statement: Statement, most: int) -> Iterator[Any]:
         """Give the lines that count, each with how many wait in it, up to `most`, in the order of their turns."""
         after, read = {"after_rank": -(10**6), "after_turn": -1, "after_key": -1}, 0
         while read <= COUNTED:
-            found = self.connection.execute(statement, self._parameters(**after, most=most, full=self.full)).all()
+            found = statement.all(self.connection, self._parameters(**after, most=most, full=self.full))
             yield from (line for line in found if line.waiting and self.counts(line.demands))
             if len(found) < _CHUNK:
                 return
@@ -166,22 +167,26 @@ _LINES = (
 )
 _AFTER = sa.tuple_(*(sa.bindparam(f"after_{name}", type_=sa.BigInteger) for name in ("rank", "turn", "key")))
 _LATER = _LINES.where(sa.tuple_(lines.c.rank, lines.c.turn, lines.c.key) > _AFTER)
-_SAME = _LATER.where(lines.c.rank == sa.bindparam("rank"))
-_HIGHER = _LATER.where(lines.c.rank < sa.bindparam("rank"))
-_OWN = sa.select(lines.c.demands).where(
-    lines.c.workspace == sa.bindparam("workspace"),
-    lines.c.experiment == sa.bindparam("experiment"),
-    *_HERE,
-    lines.c.rank == sa.bindparam("rank"),
+_SAME = Statement(_LATER.where(lines.c.rank == sa.bindparam("rank")))
+_HIGHER = Statement(_LATER.where(lines.c.rank < sa.bindparam("rank")))
+_OWN = Statement(
+    sa.select(lines.c.demands).where(
+        lines.c.workspace == sa.bindparam("workspace"),
+        lines.c.experiment == sa.bindparam("experiment"),
+        *_HERE,
+        lines.c.rank == sa.bindparam("rank"),
+    )
 )
-_BEFORE = sa.select(
-    _counted(
-        sa.select(runs.c.key)
-        .where(
-            *(runs.c[name] == sa.bindparam(name) for name in ("pool", "slot", "rank", "workspace", "experiment")),
-            runs.c.demands == sa.bindparam("demands"),
-            runs.c.key < sa.bindparam("key"),
+_BEFORE = Statement(
+    sa.select(
+        _counted(
+            sa.select(runs.c.key)
+            .where(
+                *(runs.c[name] == sa.bindparam(name) for name in ("pool", "slot", "rank", "workspace", "experiment")),
+                runs.c.demands == sa.bindparam("demands"),
+                runs.c.key < sa.bindparam("key"),
+            )
+            .limit(COUNTED + 1)
         )
-        .limit(COUNTED + 1)
     )
 )

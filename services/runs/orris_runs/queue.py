@@ -11,13 +11,13 @@ Nobody who has locked a waiting run waits for a turn.
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, cached_property, partial
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
-from orris_kit.database import take_turn
+from orris_kit.database import Statement, take_turn
 from orris_runs import line, reasons
 from orris_runs.agents import Agents
 from orris_runs.bounds import Bounds
@@ -27,7 +27,7 @@ from orris_runs.line import Line, owner_of, slot_of
 from orris_runs.model import DEFAULT_POOL, Agent, Run, Slot
 from orris_runs.places import Place, places
 from orris_runs.pools.expecting import Expected, expected
-from orris_runs.rooms import Held, Rooms, could_take
+from orris_runs.rooms import Rooms, could_take
 from orris_runs.schema import leases, runs
 from orris_runs.states import State
 from orris_runs.store import POOLS_CHANGED, Change, Store, agent_changed, pool_changed, run_changed
@@ -54,9 +54,8 @@ class Queue:
         """
         take_turn(change.connection, "queue")
         line.join(change.connection, run, slot)
-        # What weighs nothing was given away if it could be: where another one waits for the same, so does this one.
-        behind = not demands_of(run.demands).weigh and line.is_behind(change.connection, run, slot)
-        given = not behind and self.assign(change, run.pool)
+        # What can go has gone: where another one waits for the same, so does this one.
+        given = not line.is_behind(change.connection, run, slot) and self.assign(change, run.pool)
         if not given and run.pool != DEFAULT_POOL:
             change.wake(POOLS_CHANGED)
         return given
@@ -67,19 +66,24 @@ class Queue:
             change.then(partial(self._agents.busy, run.agent))
         if run.pool != DEFAULT_POOL:
             change.wake(POOLS_CHANGED)
-        if self._bounds.none:
+        if not self._bounds.of(owner_of(run.workspace, run.experiment)):
             self._refill(change, run)
             return
-        pools = [run.pool]
-        if self._bounds.of(owner_of(run.workspace, run.experiment)):
-            pools += line.pools_of(change.connection, run.workspace, run.experiment)
-        for pool in sorted(set(pools)):
+        for pool in sorted({run.pool, *line.pools_of(change.connection, run.workspace, run.experiment)}):
             self.assign(change, pool)
 
     def give_back(self, change: Change, run: Any) -> None:
         """Do so when a run's program has ended: its agent keeps what it wrote beside the next one."""
         line.give_back(change.connection, run.key)
         self._refill(change, run)
+
+    def give_up(self, change: Change, run: Any) -> None:
+        """Do so when a run waits no more: a machine may have been kept for it.
+
+        Not in this transaction, which has locked the run.
+        """
+        if demands_of(run.demands).weigh:
+            change.then(self.dispatch, run.pool)
 
     def assign(self, change: Change, pool: str) -> bool:
         """Do so in the transaction of what made a run wait, or an agent free; return whether a run was given away."""
@@ -118,21 +122,11 @@ class Queue:
     def lease(self, change: Change, key: int, agent: str, slot: Slot, line: Line) -> None:
         """Give a run that waits to an agent."""
         lease = self._store.new_id()
-        change.connection.execute(
-            leases.insert(),
-            {
-                "id": lease,
-                "run_key": key,
-                "agent": agent,
-                "slot": slot.value,
-                "cancel": False,
-                "demands": line.demands,
-                "owner": line.owner,
-            },
-        )
+        held = {"id": lease, "run_key": key, "agent": agent, "slot": slot.value, "cancel": False}
+        _LEASE.run(change.connection, {**held, "demands": line.demands, "owner": line.owner})
         reason = f"starting on agent {agent}"
         now = self._store.clock.now()
-        change.connection.execute(_LEASED, {"at": key, "to": agent, "under": lease, "why": reason, "now": now})
+        _LEASED.run(change.connection, {"at": key, "to": agent, "under": lease, "why": reason, "now": now})
         change.then(partial(self._agents.busy, agent))
         # Before anybody can know of it: a lease without a deadline is one that was lost.
         self._deadlines.begin(lease, agent)
@@ -150,8 +144,8 @@ class _Giving:
         self._pool = pool
         held = line.held_by(change.connection, there[0].id) if alone else line.held(change.connection)
         self._rooms = Rooms(there, held)
-        self._running = _running(held)
         self._bounds = queue.bounds
+        self._running = Counter() if self._bounds.none else line.running(change.connection)
         self._alone = alone
         self._weighs = False
 
@@ -212,13 +206,15 @@ class _Giving:
 class _Explaining:
     """Says of runs that wait what they wait for."""
 
-    def __init__(self, connection: sa.Connection, there: dict[str, list[Agent]], bounds: Bounds) -> None:
+    def __init__(self, connection: sa.Connection, there: dict[str, Sequence[Agent]], bounds: Bounds) -> None:
         self._connection = connection
         self._there = there
         self._bounds = bounds
-        held = line.held(connection) if any(there.values()) else {}
-        self._full = bounds.full(_running(held))
-        self._rooms = {pool: Rooms(agents, held) for pool, agents in there.items()}
+        self._rooms: dict[str, Rooms] = {}
+
+    @cached_property
+    def _full(self) -> list[str]:
+        return [] if self._bounds.none else self._bounds.full(line.running(self._connection))
 
     def explain(self, waiting: Sequence[Run]) -> list[Run]:
         return [run for (pool, slot) in _kinds(waiting) for run in self._explain(waiting, pool, slot)]
@@ -231,6 +227,7 @@ class _Explaining:
             return [_provisioning(run, coming) for run in own]
         never = {run.key: why for run in own if (why := reasons.never(run, there))}
 
+        @cache
         def counts(demands: str) -> bool:
             return any(could_take(agent, demands_of(demands), slot) for agent in there)
 
@@ -245,22 +242,18 @@ class _Explaining:
         owner = owner_of(run.workspace, run.experiment)
         if owner in self._full:
             return reasons.bounded(run, self._bounds.of(owner), place.own)
-        only_busy = run.demands.weigh and self._rooms[run.pool].only_busy(run.demands, slot_of(run.kind))
-        return reasons.for_now(run, place.all, only_busy=only_busy)
+        return reasons.for_now(run, place.all, only_busy=run.demands.weigh and self._only_busy(run))
+
+    def _only_busy(self, run: Run) -> bool:
+        if run.pool not in self._rooms:
+            self._rooms[run.pool] = Rooms(self._there[run.pool], line.held(self._connection))
+        return self._rooms[run.pool].only_busy(run.demands, slot_of(run.kind))
 
 
 def _provisioning(run: Run, coming: Expected) -> Run:
     """Return a run with what it waits for while no machine of its pool is there."""
     never = reasons.never(run, [coming.machine]) if coming.machine else ""
     return replace(run, state=State.PROVISIONING, state_reason=never or coming.text or reasons.no_agent(run))
-
-
-def _running(held: Held) -> Counter[str]:
-    """Return how many runs each experiment has with agents."""
-    found: Counter[str] = Counter()
-    for (_, _, _, owner), count in held.items():
-        found[owner] += count
-    return found
 
 
 def _kinds(waiting: Sequence[Run]) -> list[tuple[str, Slot]]:
@@ -272,8 +265,8 @@ def is_waiting(run: Run) -> bool:
     return run.state is State.QUEUED and not run.agent and run.retry_time is None
 
 
-# Made once: to put a statement together costs more than to execute it.
-_LEASED = (
+_LEASE = Statement(leases.insert())
+_LEASED = Statement(
     runs.update()
     .where(runs.c.key == sa.bindparam("at"))
     .values(

@@ -7,7 +7,7 @@ from orris_runs import places
 from orris_runs.demands import Isolation, Resources
 from orris_runs.line import slot_of
 from orris_runs.model import Agent, Kind, Run
-from orris_runs.rooms import large_enough, largest
+from orris_runs.rooms import could_take, largest
 
 _OFFERED_BY = {
     Isolation.CONTAINER: "no agent of pool {pool} runs containers: start one with ORRIS_AGENT_ISOLATION=container",
@@ -25,6 +25,8 @@ def no_agent(run: Run) -> str:
 def never(run: Run, there: Sequence[Agent]) -> str:
     """Say why none of the agents will ever execute a run; empty when one of them may."""
     slot = slot_of(run.kind)
+    if any(could_take(agent, run.demands, slot) for agent in there):
+        return ""
     taking = [agent for agent in there if agent.capacity(slot)]
     if not taking:
         what = "replicas" if run.kind is Kind.REPLICA else "training or conversion runs"
@@ -32,8 +34,6 @@ def never(run: Run, there: Sequence[Agent]) -> str:
     offering = [agent for agent in taking if agent.offers(run.demands.isolation)]
     if not offering:
         return _OFFERED_BY[run.demands.isolation].format(pool=run.pool)
-    if any(large_enough(agent, run.demands.resources) for agent in offering):
-        return ""
     return _too_small(run, offering)
 
 

@@ -82,7 +82,7 @@ class Rooms:
     def __init__(self, agents: Iterable[Agent], held: Held) -> None:
         self._rooms = rooms_of(agents, held)
         self._places = {slot: sum(max(0, room.slots[slot]) for room in self._rooms) for slot in Slot}
-        # For runs that weigh nothing, of each kind: who takes them, by how many slots were free, the most first.
+        # For each kind of run: who may take it, by how many slots were free, the most first.
         self._by_room: dict[tuple[Demands, Slot], list[tuple[int, int]]] = {}
 
     def places(self, slot: Slot) -> int:
@@ -95,25 +95,20 @@ class Rooms:
         A run that would fit a machine, were it not for other runs, is not overtaken there by those that take what it
         waits for.
         """
-        room = self._most_fitting(demands, slot) if demands.weigh else self._most_free(demands, slot)
-        if room is None:
-            return None
-        room.take(demands, slot)
-        self._places[slot] -= 1
-        return room.agent.id
-
-    def _most_fitting(self, demands: Demands, slot: Slot) -> Room | None:
-        able = [room for room in self._rooms if could_take(room.agent, demands, slot)]
-        fitting = [room for room in able if room.slots[slot] > 0 and room.fits(demands)]
-        if fitting:
-            # The one with most room: work spreads over the machines.
-            return max(fitting, key=lambda room: room.slots[slot])
+        if (room := self._most_free(demands, slot)) is not None:
+            room.take(demands, slot)
+            self._places[slot] -= 1
+            return room.agent.id
+        able = [room for room in self._rooms if demands.weigh and could_take(room.agent, demands, slot)]
         if able:
             min(able, key=lambda room: room.lacks(demands)).be_waited_for()
         return None
 
     def _most_free(self, demands: Demands, slot: Slot) -> Room | None:
-        """Return the same where only slots count, whose number does not grow: without looking at all of them again."""
+        """Return the one with most free slots where a run fits: work spreads over the machines.
+
+        There is only less room from one to the next, so nobody is looked at twice that had too little.
+        """
         if (heap := self._by_room.get((demands, slot))) is None:
             able = (number for number, room in enumerate(self._rooms) if could_take(room.agent, demands, slot))
             heap = self._by_room[demands, slot] = [(-self._rooms[number].slots[slot], number) for number in able]
@@ -121,7 +116,7 @@ class Rooms:
         while heap:
             negated, number = heap[0]
             room = self._rooms[number]
-            if room.slots[slot] <= 0:
+            if room.slots[slot] <= 0 or not room.fits(demands):
                 heappop(heap)
             elif room.slots[slot] < -negated:
                 heapreplace(heap, (-room.slots[slot], number))

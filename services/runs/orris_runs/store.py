@@ -46,7 +46,7 @@ class Change:
 
     connection: sa.Connection
     woken: set[Hashable] = field(default_factory=set)
-    after: list[Callable[[], object]] = field(default_factory=list)
+    after: dict[tuple[Callable[..., object], tuple[Hashable, ...]], None] = field(default_factory=dict)
 
     def wake(self, key: Hashable) -> None:
         """Wake those who watch `key` once the change is durable."""
@@ -60,9 +60,9 @@ class Change:
         if run.kind is Kind.SWEEP:
             self.wake(children_changed(f"workspaces/{run.workspace}/runs/{run.id}"))
 
-    def then(self, action: Callable[[], object]) -> None:
-        """Call `action` once the change is durable, before anybody is woken."""
-        self.after.append(action)
+    def then(self, action: Callable[..., object], *arguments: Hashable) -> None:
+        """Call `action` once the change is durable, before anybody is woken. The same again is once."""
+        self.after[action, arguments] = None
 
 
 class Store:
@@ -101,8 +101,8 @@ class Store:
         return value
 
     def _tell(self, change: Change) -> None:
-        for action in change.after:
-            action()
+        for action, arguments in change.after:
+            action(*arguments)
         for key in change.woken:
             self.changes.notify(key)
 

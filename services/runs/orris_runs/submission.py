@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris.errors import NotFound
-from orris_kit.database import insert_new
+from orris_kit.database import Statement, insert_new
 from orris_runs import identical, limits, lineage, loose
 from orris_runs.checks import check_run
 from orris_runs.demands import demands_to_text
@@ -23,9 +23,9 @@ from orris_runs.store import PREPARING_CHANGED, Change, Store
 
 WAITS_FOR_BUILD = "waits for its environment: {build} makes it, see the log azureml-logs/20_image_build_log.txt"
 
-# Made once: to put a statement together costs more than to execute it.
-_INSERT = runs.insert().returning(runs)
-_BY_KEY = sa.select(runs).where(runs.c.key == sa.bindparam("key"))
+_INSERT = Statement(runs.insert().returning(runs))
+_BY_KEY = Statement(sa.select(runs).where(runs.c.key == sa.bindparam("key")))
+_LABEL = {table: Statement(table.insert()) for table in (tags, properties)}
 
 
 class Submission:
@@ -87,7 +87,7 @@ class Submission:
         if earlier is not None:
             identical.take_over_rows(change, key, earlier, row.state_reason)
         elif self._let_wait(change, row, prepared):
-            row = change.connection.execute(_BY_KEY, {"key": key}).one()
+            row = _BY_KEY.first(change.connection, {"key": key})
         change.wake_watchers_of(row)
         return self._queue.explain(change.connection, [to_run(row, new.tags, new.properties)])[0]
 
@@ -116,12 +116,11 @@ class Submission:
 
     def insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, **columns: Any) -> Any:
         """Insert the row of a run, with its labels; return it."""
-        row = change.connection.execute(_INSERT, {**self._columns(run_id, new, prepared), **columns}).one()
+        row = _INSERT.first(change.connection, {**self._columns(run_id, new, prepared), **columns})
         lineage.add_inputs(change.connection, row.key, new.program.inputs)
         for table, labels in ((tags, new.tags), (properties, new.properties)):
-            if labels:
-                rows = [{"run_key": row.key, "key": name, "value": value} for name, value in labels.items()]
-                change.connection.execute(table.insert(), rows)
+            rows = [{"run_key": row.key, "key": name, "value": value} for name, value in labels.items()]
+            _LABEL[table].run_all(change.connection, rows)
         return row
 
     def _columns(self, run_id: str, new: NewRun, prepared: Prepared) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
 
 from orris.errors import InvalidArgument
 from orris_runs import line
@@ -13,6 +12,7 @@ from orris_runs.model import Agent, Kind, Run, Slot
 from orris_runs.schema import runs
 from orris_runs.states import State
 from tests.servers.databases import plan_of
+from tests.servers.listening import heard
 
 from .conftest import World
 
@@ -178,6 +178,15 @@ def test_only_the_machine_that_a_large_run_waits_for_is_kept_for_it(world: World
     assert world.get(large).agent == "a1"
 
 
+def test_what_a_machine_was_kept_for_is_canceled_and_others_go(world: World) -> None:
+    world.agent(slots=4, **has(cpus=4))
+    world.submit(demands=needing(cpus=2))
+    large, small = (world.submit(demands=needing(cpus=cpus)) for cpus in (4, 1))
+    assert agents_of(world, large, small) == ["", ""]
+    world.core.cancellation.cancel("default", large.id, "me")
+    assert agents_of(world, small) == ["a1"]
+
+
 def test_a_lost_run_gives_back_what_it_had(world: World) -> None:
     world.agent(**has(cpus=2))
     lost = world.submit(demands=needing(cpus=2))
@@ -238,20 +247,26 @@ def test_runs_are_looked_at_by_what_they_ask_for_not_one_by_one(world: World) ->
     def statements_with(unfit: int) -> int:
         for _ in range(unfit):
             world.submit(demands=needing(cpus=2))
-        seen: list[str] = []
-        event.listen(world.engine, "before_cursor_execute", lambda *_: seen.append(""))
-        world.core.queue.dispatch("local")
-        return len(seen)
+        with heard(world.engine) as statements:
+            world.core.queue.dispatch("local")
+        return len(statements)
 
     world.finish(world.core.leases.of_agent("a1")[0].id)
     assert statements_with(2) == statements_with(100)
 
 
 def test_the_first_line_of_each_kind_and_those_in_it_are_found_by_indexes(world: World) -> None:
-    values = {"rank": 0, "workspace": "default", "experiment": "iris", "demands": "", "most": 1, "full": ["default/x"]}
+    values = {
+        "rank": 0,
+        "workspace": "default",
+        "experiment": "iris",
+        "demands": "",
+        "most": 1,
+        "full": line.listed(["default/x"]),
+    }
     world.submit()
     for query, index in ((line.HEADS, "lines_of_demands"), (line.FIRST, "runs_in_line")):
-        plan = plan_of(world.engine, query.params(values | {"pool": "local", "slot": "work"}))
+        plan = plan_of(world.engine, query.statement.params(values | {"pool": "local", "slot": "work"}))
         assert index in plan
         for not_in_it in ("sorted", "SCAN runs", "SCAN lines", "Seq Scan on runs", "Seq Scan on lines"):
             assert not_in_it not in plan

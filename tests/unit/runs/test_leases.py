@@ -80,6 +80,18 @@ def test_a_silent_agent_makes_its_run_not_responding_until_it_renews(world: Worl
     assert world.get(run).state is State.RUNNING
 
 
+def test_what_a_lost_lease_leaves_free_goes_to_the_run_that_is_next(world: World) -> None:
+    world.agent("a2")
+    first = world.submit()
+    world.agent("a1")
+    second = world.submit()
+    assert second.agent == "a1"
+    world.clock.advance(DURATION + MARGIN + 1)
+    world.core.leases.renew("a1", [])
+    world.core.leases.look_after()
+    assert [world.get(run).agent for run in (first, second)] == ["a1", ""]
+
+
 def test_renewing_keeps_a_lease_for_ever(world: World) -> None:
     world.agent()
     run, lease = world.start()

@@ -1,17 +1,17 @@
 """Priorities, turns of experiments, and how many runs of one may go at a time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
 
 from orris.errors import InvalidArgument, NotFound
 from orris_runs.demands import Demands, Resources
 from orris_runs.model import Lease, Run
 from orris_runs.reading import RunQuery
 from orris_runs.schema import lines, runs
+from tests.servers.listening import heard, steps_of
 
 from .conftest import World
 
@@ -182,38 +182,23 @@ def test_a_run_that_was_canceled_leaves_its_place(world: World) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(lines)).scalar_one() == 0
 
 
-@contextmanager
-def work_of(world: World) -> Iterator[list[int]]:
-    """Count statements, and with SQLite the steps of its machine, in hundreds: that is no duration."""
-    counted = [0, 0]
-
-    def begin(connection: sa.Connection, cursor: object, *_: object) -> None:
-        counted[0] += 1
-        if world.engine.dialect.name == "sqlite":
-            connection.connection.driver_connection.set_progress_handler(step, 100)  # type: ignore[union-attr]
-
-    def step() -> int:
-        counted[1] += 1
-        return 0
-
-    event.listen(world.engine, "before_cursor_execute", begin)
-    yield counted
-    event.remove(world.engine, "before_cursor_execute", begin)
-
-
 def test_what_a_decision_costs_does_not_grow_with_the_queue(world: World) -> None:
-    """A submission that is told its place, a run that ends, and a cancellation: with 100 and with 100,000 that wait."""
+    """A submission that is told its place, a run that ends, and a cancellation: with 100 and with 100,000 that wait.
+
+    In statements, and with SQLite in steps of its machine.
+    """
     world.agent()
     experiments = [f"e{number}" for number in range(20)]
     for experiment in experiments:
         world.submit(experiment=experiment)
 
     def costs() -> list[int]:
-        with work_of(world) as counted:
+        steps = steps_of(world.engine) if world.engine.dialect.name == "sqlite" else nullcontext([0])
+        with heard(world.engine) as statements, steps as counted:
             late = world.submit(experiment="late")
             world.core.cancellation.cancel("default", late.id, "me")
             world.finish(world.core.leases.of_agent("a1")[0].id)
-        return counted
+        return [len(statements), *counted]
 
     costs()
     _multiply(world, 100)

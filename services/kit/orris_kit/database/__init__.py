@@ -13,12 +13,14 @@ from orris_kit.database.alone import open_alone, open_shared
 from orris_kit.database.columns import JSON, Text, UtcDateTime, partial_index
 from orris_kit.database.errors import DatabaseUnavailable
 from orris_kit.database.opening import open_database
+from orris_kit.database.statement import Statement
 from orris_kit.database.together import Together
 from orris_kit.database.transactions import insert_new, read, take_turn, write
 
 __all__ = [
     "JSON",
     "DatabaseUnavailable",
+    "Statement",
     "Text",
     "Together",
     "UtcDateTime",

@@ -9,10 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from orris_kit.database.statement import Statement
 from orris_kit.database.traits import Traits
 
 BUSY_SECONDS = 10
 _WRITE = "orris_write"
+_BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
 
 
 def make_engine(url: sa.URL) -> sa.Engine:
@@ -48,4 +50,4 @@ def _configure(connection: Any, record: Any) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    (_BEGIN_TO_WRITE if writes else _BEGIN_TO_READ).run(connection)

@@ -16,11 +16,15 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from orris_kit.database.statement import Statement
 from orris_kit.database.transactions import write
 
 T = TypeVar("T")
 # So many are one transaction: those who come later need not wait for more.
 MOST = 64
+_BEGIN = Statement(sa.text("SAVEPOINT one_of_them"))
+_UNDO = Statement(sa.text("ROLLBACK TO one_of_them"))
+_END = Statement(sa.text("RELEASE one_of_them"))
 
 
 class _Wanted:
@@ -36,11 +40,13 @@ class _Wanted:
 
     def do(self, connection: sa.Connection) -> None:
         """Do it in a savepoint: where it raises, that is undone, and only that."""
+        _BEGIN.run(connection)
         try:
-            with connection.begin_nested():
-                self.value = self.action(connection)
+            self.value = self.action(connection)
         except Exception as error:
             self.error = error
+            _UNDO.run(connection)
+        _END.run(connection)
 
 
 class Together:

@@ -21,7 +21,8 @@ class Traits:
     """How an engine reads and writes.
 
     one_writer: held while a transaction writes. to_read, to_write: execution options of transactions. schema: where the
-    tables are, in a database that has schemas. gate: raises while this process may not write.
+    tables are, in a database that has schemas. gate: raises while this process may not write. statements:
+    those that are put together already.
     """
 
     one_writer: AbstractContextManager[Any] = field(default_factory=nullcontext)
@@ -29,6 +30,7 @@ class Traits:
     to_write: Mapping[str, Any] = field(default_factory=dict)
     schema: str = ""
     gate: Callable[[], None] = _open
+    statements: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def options(self) -> dict[str, Any]:

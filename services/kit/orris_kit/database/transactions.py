@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.database.errors import translated
+from orris_kit.database.statement import Statement
 from orris_kit.database.traits import traits_of
 
 
@@ -41,8 +42,7 @@ def read(engine: sa.Engine) -> Iterator[sa.Connection]:
 def take_turn(connection: sa.Connection, *key: str) -> None:
     """Let one transaction at a time go on that has this key, until it ends. One that only reads does not wait."""
     if connection.dialect.name == "postgresql" and not connection.get_execution_options().get("postgresql_readonly"):
-        lock = lock_number(traits_of(connection).schema, *key)
-        connection.execute(_TURN, {"lock": lock})
+        _TURN.first(connection, {"lock": lock_number(traits_of(connection).schema, *key)})
 
 
 def lock_number(*key: str) -> int:
@@ -52,20 +52,16 @@ def lock_number(*key: str) -> int:
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert those of the rows whose keys are not there yet; return how many."""
-    if not rows:
-        return 0
-    statement = _new_of(table, connection.dialect.name)
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+    return _new_of(table, connection.dialect.name).run_all(connection, rows)
 
 
 @functools.cache
-def _new_of(table: sa.Table, dialect: str) -> sa.Insert:
-    """Return a statement that is put together once: that costs more than to execute it."""
+def _new_of(table: sa.Table, dialect: str) -> Statement:
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert  # all of the dialect: not before it is needed
 
-        return insert(table).on_conflict_do_nothing()
-    return table.insert().prefix_with("OR IGNORE")
+        return Statement(insert(table).on_conflict_do_nothing())
+    return Statement(table.insert().prefix_with("OR IGNORE"))
 
 
-_TURN = sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger)))
+_TURN = Statement(sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger))))

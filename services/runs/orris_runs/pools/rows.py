@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import Statement
 from orris_runs.demands import Isolation, Resources, resources_of, resources_to_text
 from orris_runs.model import Agent
 from orris_runs.pools.model import SERVING, NewPool, Node, NodeState, Pool
@@ -89,10 +90,13 @@ def as_seen(node: Node) -> Node:
     return replace(node, state=NodeState.RUNNING if node.agent.runs else NodeState.IDLE)
 
 
+_BY_ID = sa.select(pools).where(pools.c.id == sa.bindparam("id"))
+_FIND, _FIND_LOCKED = Statement(_BY_ID), Statement(_BY_ID.with_for_update())
+
+
 def find_pool(connection: sa.Connection, pool_id: str, *, lock: bool = False) -> Pool | None:
     """Return a pool, locked if asked for; None where there is none."""
-    chosen = sa.select(pools).where(pools.c.id == pool_id)
-    row = connection.execute(chosen.with_for_update() if lock else chosen).one_or_none()
+    row = (_FIND_LOCKED if lock else _FIND).first(connection, {"id": pool_id})
     return None if row is None else pool_of(row)
 
 
