@@ -127,7 +127,7 @@ class Leases:
             return
         _demand_held(row)
         columns: dict[str, Any] = {
-            "reason": row.state_reason if row.state is State.CANCEL_REQUESTED else "",
+            "reason": row.state_reason if _was_asked_to_cancel(row, outcome) else "",
             "outputs": outcome.outputs,
             "end_time": self._moves.happened_at(row, outcome.end_time),
             "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
@@ -263,6 +263,11 @@ def _held(connection: sa.Connection, ids: Sequence[str]) -> Sequence[Any]:
     """Return the runs of those of the leases that are held, locked."""
     chosen = sa.select(runs).where(runs.c.lease.in_(ids), runs.c.state.not_in(sorted(FINAL)))
     return connection.execute(chosen.order_by(runs.c.key).with_for_update()).all()
+
+
+def _was_asked_to_cancel(row: Any, outcome: Outcome) -> bool:
+    keeping = row.state is State.FINALIZING and outcome.state is State.CANCELED
+    return keeping or row.state is State.CANCEL_REQUESTED
 
 
 def _is_canceled(connection: sa.Connection, lease: str) -> bool:
