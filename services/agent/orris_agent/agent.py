@@ -13,6 +13,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.control import boottime
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.lease_clock import LeaseClock
 from orris_agent.runtimes.choice import Runtimes
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
@@ -44,12 +45,14 @@ class Agent:
         folders: RunFolders,
         runtimes: Runtimes,
         execution: MakeExecution,
+        clock: LeaseClock | None = None,
     ) -> None:
         self._stub = stub
         self._identity = identity
         self._folders = folders
         self._runtimes = runtimes
         self._execution = execution
+        self._clock = clock or LeaseClock()
         self._running: dict[str, tuple[Execution, asyncio.Task[None]]] = {}
         self._ending: dict[Path, asyncio.Task[None]] = {}
 
@@ -91,8 +94,12 @@ class Agent:
 
     async def _follow_leases(self) -> None:
         while True:
+            opened: float | None = boottime()
             try:
                 async for message in self._stub.WatchLeases(agents.WatchLeasesRequest(agent=self._identity.name)):
+                    if opened is not None:
+                        self._clock.begin(opened, message)
+                        opened = None
                     await self._take(message)
             except errors.NotFound:
                 await self._register()
@@ -105,14 +112,14 @@ class Agent:
             await self._end_others({lease.id for lease in message.leases})
         for lease in message.leases:
             if lease.id not in self._running:
-                self._begin(lease)
+                self._begin(lease, self._clock.end_of(lease, message))
             elif lease.cancel:
                 self._running[lease.id][0].cancel()
 
-    def _begin(self, lease: agents.Lease) -> None:
+    def _begin(self, lease: agents.Lease, end: float) -> None:
         execution = self._execution(lease, self._folder_of(lease))
         if lease.HasField("duration"):
-            execution.extend(boottime() + lease.duration.ToTimedelta().total_seconds())
+            execution.extend(end)
         task = asyncio.create_task(execution.run(), name=lease.run.name)
         self._running[lease.id] = (execution, task)
         task.add_done_callback(lambda _: self._running.pop(lease.id, None))
@@ -189,6 +196,7 @@ class Agent:
             self._renewed(response, asked)
 
     def _renewed(self, response: agents.RenewLeasesResponse, asked: float) -> None:
+        self._clock.answered(asked, response)
         deadline = asked + response.duration.ToTimedelta().total_seconds()
         for lease_id, (execution, _) in list(self._running.items()):
             if lease_id in response.lost_lease_ids:

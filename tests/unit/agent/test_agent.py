@@ -12,7 +12,9 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import agent
 from orris_agent.agent import Agent
+from orris_agent.control import boottime
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.lease_clock import LeaseClock
 from orris_agent.runtimes.choice import Runtimes
 from orris_agent.runtimes.process.runtime import ProcessRuntime
 
@@ -97,14 +99,27 @@ class World:
         self.containers = Containers()
         offered = (runs.ISOLATION_PROCESS, runs.ISOLATION_CONTAINER)
         runtimes = Runtimes(process, self.containers, offered)  # type: ignore[arg-type]
-        self.agent = Agent(self.server, identity, self.folders, runtimes, self._execution)  # type: ignore[arg-type]
+        self.asleep = 0.0
+        self.agent = Agent(
+            self.server,  # type: ignore[arg-type]
+            identity,
+            self.folders,
+            runtimes,
+            self._execution,
+            LeaseClock(self.now),
+        )
+
+    def now(self) -> float:
+        return boottime() + self.asleep
 
     def _execution(self, lease: agents.Lease, folder: RunFolder) -> Any:
         self.executions[lease.id] = FakeExecution(lease, folder)
         return self.executions[lease.id]
 
-    async def send(self, *leases: agents.Lease, all_of_them: bool = False) -> None:
-        await self.server.messages.put(agents.WatchLeasesResponse(leases=leases, all=all_of_them))
+    async def send(self, *leases: agents.Lease, all_of_them: bool = False, clock: float = 0.0) -> None:
+        message = agents.WatchLeasesResponse(leases=leases, all=all_of_them)
+        message.clock.FromMicroseconds(int(clock * 1e6))
+        await self.server.messages.put(message)
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
@@ -139,6 +154,18 @@ async def test_a_lease_is_executed_once_however_often_it_is_sent(world: World) -
     await world.send(lease(2))
     await world.until(lambda: len(world.executions) == 2)
     assert world.executions["l1"].deadline is not None
+
+
+async def test_a_lease_of_which_the_agent_reads_late_is_over_when_it_is_for_the_server(world: World) -> None:
+    """Else an agent that was stopped meanwhile would execute what another has executed by now."""
+    await world.send(clock=100.0)
+    await world.until(world.server.messages.empty)
+    world.asleep = 3600.0
+    await world.send(lease(1), clock=110.0)
+    await world.send(lease(2), clock=3700.0)
+    await world.until(lambda: len(world.executions) == 2)
+    ends = [world.executions[name].deadline for name in ("l1", "l2")]
+    assert [end is not None and end > world.now() for end in ends] == [False, True]
 
 
 async def test_a_cancellation_reaches_the_execution(world: World) -> None:
