@@ -96,6 +96,15 @@ def test_what_is_no_terminal_gets_each_end_and_the_whole(server: FakeOrris, fold
     assert "best: trial 0" in done.stderr
 
 
+def test_a_metric_that_nobody_logs_is_told_of_as_the_first_trial_ends(server: FakeOrris, folder: Path) -> None:
+    server.sweeps.value_of = lambda values: None
+    done = run("sweep", "--param", "x=choice:1,2,3,4", "--metric", "m", "train.py")
+    lines = done.stderr.splitlines()
+    first = lines.index("warning: trial 0 completed without logging 'm'")
+    assert first < lines.index("trial 3 Completed: m -, x=4")
+    assert "best: no trial has logged 'm'" in lines
+
+
 def test_sweeps_are_listed_and_shown_with_the_best_first(server: FakeOrris, folder: Path) -> None:
     server.sweeps.value_of = lambda values: None if values["x"] == 2 else float(values["x"])
     run("sweep", "--param", "x=choice:1,2,3", "--metric", "m", "train.py")

@@ -263,12 +263,16 @@ def _live(sweep: Sweep) -> dict[int, Trial]:
 
 
 def _line_by_line(sweep: Sweep) -> dict[int, Trial]:
-    """Say on standard error what ends, and in the end print the whole."""
+    """Say on standard error what ends and what is wrong, as it comes, and in the end print the whole."""
     from orris.sdk.sweep_view import hyperparameters_text, lines_of, number
 
     told: set[int] = set()
+    warned = 0
     trials: dict[int, Trial] = {}
     for trials in sweep.watch():
+        for warning in sweep.warnings[warned:]:
+            say(f"warning: {warning}")
+        warned = len(sweep.warnings)
         for trial in trials.values():
             if trial.finished and trial.number not in told:
                 told.add(trial.number)

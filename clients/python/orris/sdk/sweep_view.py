@@ -139,7 +139,7 @@ def _end(sweep: Sweep) -> list[str]:
 def _best(sweep: Sweep) -> list[str]:
     best = sweep.best
     if best is None:
-        return [f"best: no trial has logged {sweep.metric!r} yet"]
+        return [f"best: no trial has logged {sweep.metric!r}{'' if sweep.finished else ' yet'}"]
     text = f"best: trial {best.number}, {sweep.metric} {best.best_value:.10g}"
     return [text, f"      {hyperparameters_text(best.hyperparameters)}"]
 
