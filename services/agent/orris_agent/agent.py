@@ -94,7 +94,7 @@ class Agent:
 
     async def _follow_leases(self) -> None:
         while True:
-            opened: float | None = boottime()
+            opened: float | None = self._clock.now()
             try:
                 async for message in self._stub.WatchLeases(agents.WatchLeasesRequest(agent=self._identity.name)):
                     if opened is not None:
@@ -112,7 +112,7 @@ class Agent:
             await self._end_others({lease.id for lease in message.leases})
         for lease in message.leases:
             if lease.id not in self._running:
-                self._begin(lease, self._clock.end_of(lease, message))
+                self._begin(lease, boottime() + self._clock.left(lease, message))
             elif lease.cancel:
                 self._running[lease.id][0].cancel()
 
@@ -186,7 +186,7 @@ class Agent:
     async def _renew_leases(self, lease_seconds: float) -> None:
         while True:
             await asyncio.sleep(lease_seconds / 3)
-            asked = boottime()
+            asked = self._clock.now()
             request = agents.RenewLeasesRequest(agent=self._identity.name, lease_ids=list(self._running))
             try:
                 response = await self._stub.RenewLeases(request)
@@ -197,7 +197,7 @@ class Agent:
 
     def _renewed(self, response: agents.RenewLeasesResponse, asked: float) -> None:
         self._clock.answered(asked, response)
-        deadline = asked + response.duration.ToTimedelta().total_seconds()
+        deadline = boottime() + self._clock.left_of(response.duration, asked)
         for lease_id, (execution, _) in list(self._running.items()):
             if lease_id in response.lost_lease_ids:
                 execution.cancel()

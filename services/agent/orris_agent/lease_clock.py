@@ -1,4 +1,4 @@
-"""When leases end by this machine's clock, however late word of them is read.
+"""How long leases last by this machine's clock, however late word of them is read.
 
 Such a message may lie somewhere while this process is stopped, or its machine is cut off or asleep; the service counts
 from the moment that it sent it. An answer was given after its question: so the service's clock, which goes along with
@@ -26,10 +26,13 @@ class _Sent(Protocol):
 
 
 class LeaseClock:
-    """What is known of the service's clock. All times are in seconds of CLOCK_BOOTTIME."""
+    """What is known of the service's clock. All times are in seconds of `now`, this machine's clock.
+
+    That counts its sleep, unless the service sleeps along.
+    """
 
     def __init__(self, now: Callable[[], float] = boottime) -> None:
-        self._now = now
+        self.now = now
         self._began = self._newest()
 
     def begin(self, asked: float, answer: _Sent) -> None:
@@ -41,13 +44,16 @@ class LeaseClock:
         """Note that somebody who asked at `asked` was answered so."""
         self._began.append(asked - _seconds(answer.clock))
 
-    def end_of(self, lease: agents.Lease, sent: _Sent) -> float:
-        """Return when a lease has ended that came with a message, unless it is renewed."""
+    def left(self, lease: agents.Lease, sent: _Sent) -> float:
+        """Return for how many seconds a lease lasts that came with a message; none or fewer where it is over."""
         duration = _seconds(lease.duration)
-        latest = self._now() + duration
         if not self._began or not _seconds(sent.clock):  # a service of before it told its clock
-            return latest
-        return min(latest, max(self._began) + _seconds(sent.clock) + duration)
+            return duration
+        return min(duration, max(self._began) + _seconds(sent.clock) + duration - self.now())
+
+    def left_of(self, duration: Duration, asked: float) -> float:
+        """Return for how many seconds leases last still that were renewed for a duration from `asked` on."""
+        return asked + _seconds(duration) - self.now()
 
     def _newest(self) -> deque[float]:
         """What this machine's clock said at the latest when the service's was 0, for each of the last answers."""

@@ -18,7 +18,7 @@ class Machine:
         self.clock.begin(self.time, sent(0.5))
 
     def end(self, message: agents.WatchLeasesResponse) -> float:
-        return self.clock.end_of(LEASE, message)
+        return self.time + self.clock.left(LEASE, message)
 
 
 def sent(clock: float) -> agents.WatchLeasesResponse:
@@ -67,6 +67,11 @@ def test_a_service_that_was_started_anew_has_another_clock(machine: Machine) -> 
     machine.clock.begin(5000.0, sent(2.0))
     machine.time = 5001.0
     assert machine.end(sent(3.0)) == 5031.0
+
+
+def test_a_renewal_counts_from_when_it_was_asked_for(machine: Machine) -> None:
+    machine.time = 1045.0
+    assert machine.clock.left_of(Duration(seconds=30), 1040.0) == 25
 
 
 def test_where_the_service_does_not_tell_its_clock_a_lease_holds_from_when_it_is_read(machine: Machine) -> None:

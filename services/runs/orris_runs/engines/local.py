@@ -114,6 +114,7 @@ class LocalEngine:
             "ORRIS_AGENT_CPUS": f"{request.cpus:g}",
             "ORRIS_AGENT_MEMORY": str(request.memory_bytes),
             "ORRIS_AGENT_FINISH_ON_STOP": "true",
+            "ORRIS_AGENT_SLEEPS_ALONG": "true",
         }
         return {**self._surroundings.environment, **self._surroundings.settings, **ours}
 
