@@ -90,6 +90,21 @@ def test_options_are_the_quick_way_and_arguments_behind_the_script_are_its_own(s
     assert shown["best"]["hyperparameters"] == {"C": 1, "kernel": "rbf"}, "the smallest"
 
 
+def test_options_behind_the_script_are_the_scripts_and_it_is_said(server: FakeOrris, folder: Path) -> None:
+    told = "put options of Orris before train.py"
+    wrong = run("sweep", "train.py", "--param", "x=choice:1", "--metric=m", "--own")
+    assert (wrong.exit_code, f"--param, --metric: the script gets what stands behind it; {told}" in wrong.output) == (
+        2,
+        True,
+    )
+    done = run("sweep", "--param", "x=choice:1", "--metric", "m", "train.py", "--seed", "3")
+    assert done.exit_code == 0
+    assert f"warning: --seed: the script gets what stands behind it; {told}" in done.stderr
+    assert list(asked(server).trial.arguments) == ["--seed", "3"]
+    assert told in run("submit", "--no-wait", "train.py", "--conda", "x.yml").stderr
+    assert "warning" not in run("submit", "--no-wait", "train.py", "--epochs", "3").stderr
+
+
 def test_what_is_no_terminal_gets_each_end_and_the_whole(server: FakeOrris, folder: Path) -> None:
     done = run("sweep", "--param", "x=choice:1,2", "--metric", "m", "train.py")
     assert "trial 1 Completed: m " in done.stderr
@@ -122,7 +137,7 @@ def test_sweeps_are_listed_and_shown_with_the_best_first(server: FakeOrris, fold
         ("metric: m", "give `space:` and `metric:`"),
         ("space: {x: [1]}\nmetric: m\nlimit: {}", "limit is not known"),
         ("space: {x: {range: [1, 2]}}\nmetric: m", "range is not known"),
-        ("space: {x: {uniform: [1]}}\nmetric: m", "uniform does not take 1 values"),
+        ("space: {x: {uniform: [1]}}\nmetric: m", "uniform takes min_value, max_value; 1 given"),
         ("space: {x: {uniform: [1, 2], randint: 3}}\nmetric: m", "give one of"),
         ("space: {x: [1]}\nmetric: m\npolicy: {bandit: {slack: 1}}", "slack"),
         ("space: [1]\nmetric: m", "keys and values are expected"),

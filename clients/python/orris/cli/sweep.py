@@ -21,6 +21,7 @@ from orris.cli.options import (
     RequirementsFile,
     Tags,
     environment_from,
+    misplaced,
     open_workspace,
     pairs,
 )
@@ -59,6 +60,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sweep(
+    context: typer.Context,
     target: Annotated[str, typer.Argument(metavar="SCRIPT|FILE", help="The Python script, or a YAML file.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[ARGS]...", help="Further arguments of the script.")
@@ -123,7 +125,8 @@ def sweep(
     from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.sweep_config import SweepConfig
 
-    described = _described(target, param)
+    behind = misplaced(context, target, arguments)
+    described = _described(target, param, behind)
     script = described.pop("script", None) or target
     folder, inside = place(str(script), source_dir)
     group = experiment or described.pop("experiment", None) or experiment_of(inside)
@@ -139,7 +142,9 @@ def sweep(
     }
     described.update({name: value for name, value in given.items() if value is not None})
     if not described.get("metric"):
-        raise typer.BadParameter("name what the script logs and is compared", param_hint="--metric")
+        raise typer.BadParameter(behind or "name what the script logs and is compared", param_hint="--metric")
+    if behind:
+        say(f"warning: {behind}")
     run = ScriptRunConfig(
         source_directory=folder,
         script=inside,
@@ -215,7 +220,7 @@ def trial_summary(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _described(target: str, param: list[str] | None) -> dict[str, Any]:
+def _described(target: str, param: list[str] | None, behind: str) -> dict[str, Any]:
     from orris.cli.sweep_file import parse_parameter, read_sweep
     from orris.errors import InvalidArgument
 
@@ -231,7 +236,8 @@ def _described(target: str, param: list[str] | None) -> dict[str, Any]:
         raise typer.BadParameter(error.message, param_hint="--param") from None
     described["parameters"] = {**described.get("parameters", {}), **more}
     if not described["parameters"]:
-        raise typer.BadParameter("give the hyperparameters, for example C=uniform:0.1,10", param_hint="--param")
+        wrong = behind or "give the hyperparameters, for example C=uniform:0.1,10"
+        raise typer.BadParameter(wrong, param_hint="--param")
     return described
 
 

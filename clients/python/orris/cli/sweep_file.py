@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,8 @@ def _called(name: str, kind: str, arguments: list[Any]) -> Expression:
     try:
         return EXPRESSIONS[kind](*arguments)
     except TypeError:
-        raise InvalidArgument(f"{name}: {kind} does not take {len(arguments)} values", field="space") from None
+        takes = ", ".join(signature(EXPRESSIONS[kind]).parameters)
+        raise InvalidArgument(f"{name}: {kind} takes {takes}; {len(arguments)} given", field="space") from None
 
 
 def _sampling(described: Any) -> dict[str, Any]:
