@@ -230,6 +230,18 @@ def test_even_in_50_columns_there_is_what_one_looks_for(width: int) -> None:
     assert "a-rather-long-name" not in text, "what all trials have alike tells nothing"
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_why_it_failed_and_what_it_warns_of_is_read_to_the_end_in_any_terminal(width: int) -> None:
+    sweep, trials = going_on()
+    sweep.message.state = runs_pb2.Run.STATE_FAILED
+    sweep.message.error.message = f"all 4 trials failed; trial 0 ({sweep.id}_0): unrecognized arguments: --penalty"
+    lines = lines_of(sweep, trials, [], width, NOW)
+    assert max(map(len, lines)) <= width
+    text = " ".join(lines)
+    assert "unrecognized arguments: --penalty" in text
+    assert "completed without logging 'Accuracy' as a number" in text
+
+
 def test_a_trial_keeps_its_lane_and_a_new_one_takes_a_free_one() -> None:
     _, trials = going_on()
     lanes = Lanes()

@@ -282,8 +282,12 @@ def _line_by_line(sweep: Sweep) -> dict[int, Trial]:
         for trial in trials.values():
             if trial.finished and trial.number not in told:
                 told.add(trial.number)
-                text = hyperparameters_text(trial.hyperparameters)
-                say(f"trial {trial.number} {trial.status}: {sweep.metric} {number(trial.best_value)}, {text}")
+                text = f"{number(trial.best_value)}, {hyperparameters_text(trial.hyperparameters)}{_why(trial)}"
+                say(f"trial {trial.number} {trial.status}: {sweep.metric} {text}")
     width = shutil.get_terminal_size((PIPED_COLUMNS, 50)).columns
     say("\n".join(lines_of(sweep, trials, [], width)))
     return trials
+
+
+def _why(trial: Trial) -> str:
+    return f": {trial.reason.splitlines()[0]}" if trial.status == "Failed" and trial.reason else ""
