@@ -70,6 +70,22 @@ def test_a_file_says_all_of_it(server: FakeOrris, folder: Path) -> None:
     assert (sweep.max_total_runs, sweep.max_concurrent_runs, sweep.max_duration.seconds) == (20, 4, 3600)
 
 
+def test_a_sweep_learns_from_an_earlier_one_and_tries_some_of_its_trials_first(server: FakeOrris, folder: Path) -> None:
+    options = ("sweep", "--param", "x=choice:1,2", "--metric", "m")
+    run(*options, "train.py")
+    earlier = next(iter(server.sweeps.sweeps)).rpartition("/")[2]
+    done = run(*options, "--resume-from", earlier, "--resume-run", f"{earlier}_1", "train.py")
+    assert done.exit_code == 0, done.output
+    expected = ([f"workspaces/lab/runs/{earlier}"], [f"workspaces/lab/runs/{earlier}_1"])
+    assert (list(asked(server).resume_from), list(asked(server).resume_runs)) == expected
+    text = f"script: train.py\nspace: {{x: [1]}}\nmetric: m\nresume_from: [{earlier}]\nresume_runs: [{earlier}_1]"
+    (folder / "sweep.yml").write_text(text)
+    assert run("sweep", "sweep.yml").exit_code == 0
+    assert (list(asked(server).resume_from), list(asked(server).resume_runs)) == expected
+    missing = run(*options, "--resume-from", "nothing", "train.py")
+    assert (missing.exit_code, "nothing" in missing.output) == (3, True)
+
+
 def test_options_are_the_quick_way_and_arguments_behind_the_script_are_its_own(server: FakeOrris, folder: Path) -> None:
     options = ("--param", "kernel=choice:linear,rbf", "--param", "C=choice:1,2.5", "--metric", "Accuracy")
     done = run("sweep", *options, "--goal", "minimize", "--json", "train.py", "--verbose")
@@ -141,6 +157,8 @@ def test_sweeps_are_listed_and_shown_with_the_best_first(server: FakeOrris, fold
         ("space: {x: {uniform: [1, 2], randint: 3}}\nmetric: m", "give one of"),
         ("space: {x: [1]}\nmetric: m\npolicy: {bandit: {slack: 1}}", "slack"),
         ("space: [1]\nmetric: m", "keys and values are expected"),
+        ("space: {x: [1]}\nmetric: m\nscript: 3", "script: a text is expected, not 3"),
+        ("space: {x: [1]}\nmetric: m\nresume_from: last", "resume_from: a list is expected"),
         ("{", "sweep.yml"),
     ],
 )

@@ -260,7 +260,8 @@ def test_a_partitioned_node_that_comes_back_goes_on(lab: Lab) -> None:
     lab.world.clock.advance(DURATION)
     lab.world.core.leases.look_after()
     lab.step()
-    assert lab.states() == [NodeState.UNREACHABLE]
+    (node,) = lab.nodes()
+    assert (node.state, node.message) == (NodeState.UNREACHABLE, "its agent was last heard of at 00:00:00 UTC")
     assert lab.world.get(run).state is State.NOT_RESPONDING
     assert lab.world.core.leases.renew(run.agent, [lease]) == []
     lab.step()

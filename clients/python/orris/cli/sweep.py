@@ -21,6 +21,7 @@ from orris.cli.options import (
     RequirementsFile,
     Tags,
     environment_from,
+    find_run,
     misplaced,
     open_workspace,
     pairs,
@@ -30,6 +31,7 @@ from orris.cli.submit import experiment_of, place
 
 if TYPE_CHECKING:
     from orris.sdk.sweep import Sweep, Trial
+    from orris.sdk.workspace import Workspace
 
 PIPED_COLUMNS = 200
 REFRESHES = 4  # a second
@@ -84,6 +86,14 @@ def sweep(
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", metavar="N", help="How long it goes on at most.")
     ] = None,
+    resume_from: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SWEEP", help="An earlier sweep to learn from, or `latest`; may be repeated."),
+    ] = None,
+    resume_run: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN", help="A trial whose hyperparameters are tried first; may be repeated."),
+    ] = None,
     source_dir: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="What the script gets to work with; by default the working directory."),
@@ -119,7 +129,7 @@ def sweep(
 ) -> None:
     """Run a script with many hyperparameters and find the best. Options of Orris stand before the script.
 
-    A YAML file has `script:`, `space:`, `metric:` and, if wanted, `sampling:`, `policy:` and `limits:`.
+    A YAML file has `script:`, `space:`, `metric:` and, if wanted, `sampling:`, `policy:`, `limits:`, `resume_from:`.
     """
     from orris.sdk.experiment import Experiment
     from orris.sdk.script_run_config import ScriptRunConfig
@@ -162,8 +172,12 @@ def sweep(
     if made and environment:
         raise typer.BadParameter("is registered already: leave out what describes another", param_hint="--environment")
     run.environment = made or named or run.environment
-    config = SweepConfig(script=run, **described)
-    begun = Experiment(open_workspace(workspace), group).sweep(config, tags=pairs(tag, "--tag"))
+    where = open_workspace(workspace)
+    described["resume_from"] = [
+        find_sweep(where, str(each)) for each in resume_from or described.get("resume_from", ())
+    ]
+    described["resume_runs"] = [find_run(where, str(each)) for each in resume_run or described.get("resume_runs", ())]
+    begun = Experiment(where, group).sweep(SweepConfig(script=run, **described), tags=pairs(tag, "--tag"))
     if not wait:
         print_json(summary(begun)) if json else typer.echo(begun.id)
         return
@@ -187,6 +201,19 @@ def follow(sweep: Sweep, *, json: bool = False) -> None:
         print_json({**summary(sweep), "trials": [trial_summary(trial) for trial in trials.values()]})
     if sweep.status != "Completed":
         raise typer.Exit(FAILED)
+
+
+def find_sweep(workspace: Workspace, run_id: str) -> Sweep:
+    """Return a sweep, for `latest` the newest. Raises NotFound."""
+    from orris.errors import NotFound
+    from orris.sdk.sweep import Sweep
+
+    if run_id != "latest":
+        return Sweep.get(workspace, run_id)
+    newest = next(workspace.runs(kind="sweep", limit=1), None)
+    if newest is None:
+        raise NotFound(f"there are no sweeps in workspace {workspace.name} yet: begin one with `orris sweep SCRIPT`")
+    return Sweep.get(workspace, newest.id)
 
 
 def summary(sweep: Sweep) -> dict[str, Any]:

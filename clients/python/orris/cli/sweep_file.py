@@ -14,9 +14,12 @@ from orris.sdk.sweep_space import EXPRESSIONS, Expression
 if TYPE_CHECKING:
     from orris.sdk.sweep_space import Value
 
-KEYS = frozenset(
-    {"script", "arguments", "environment", "experiment", "space", "sampling", "metric", "policy", "limits"}
-)
+# What is what it is in SweepConfig, and around it.
+KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("script", "environment", "experiment"), (str, "a text")),
+    **dict.fromkeys(("arguments", "resume_from", "resume_runs"), (list, "a list")),
+}
+KEYS = frozenset({*KINDS, "space", "sampling", "metric", "policy", "limits"})
 LIMITS = frozenset({"max_total_runs", "max_concurrent_runs", "max_duration_minutes"})
 POLICY_TIMES = frozenset({"evaluation_interval", "delay_evaluation"})
 
@@ -33,6 +36,8 @@ def read_sweep(path: Path) -> dict[str, Any]:
     metric: {name: Accuracy, goal: maximize}
     policy: {bandit: {slack_factor: 0.2}, delay_evaluation: 5}
     limits: {max_total_runs: 20, max_concurrent_runs: 4}
+    resume_from: [iris_1764000000_0123abcd]
+    resume_runs: [iris_1764000000_0123abcd_7]
     """
     import yaml
 
@@ -43,10 +48,13 @@ def read_sweep(path: Path) -> dict[str, Any]:
     described = _mapping("the file", found, KEYS)
     if "space" not in described or "metric" not in described:
         raise InvalidArgument(f"{path}: give `space:` and `metric:`", field="space")
+    for key, (kind, word) in KINDS.items():
+        if key in described and not isinstance(described[key], kind):
+            raise InvalidArgument(f"{key}: {word} is expected, not {described[key]!r:.100}", field=key)
     metric = described["metric"]
     metric = {"name": metric} if isinstance(metric, str) else _mapping("metric", metric, {"name", "goal"})
     return {
-        **{key: described[key] for key in ("script", "arguments", "environment", "experiment") if key in described},
+        **{key: described[key] for key in KINDS if key in described},
         "parameters": {
             name: _expression(str(name), each) for name, each in _mapping("space", described["space"]).items()
         },
