@@ -209,7 +209,8 @@ class Leases:
         canceled = row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease)
         if not canceled and _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
-            self._moves.enqueue(change, row, slot_of(row.kind).value)
+            # It has waited all the time.
+            self._moves.enqueue(change, row, slot_of(row.kind).value, queued_time=row.queued_time, leased_time=None)
             return
         # Its outputs may be kept already, though nobody told of them in time.
         loose.note(change, row.workspace, row.id)

@@ -34,7 +34,7 @@ class Moves:
 
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
-        columns["queued_time"] = self._store.clock.now()
+        columns.setdefault("queued_time", self._store.clock.now())
         self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
         self._queue.enter(change, row, slot)
 
