@@ -14,6 +14,8 @@ from orris_agent.control import boottime
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.lease_clock import LeaseClock
+from orris_agent.outcome import failed_here
+from orris_agent.reports import LeaseLostError, Reports
 from orris_agent.runtimes.choice import Runtimes
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
@@ -55,6 +57,7 @@ class Agent:
         self._clock = clock or LeaseClock()
         self._running: dict[str, tuple[Execution, asyncio.Task[None]]] = {}
         self._ending: dict[Path, asyncio.Task[None]] = {}
+        self._refusing: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Serve until canceled. Runs go on under their supervisors then, and are adopted by the next agent."""
@@ -117,12 +120,38 @@ class Agent:
                 self._running[lease.id][0].cancel()
 
     def _begin(self, lease: agents.Lease, end: float) -> None:
-        execution = self._execution(lease, self._folder_of(lease))
-        if lease.HasField("duration"):
-            execution.extend(end)
+        try:
+            execution = self._execution(lease, self._folder_of(lease))
+            if lease.HasField("duration"):
+                self._extend(execution, end)
+        except OSError as problem:
+            self._refuse(lease, problem)
+            return
         task = asyncio.create_task(execution.run(), name=lease.run.name)
         self._running[lease.id] = (execution, task)
         task.add_done_callback(lambda _: self._running.pop(lease.id, None))
+
+    def _extend(self, execution: Execution, deadline: float) -> None:
+        """Let a run go on until then. Raises OSError where nothing would end it if its agent did not."""
+        try:
+            execution.extend(deadline)
+        except OSError as problem:
+            if not execution.folder.has_deadline:
+                raise
+            log.error("a run ends when its last deadline does", run=execution.folder.run_id, reason=str(problem))
+
+    def _refuse(self, lease: agents.Lease, problem: OSError) -> None:
+        """Say that a run cannot be begun here. Others go on."""
+        log.error("a run cannot be begun", run=lease.run.name, reason=str(problem))
+        if lease.id not in self._refusing:
+            self._refusing[lease.id] = asyncio.create_task(self._tell_refused(lease, problem))
+            self._refusing[lease.id].add_done_callback(lambda _: self._refusing.pop(lease.id))
+
+    async def _tell_refused(self, lease: agents.Lease, problem: OSError) -> None:
+        try:
+            await Reports(self._stub, lease.id).finish(failed_here(problem))
+        except (LeaseLostError, errors.OrrisError):
+            log.exception("end not reported", run=lease.run.name)
 
     def _folder_of(self, lease: agents.Lease) -> RunFolder:
         """Return the run's folder: the one an earlier agent process left where it is of this lease, else a new one."""
@@ -202,4 +231,4 @@ class Agent:
             if lease_id in response.lost_lease_ids:
                 execution.cancel()
             else:
-                execution.extend(deadline)
+                self._extend(execution, deadline)

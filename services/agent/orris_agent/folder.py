@@ -64,6 +64,11 @@ class RunFolder:
             return False
 
     @property
+    def has_deadline(self) -> bool:
+        """Whether its supervisor ends the run when the lease has run out."""
+        return (self.control / "deadline").exists()
+
+    @property
     def run_id(self) -> str:
         return self.root.name
 

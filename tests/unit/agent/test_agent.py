@@ -17,6 +17,7 @@ from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.lease_clock import LeaseClock
 from orris_agent.runtimes.choice import Runtimes
 from orris_agent.runtimes.process.runtime import ProcessRuntime
+from tests.servers.small_disk import fill
 
 
 class Server:
@@ -26,6 +27,11 @@ class Server:
         self.messages: asyncio.Queue[agents.WatchLeasesResponse] = asyncio.Queue()
         self.unavailable = 0
         self.drained: list[str] = []
+        self.finished: list[agents.FinishRunRequest] = []
+
+    async def FinishRun(self, request: agents.FinishRunRequest) -> agents.FinishRunResponse:
+        self.finished.append(request)
+        return agents.FinishRunResponse()
 
     async def DrainAgent(self, request: agents.DrainAgentRequest, timeout: float) -> agents.DrainAgentResponse:
         if self.unavailable:
@@ -268,6 +274,28 @@ async def test_a_machine_is_tidied_now_and_then_whatever_comes_of_it(
     await made.until(lambda: "l1" in made.executions)
     task.cancel()
     made.executions["l1"].cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_full_disk_costs_the_runs_that_cannot_begin_there_and_no_other(small_disk: Path) -> None:
+    made = World(small_disk)
+    task = asyncio.create_task(made.agent.run())
+    await made.send(lease(1))
+    await made.until(lambda: "l1" in made.executions)
+    fill(small_disk)
+    await made.send(lease(2))
+    await made.send(lease(2))
+    await made.until(lambda: bool(made.server.finished) and made.server.messages.empty())
+    (told,) = made.server.finished
+    assert (told.lease_id, told.state, told.error.code) == ("l2", runs.Run.STATE_FAILED, runs.RunError.CODE_SYSTEM)
+    assert "No space left on device" in told.error.message
+    (small_disk / "filler").unlink()
+    await made.send(lease(3))
+    await made.until(lambda: "l3" in made.executions)
+    assert not made.executions["l1"].canceled.is_set()
+    task.cancel()
+    for execution in made.executions.values():
+        execution.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
