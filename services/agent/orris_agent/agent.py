@@ -29,7 +29,14 @@ _RETRY_SECONDS = 0.5
 _TIDY_SECONDS = 3600.0
 _LAST_WORD_SECONDS = 1.0
 # Unauthenticated too: the token's file may be written, or replaced by a fresh one, after the agent has started.
-_PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled, errors.Unauthenticated)
+_PASSING = (
+    errors.Unavailable,
+    errors.DeadlineExceeded,
+    errors.Cancelled,
+    errors.Unauthenticated,
+    errors.ResourceExhausted,
+    errors.Internal,
+)
 
 MakeExecution = Callable[[agents.Lease, RunFolder], Execution]
 
