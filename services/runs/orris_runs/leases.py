@@ -170,7 +170,7 @@ class Leases:
                 for row in _held(change.connection, late):
                     log.warning("an agent is silent", agent=row.agent, run=row.id)
                     if row.state is State.RUNNING:
-                        why = PROGRAM_NOT_HEARD if row.kind is Kind.INTERACTIVE else NOT_HEARD.format(agent=row.agent)
+                        why = PROGRAM_NOT_HEARD if row.kind is Kind.INTERACTIVE else _silence(change.connection, row)
                         self._moves.move(change, row, State.NOT_RESPONDING, why)
         if ended := self._deadlines.take_ended():
             self._lose(ended)
@@ -221,6 +221,14 @@ class Leases:
 
 
 _UNEXPLAINED = RunError(ErrorCode.SYSTEM, "the agent gave no reason; its own log has more")
+
+
+def _silence(connection: sa.Connection, row: Any) -> str:
+    """Say what is known of an agent that is not heard of."""
+    node = find_node(connection, row.agent)
+    if node is None or not node.end_reason:
+        return NOT_HEARD.format(agent=row.agent)
+    return f"its agent {row.agent} is gone: {node.end_reason}"
 
 
 def _loss(connection: sa.Connection, agent: str) -> RunError:

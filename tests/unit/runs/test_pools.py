@@ -204,7 +204,12 @@ def test_a_killed_node_is_replaced_and_its_run_says_what_happened(lab: Lab) -> N
     assert gone(lab).end_reason == "its process was killed by signal 9"
     assert lab.engine.known == {}
     lab.submit()
-    lab.world.clock.advance(DURATION + MARGIN + 1)
+    lab.world.clock.advance(DURATION - 1)
+    lab.world.core.leases.look_after()
+    silent = lab.world.get(run)
+    assert silent.state is State.NOT_RESPONDING
+    assert silent.state_reason == f"its agent {run.agent} is gone: its process was killed by signal 9"
+    lab.world.clock.advance(MARGIN + 2)
     lab.world.core.leases.look_after()
     lost = lab.world.get(run)
     assert lost.error is not None
