@@ -180,6 +180,7 @@ def test_values_are_what_they_look_like() -> None:
     _, expression = parse_parameter("x=choice:1,1.0,true,None,-3e2")
     assert expression.arguments == (1, 1.0, True, "None", -300.0)
     assert [type(each) for each in expression.arguments] == [int, float, bool, str, float]
+    assert parse_parameter("kernel=choice:linear, rbf")[1].arguments == ("linear", "rbf")
 
 
 def test_wrong_expressions_are_refused_before_anything_is_uploaded(lab: Workspace, source: Path) -> None:

@@ -76,7 +76,7 @@ def parse_parameter(text: str) -> tuple[str, Expression]:
             f"{text!r} is not of the form NAME=DISTRIBUTION:VALUES, for example C=uniform:0.1,10; there are {known}"
         )
         raise InvalidArgument(message, field="param")
-    return name, _made(name, kind, [_scalar(each) for each in arguments.split(",")])
+    return name, _made(name, kind, [_scalar(each.strip()) for each in arguments.split(",")])
 
 
 def _scalar(text: str) -> Value:
