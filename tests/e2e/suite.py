@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -49,6 +50,10 @@ class Suite:
             process = self._processes[noun].pop(0)
             process.kill()
             process.wait()
+
+    def signal(self, noun: str, number: signal.Signals) -> None:
+        """Send a signal to a service: to the process that was started first."""
+        self._processes[noun][0].send_signal(number)
 
     def restart(self, *nouns: str) -> None:
         """Kill services and start them again."""

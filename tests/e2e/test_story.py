@@ -141,7 +141,7 @@ def test_several_instances_live_side_by_side(home: Path, tmp_path: Path) -> None
     from tests.e2e.conftest import command_line
 
     other = command_line(tmp_path / "other", tmp_path)
-    other("up", "-d")
+    assert "Orris runs at 127.0.0.1:" in other("up", "-d").stderr
     try:
         mine = json.loads((home / "instance.json").read_text())
         its = json.loads((tmp_path / "other" / "instance.json").read_text())

@@ -1,4 +1,4 @@
-"""Kill every process of an installation at random while runs go through it, then check every record.
+"""Kill or stop every process of an installation at random while runs go through it, then check every record.
 
 `make torture`, or `python -m tests.e2e.torture [--runs N] [--seed N] [--database URL]`. What was acknowledged must be
 there, once, byte for byte; no program may have been executed to its end twice, but by its own retry policy.
@@ -53,6 +53,9 @@ with open("outputs/kept.txt", "w") as file:
 with open(ledger, "a") as file:
     file.write(name + "\\n")
 """
+LEASE_SECONDS = 6.0
+# The agent does nothing for longer than some leases last, and knows nothing of that.
+CUT_OFF = "agent cut off"
 PATIENCE_SECONDS = 60.0  # for a call to be answered while its service is killed and started
 
 
@@ -76,7 +79,7 @@ class Report:
         return "\n".join(
             [
                 f"{self.runs} runs: {ended}",
-                f"killed: {killed}",
+                f"done to them: {killed}",
                 f"{self.lost} lost, {self.doubled} doubled, {self.log_bytes_missing} log bytes missing, "
                 f"{self.points_missing} metric points missing, {self.files_missing} files missing",
                 *self.faults[:20],
@@ -164,10 +167,16 @@ def _wait_for_all(workspace: Workspace, names: list[str]) -> None:
 
 
 def _kill_until(over: threading.Event, suite: Suite, rng: random.Random, report: Report) -> None:
-    """Kill a process of the installation every moment, and start it again."""
-    victims = [*SERVICES[:3], "agent", "agent", "supervisor", "launcher"]
+    """Kill a process of the installation every moment, and start it again; or cut the agent off for a while."""
+    victims = [*SERVICES[:3], "agent", "agent", "supervisor", "launcher"] * 2 + [CUT_OFF]
     while not over.wait(rng.uniform(0.3, 1.5)):
         what = rng.choice(victims)
+        if what == CUT_OFF:
+            suite.signal("agent", signal.SIGSTOP)
+            over.wait(rng.uniform(0.5, 2 * LEASE_SECONDS))
+            suite.signal("agent", signal.SIGCONT)
+            report.killed[what] += 1
+            continue
         if what in (*SERVICES, "agent"):
             suite.kill(what)
             over.wait(rng.uniform(0.0, 1.0))
@@ -247,7 +256,7 @@ def _uploaded(workspace: Workspace, folder: Path) -> str:
 @contextlib.contextmanager
 def installation(root: Path, database: str = "") -> Iterator[tuple[Suite, Workspace]]:
     """Start an installation whose leases are short, so that what is lost is noticed soon."""
-    os.environ.update(ORRIS_RUNS_LEASE_DURATION="6", ORRIS_RUNS_LEASE_MARGIN="2")
+    os.environ.update(ORRIS_RUNS_LEASE_DURATION=f"{LEASE_SECONDS:g}", ORRIS_RUNS_LEASE_MARGIN="2")
     suite = Suite(root, database)
     try:
         suite.start("runs", "artifacts", "images", "models", "inference", "agent")

@@ -1,9 +1,13 @@
-"""Programs on a disk of their own that is soon full; for tests marked `needs("tmpfs")`."""
+"""Disks that are full, or soon. Programs on one of their own are for tests marked `needs("tmpfs")`."""
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 # Only the program sees the disk, which is gone with it.
 _ON_A_DISK = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
@@ -18,3 +22,15 @@ def on_a_disk(megabytes: int, folder: Path, argv: Sequence[str]) -> list[str]:
 def seen_by(pid: int, folder: Path) -> Path:
     """Return the path by which others reach what is `folder` to a program."""
     return Path(f"/proc/{pid}/root{folder}")
+
+
+def fill(disk: Path, but: int = 0) -> None:
+    """Leave no more room than some bytes. Skips where only files are limited, and no disk is."""
+    try:
+        with (disk / "filler").open("wb", buffering=0) as file:
+            while file.write(bytes(1 << 20)):
+                pass
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            pytest.skip("only files are limited here, no disk")
+    os.truncate(disk / "filler", (disk / "filler").stat().st_size - but)

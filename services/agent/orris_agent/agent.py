@@ -13,6 +13,9 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.control import boottime
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.lease_clock import LeaseClock
+from orris_agent.outcome import failed_here
+from orris_agent.reports import LeaseLostError, Reports
 from orris_agent.runtimes.choice import Runtimes
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
@@ -26,7 +29,14 @@ _RETRY_SECONDS = 0.5
 _TIDY_SECONDS = 3600.0
 _LAST_WORD_SECONDS = 1.0
 # Unauthenticated too: the token's file may be written, or replaced by a fresh one, after the agent has started.
-_PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled, errors.Unauthenticated)
+_PASSING = (
+    errors.Unavailable,
+    errors.DeadlineExceeded,
+    errors.Cancelled,
+    errors.Unauthenticated,
+    errors.ResourceExhausted,
+    errors.Internal,
+)
 
 MakeExecution = Callable[[agents.Lease, RunFolder], Execution]
 
@@ -44,14 +54,17 @@ class Agent:
         folders: RunFolders,
         runtimes: Runtimes,
         execution: MakeExecution,
+        clock: LeaseClock | None = None,
     ) -> None:
         self._stub = stub
         self._identity = identity
         self._folders = folders
         self._runtimes = runtimes
         self._execution = execution
+        self._clock = clock or LeaseClock()
         self._running: dict[str, tuple[Execution, asyncio.Task[None]]] = {}
         self._ending: dict[Path, asyncio.Task[None]] = {}
+        self._refusing: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Serve until canceled. Runs go on under their supervisors then, and are adopted by the next agent."""
@@ -91,8 +104,12 @@ class Agent:
 
     async def _follow_leases(self) -> None:
         while True:
+            opened: float | None = self._clock.now()
             try:
                 async for message in self._stub.WatchLeases(agents.WatchLeasesRequest(agent=self._identity.name)):
+                    if opened is not None:
+                        self._clock.begin(opened, message)
+                        opened = None
                     await self._take(message)
             except errors.NotFound:
                 await self._register()
@@ -105,17 +122,43 @@ class Agent:
             await self._end_others({lease.id for lease in message.leases})
         for lease in message.leases:
             if lease.id not in self._running:
-                self._begin(lease)
+                self._begin(lease, boottime() + self._clock.left(lease, message))
             elif lease.cancel:
                 self._running[lease.id][0].cancel()
 
-    def _begin(self, lease: agents.Lease) -> None:
-        execution = self._execution(lease, self._folder_of(lease))
-        if lease.HasField("duration"):
-            execution.extend(boottime() + lease.duration.ToTimedelta().total_seconds())
+    def _begin(self, lease: agents.Lease, end: float) -> None:
+        try:
+            execution = self._execution(lease, self._folder_of(lease))
+            if lease.HasField("duration"):
+                self._extend(execution, end)
+        except OSError as problem:
+            self._refuse(lease, problem)
+            return
         task = asyncio.create_task(execution.run(), name=lease.run.name)
         self._running[lease.id] = (execution, task)
         task.add_done_callback(lambda _: self._running.pop(lease.id, None))
+
+    def _extend(self, execution: Execution, deadline: float) -> None:
+        """Let a run go on until then. Raises OSError where nothing would end it if its agent did not."""
+        try:
+            execution.extend(deadline)
+        except OSError as problem:
+            if not execution.folder.has_deadline:
+                raise
+            log.error("a run ends when its last deadline does", run=execution.folder.run_id, reason=str(problem))
+
+    def _refuse(self, lease: agents.Lease, problem: OSError) -> None:
+        """Say that a run cannot be begun here. Others go on."""
+        log.error("a run cannot be begun", run=lease.run.name, reason=str(problem))
+        if lease.id not in self._refusing:
+            self._refusing[lease.id] = asyncio.create_task(self._tell_refused(lease, problem))
+            self._refusing[lease.id].add_done_callback(lambda _: self._refusing.pop(lease.id))
+
+    async def _tell_refused(self, lease: agents.Lease, problem: OSError) -> None:
+        try:
+            await Reports(self._stub, lease.id).finish(failed_here(problem))
+        except (LeaseLostError, errors.OrrisError):
+            log.exception("end not reported", run=lease.run.name)
 
     def _folder_of(self, lease: agents.Lease) -> RunFolder:
         """Return the run's folder: the one an earlier agent process left where it is of this lease, else a new one."""
@@ -179,7 +222,7 @@ class Agent:
     async def _renew_leases(self, lease_seconds: float) -> None:
         while True:
             await asyncio.sleep(lease_seconds / 3)
-            asked = boottime()
+            asked = self._clock.now()
             request = agents.RenewLeasesRequest(agent=self._identity.name, lease_ids=list(self._running))
             try:
                 response = await self._stub.RenewLeases(request)
@@ -189,9 +232,10 @@ class Agent:
             self._renewed(response, asked)
 
     def _renewed(self, response: agents.RenewLeasesResponse, asked: float) -> None:
-        deadline = asked + response.duration.ToTimedelta().total_seconds()
+        self._clock.answered(asked, response)
+        deadline = boottime() + self._clock.left_of(response.duration, asked)
         for lease_id, (execution, _) in list(self._running.items()):
             if lease_id in response.lost_lease_ids:
                 execution.cancel()
             else:
-                execution.extend(deadline)
+                self._extend(execution, deadline)

@@ -33,6 +33,9 @@ class Settings(ServiceSettings):
         default=False,
         description="its machine goes when it is told to end: it takes no more runs, and ends when those it has did",
     )
+    sleeps_along: bool = Field(
+        default=False, description="the runs service is on this machine: while it sleeps, no lease runs out"
+    )
     folder: Path | None = Field(default=None, description="runs' folders; default: agent/ in the home")
     environments: Path | None = Field(default=None, description="default: environments/ in the home")
     link_mode: LinkMode = Field(default="clone", description="how files come out of uv's cache: clone or copy")

@@ -46,12 +46,20 @@ def write_data(folder: Path, record: Mapping[str, Any], *, readable: bool = Fals
 
 
 def set_deadline(folder: Path, boottime_seconds: float | None, *, readable: bool = False) -> None:
-    """Have the run end when `boottime()` reaches the given time unless another is set before; None: no end."""
+    """Have the run end when `boottime()` reaches the given time unless another is set before; None: no end.
+
+    Raises OSError, but not where the disk has become full since the last: its bytes have room for as many others.
+    """
     deadline = folder / "deadline"
     if boottime_seconds is None:
         deadline.unlink(missing_ok=True)
-    else:
-        _write(deadline, f"{boottime_seconds:.3f}\n", readable)
+        return
+    content = f"{boottime_seconds:.3f}\n"
+    try:
+        _write(deadline, content, readable)
+    except OSError:
+        if not _overwrite(deadline, content.encode()):
+            raise
 
 
 def request_cancel(folder: Path) -> None:
@@ -66,9 +74,27 @@ def cancel_requested(folder: Path) -> bool:
 
 def _write(path: Path, content: str, readable: bool) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        if readable:
-            os.fchmod(descriptor, 0o644)
-        file.write(content)
-    temporary.replace(path)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            if readable:
+                os.fchmod(descriptor, 0o644)
+            file.write(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _overwrite(path: Path, content: bytes) -> bool:
+    """Put bytes in the place of as many; return whether that could be done."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY)
+    except OSError:
+        return False
+    try:
+        return os.fstat(descriptor).st_size == len(content) == os.pwrite(descriptor, content, 0)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

@@ -17,7 +17,7 @@ from orris_agent.bringing import bring
 from orris_agent.folder import RunFolder
 from orris_agent.keeping import as_text, kept_files, left_behind
 from orris_agent.leaving import left_files
-from orris_agent.outcome import failed, outcome_of
+from orris_agent.outcome import failed, failed_here, outcome_of, without_outputs
 from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
 from orris_agent.run_data import RunData
@@ -80,10 +80,10 @@ class Execution:
                 await self._finish(await self._outcome())
         except LeaseLostError:
             log.warning("lease lost", run=self.folder.run_id)
-        except Exception:
+        except Exception as problem:
             log.exception("run given up", run=self.folder.run_id)
             await self._runtime.end(self.folder)
-            await self._give_up()
+            await self._give_up(problem)
         await self._runtime.end(self.folder)
         if self.folder.lease_id() == self.lease.id:  # else it is another lease's by now
             await run_blocking(self.folder.remove)
@@ -147,13 +147,12 @@ class Execution:
     def _cancel(self) -> bool:
         return self._canceled.is_set()
 
-    async def _until_canceled(self, work: Coroutine[None, None, None]) -> None:
-        """Do some work, or leave it when the run is canceled: threads that are at it go on to their ends."""
+    async def _until_canceled(self, work: Coroutine[None, None, _Result]) -> _Result | None:
+        """Do some work, or leave it when the run is canceled (None): threads that are at it go on to their ends."""
         working, canceled = asyncio.ensure_future(work), asyncio.ensure_future(self._canceled.wait())
         try:
             await asyncio.wait((working, canceled), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
+            return working.result() if working.done() else None
         finally:
             canceled.cancel()
             working.cancel()
@@ -215,8 +214,11 @@ class Execution:
                 sending.cancel()
 
     async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+        """Keep what the program has left. Of one that was canceled, too; else that can be canceled itself."""
         with span("keep outputs"):
-            return await self._keep_all(outcome)
+            if outcome.state == runs.Run.STATE_CANCELED:
+                return await self._keep_all(outcome)
+            return await self._until_canceled(self._keep_all(outcome)) or without_outputs(outcome)
 
     async def _keep_all(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         self._kept, refused = await run_blocking(kept_files, self.folder)
@@ -293,10 +295,9 @@ class Execution:
             await self._reports.finish(outcome)
         log.info("run ended", run=self.folder.run_id, state=runs.Run.State.Name(outcome.state))
 
-    async def _give_up(self) -> None:
-        message = "The agent failed to execute the run; its log says why. Submit the run again."
+    async def _give_up(self, problem: Exception) -> None:
         try:
-            await self._finish(failed(runs.RunError.CODE_SYSTEM, message))
+            await self._finish(failed_here(problem))
         except (LeaseLostError, errors.OrrisError):
             log.exception("end not reported", run=self.folder.run_id)
 

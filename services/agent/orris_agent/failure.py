@@ -14,6 +14,7 @@ _DETAILS = 8 * 1024
 _TRACEBACK = b"Traceback (most recent call last):"
 _LINES_WITHOUT_TRACEBACK = 20
 _UNCAUGHT = 1  # how Python ends with an exception that nobody caught
+_USAGE = 2  # how argparse ends a program that was given wrong arguments: "train.py: error: …"
 _SYNTAX = ("SyntaxError: ", "IndentationError: ", "TabError: ")
 _LONGEST_RAISED = 500
 
@@ -59,7 +60,7 @@ def _message(ended: Exit, details: str) -> str:
         return f"The program could not be started: {ended.message}"
     if ended.signal:
         return f"The program was ended by signal {_signal_name(ended.signal)}.{_likely_cause(ended.signal)}"
-    raised = _raised(details) if ended.exit_code == _UNCAUGHT else ""
+    raised = {_UNCAUGHT: _raised, _USAGE: _misused}.get(ended.exit_code or 0, lambda _: "")(details)
     return f"The program ended with exit code {ended.exit_code}{f': {raised}' if raised else '.'}"
 
 
@@ -74,6 +75,12 @@ def _raised(details: str) -> str:
     else:
         found = lines[-1] if lines and lines[-1].startswith(_SYNTAX) else ""
     return found[:_LONGEST_RAISED]
+
+
+def _misused(details: str) -> str:
+    """Return the last line of a program that did not like its arguments; empty where it does not look like that."""
+    last = details.splitlines()[-1] if details else ""
+    return last[:_LONGEST_RAISED] if ": error: " in last else ""
 
 
 def _signal_name(number: int) -> str:

@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.beneath import Beneath
 from orris_agent.removal import remove_tree
+from orris_agent.supervisor.lease import SLEEPS_ALONG
 
 INSIDE_RUN = Path("/orris/run")  # where a container has what is `run/` here
 STD_LOG, JOURNAL, USAGE = "std_log.txt", "journal.jsonl", "usage.jsonl"
@@ -61,6 +62,11 @@ class RunFolder:
             return self.written.size("supervisor.json") > 0
         except OSError:
             return False
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether its supervisor ends the run when the lease has run out."""
+        return (self.control / "deadline").exists()
 
     @property
     def run_id(self) -> str:
@@ -127,10 +133,11 @@ class RunFolder:
 
 
 class RunFolders:
-    """All runs' folders of an agent."""
+    """All runs' folders of an agent. `sleeps_along`: leases do not run out while its machine sleeps."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, sleeps_along: bool = False) -> None:
         self._root = root
+        self._sleeps_along = sleeps_along
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def create(self, run_id: str, lease: agents.Lease, contained: bool = False) -> RunFolder:
@@ -140,6 +147,8 @@ class RunFolders:
         folder.root.mkdir(mode=0o700)
         folder.make_parts()
         folder.files.mkdir()
+        if self._sleeps_along:
+            (folder.control / SLEEPS_ALONG).touch()
         folder.save_lease(lease)
         return folder
 

@@ -34,3 +34,21 @@ def outcome_of(ending: Ending, folder: RunFolder) -> agents.FinishRunRequest:
 def failed(code: runs.RunError.Code.ValueType, message: str) -> agents.FinishRunRequest:
     """Return the end of a run that Orris could not execute."""
     return agents.FinishRunRequest(state=runs.Run.STATE_FAILED, error=runs.RunError(code=code, message=message))
+
+
+def failed_here(problem: Exception) -> agents.FinishRunRequest:
+    """Return the end of a run for which its agent's machine was not fit."""
+    why = f": {problem}" if isinstance(problem, OSError) else "; its log says why"
+    return failed(runs.RunError.CODE_SYSTEM, f"The agent failed to execute the run{why}. Submit the run again.")
+
+
+def without_outputs(outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+    """Return the end of a run whose outputs were not to be kept any more: canceled, unless its program has failed."""
+    end = agents.FinishRunRequest(state=outcome.state, error=outcome.error if outcome.HasField("error") else None)
+    if end.state == runs.Run.STATE_COMPLETED:
+        end.state = runs.Run.STATE_CANCELED
+    if outcome.HasField("end_time"):
+        end.end_time.CopyFrom(outcome.end_time)
+    if outcome.HasField("usage"):
+        end.usage.CopyFrom(outcome.usage)
+    return end

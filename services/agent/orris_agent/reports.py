@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Conflict)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts, doubling
+# So often a call is made in which the server fails inside: a minute, in which it may be mended.
+_MOST_FAULTS = 20
 
 _Answer = TypeVar("_Answer")
 
@@ -54,7 +56,7 @@ class Reports:
 
 async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Call until the server answers. There is no limit here: the lease is one."""
-    pause = _FIRST_PAUSE
+    pause, faults = _FIRST_PAUSE, 0
     while True:
         try:
             return await call()
@@ -62,6 +64,11 @@ async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
             if refusal.reason == "LEASE_LOST":
                 raise LeaseLostError from refusal
             raise
+        except errors.Internal:
+            faults += 1
+            if faults == _MOST_FAULTS:
+                raise
         except PASSING:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pass
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)

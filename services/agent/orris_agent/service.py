@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from time import monotonic
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
@@ -20,10 +21,12 @@ from orris_agent.agent import Agent
 from orris_agent.blob_cache import BlobCache
 from orris_agent.children import Children
 from orris_agent.config import Settings
+from orris_agent.control import boottime
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.identity import identity, offered
 from orris_agent.known_trees import KnownTrees
+from orris_agent.lease_clock import LeaseClock
 from orris_agent.record import Record
 from orris_agent.registration import Registration
 from orris_agent.reports import Reports
@@ -97,8 +100,9 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
         reports = Reports(stub, lease.id)
         return Execution(lease, folder, reports, storage(workspace), runtimes.of(folder), requests)
 
-    folders = RunFolders(settings.folder_path / "runs")
-    return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution)
+    folders = RunFolders(settings.folder_path / "runs", sleeps_along=settings.sleeps_along)
+    clock = LeaseClock(monotonic if settings.sleeps_along else boottime)
+    return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution, clock)
 
 
 def _launchers(settings: Settings, room: Room, stack: contextlib.AsyncExitStack) -> Launchers | None:

@@ -18,6 +18,7 @@ from orris_images.records import Environment
 from orris_images.spec import Spec
 from orris_kit.database import read, take_turn, write
 
+NAMED = 6
 SIMILAR = 3
 _RESERVED = re.compile(r"azureml|microsoft", re.IGNORECASE)
 _CURATED_NAMES = frozenset(name.lower() for name in CURATED)
@@ -111,8 +112,10 @@ class Environments:
         else:
             table = schema.environments.c
             names = sa.select(table.environment).distinct().where(table.workspace == workspace)
-            similar = _similar(environment, [*connection.execute(names).scalars(), *CURATED])
-            hint = f"similar names: {', '.join(similar)}" if similar else "ListEnvironments has those that are there"
+            known = sorted({*connection.execute(names).scalars(), *CURATED})
+            similar = _similar(environment, known)
+            hint = f"similar names: {', '.join(similar)}" if similar else f"there are {', '.join(known[:NAMED])}"
+            hint += f" and {len(known) - NAMED} more" if not similar and len(known) > NAMED else ""
             message = f"there is no environment {environment!r} in the workspace {workspace!r}; {hint}"
         return NotFound(message, reason="ENVIRONMENT_NOT_FOUND")
 

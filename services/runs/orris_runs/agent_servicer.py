@@ -64,7 +64,8 @@ class AgentServicer(AgentServiceServicer):
     async def RenewLeases(self, request: pb.RenewLeasesRequest, context: Any) -> pb.RenewLeasesResponse:
         agent = AgentName.parse(request.agent, field="agent").agent
         lost = await run_blocking(self._core.leases.renew, agent, list(request.lease_ids))
-        return pb.RenewLeasesResponse(lost_lease_ids=lost, duration=duration(self._core.deadlines.duration))
+        length, clock = self._core.deadlines.duration, self._core.store.clock.monotonic()
+        return pb.RenewLeasesResponse(lost_lease_ids=lost, duration=duration(length), clock=duration(clock))
 
     @agents
     async def ReportRun(self, request: pb.ReportRunRequest, context: Any) -> pb.ReportRunResponse:

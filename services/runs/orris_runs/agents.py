@@ -22,7 +22,7 @@ from orris_runs.agent_rows import agent_of, agent_to_row, check_agent
 from orris_runs.model import Agent, Slot
 from orris_runs.pools.model import Presence
 from orris_runs.schema import agents, leases, runs
-from orris_runs.store import Change, Store, agent_changed, pool_changed
+from orris_runs.store import POOLS_CHANGED, Change, Store, agent_changed, pool_changed
 
 
 @dataclass(slots=True)
@@ -85,7 +85,10 @@ class Agents:
                 return
             presence.open = False
             self._look_again(presence)
+            kept = presence.agent.pool in self._serving
         self._store.changes.notify(pool_changed(presence.agent.pool))
+        if kept:  # its engine may know what has become of it: before its leases end, so that its runs can say so
+            self._store.changes.notify(POOLS_CHANGED)
 
     def is_newest(self, agent_id: str, number: int) -> bool:
         """Tell whether no newer stream has begun."""

@@ -37,11 +37,13 @@ class HandingOut:
             while self._core.agents.is_newest(agent, number):
                 held = await run_blocking(self._core.leases.of_agent, agent)
                 new = [lease for lease in held if sent is None or sent.get(lease.id) is not lease.cancel]
+                # An agent counts from this moment, however late it hears of it: so does this service.
+                clock = duration(self._core.store.clock.monotonic())
                 if new:
-                    # An agent counts from the moment it receives a lease: so does this service.
                     await run_blocking(self._core.leases.renew, agent, [lease.id for lease in new])
                 messages = [message for lease in new if (message := await self._message(lease)) is not None]
                 for response in _responses(messages, first=sent is None):
+                    response.clock.CopyFrom(clock)
                     yield response
                 sent = {lease.id: lease.cancel for lease in held}
                 await waiter.wait()

@@ -144,7 +144,7 @@ class Leases:
             return
         _demand_held(row)
         columns: dict[str, Any] = {
-            "reason": row.state_reason if row.state is State.CANCEL_REQUESTED else "",
+            "reason": row.state_reason if _was_asked_to_cancel(row, outcome) else "",
             "outputs": outcome.outputs,
             "end_time": self._moves.happened_at(row, outcome.end_time),
             "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
@@ -187,7 +187,7 @@ class Leases:
                 for row in _held(change.connection, late):
                     log.warning("an agent is silent", agent=row.agent, run=row.id)
                     if row.state is State.RUNNING:
-                        why = PROGRAM_NOT_HEARD if row.kind is Kind.INTERACTIVE else NOT_HEARD.format(agent=row.agent)
+                        why = PROGRAM_NOT_HEARD if row.kind is Kind.INTERACTIVE else _silence(change.connection, row)
                         self._moves.move(change, row, State.NOT_RESPONDING, why)
         if ended := self._deadlines.take_ended():
             self._lose(ended)
@@ -226,7 +226,8 @@ class Leases:
         canceled = row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease)
         if not canceled and _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
-            self._moves.enqueue(change, row, slot_of(row.kind).value)
+            # It has waited all the time.
+            self._moves.enqueue(change, row, slot_of(row.kind).value, queued_time=row.queued_time, leased_time=None)
             self._queue.leave(change, row)
             return
         # Its outputs may be kept already, though nobody told of them in time.
@@ -238,6 +239,14 @@ class Leases:
 
 
 _UNEXPLAINED = RunError(ErrorCode.SYSTEM, "the agent gave no reason; its own log has more")
+
+
+def _silence(connection: sa.Connection, row: Any) -> str:
+    """Say what is known of an agent that is not heard of."""
+    node = find_node(connection, row.agent)
+    if node is None or not node.end_reason:
+        return NOT_HEARD.format(agent=row.agent)
+    return f"its agent {row.agent} is gone: {node.end_reason}"
 
 
 def _loss(connection: sa.Connection, agent: str) -> RunError:
@@ -283,6 +292,11 @@ def _held(connection: sa.Connection, ids: Sequence[str]) -> Sequence[Any]:
     """Return the runs of those of the leases that are held, locked."""
     chosen = sa.select(runs).where(runs.c.lease.in_(ids), runs.c.state.not_in(sorted(FINAL)))
     return connection.execute(chosen.order_by(runs.c.key).with_for_update()).all()
+
+
+def _was_asked_to_cancel(row: Any, outcome: Outcome) -> bool:
+    keeping = row.state is State.FINALIZING and outcome.state is State.CANCELED
+    return keeping or row.state is State.CANCEL_REQUESTED
 
 
 def _is_canceled(connection: sa.Connection, lease: str) -> bool:

@@ -35,7 +35,7 @@ class Moves:
 
     def enqueue(self, change: Change, row: Any, slot: str, **columns: Any) -> None:
         """Let a run wait for an agent, or give it to one at once."""
-        columns["queued_time"] = self._store.clock.now()
+        columns.setdefault("queued_time", self._store.clock.now())
         self.move(change, row, State.QUEUED, slot=slot, agent="", lease="", **columns)
         self._queue.enter(change, row, slot)
 
@@ -98,7 +98,9 @@ class Moves:
         change.connection.execute(leases.update().where(leases.c.run_key == row.key).values(cancel=True))
         change.wake(agent_changed(row.agent))
         # A program that has ended cannot be canceled; keeping its outputs can.
-        if state not in {State.CANCEL_REQUESTED, State.FINALIZING}:
+        if state is State.FINALIZING:
+            self.move(change, row, state, reason)
+        elif state is not State.CANCEL_REQUESTED:
             self.move(change, row, State.CANCEL_REQUESTED, reason)
 
     def warn(self, change: Change, row: Any, warnings: Iterable[str]) -> None:

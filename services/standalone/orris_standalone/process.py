@@ -77,4 +77,8 @@ def _tell_services(home: Path, chosen: ports.Ports) -> None:
 
 
 def _agent_settings(home: Path, here: instance.Instance) -> dict[str, str]:
-    return {"ORRIS_AGENT_NAME": "local", "ORRIS_LOG_LEVEL": os.environ.get("ORRIS_LOG_LEVEL", "warning")}
+    return {
+        "ORRIS_AGENT_NAME": "local",
+        "ORRIS_AGENT_SLEEPS_ALONG": "true",
+        "ORRIS_LOG_LEVEL": os.environ.get("ORRIS_LOG_LEVEL", "warning"),
+    }

@@ -36,6 +36,9 @@ class FakeSweeps(_SweepServiceServicer):
         choices = [[(each.name, value) for value in each.choice.values] for each in sweep.parameters]
         self.trials[name] = [self._trial(sweep, each) for each in enumerate(product(*choices))]
         scored = [each for each in self.trials[name] if each.HasField("best_value")]
+        for trial in self.trials[name]:
+            if trial not in scored:
+                sweep.run.warnings.append(f"trial {trial.number} completed without logging {sweep.metric!r}")
         sign = 1 if sweep.goal == sweeps_pb2.Sweep.GOAL_MAXIMIZE else -1
         if scored:
             sweep.best.CopyFrom(max(scored, key=lambda each: sign * each.best_value))

@@ -70,6 +70,22 @@ def test_a_file_says_all_of_it(server: FakeOrris, folder: Path) -> None:
     assert (sweep.max_total_runs, sweep.max_concurrent_runs, sweep.max_duration.seconds) == (20, 4, 3600)
 
 
+def test_a_sweep_learns_from_an_earlier_one_and_tries_some_of_its_trials_first(server: FakeOrris, folder: Path) -> None:
+    options = ("sweep", "--param", "x=choice:1,2", "--metric", "m")
+    run(*options, "train.py")
+    earlier = next(iter(server.sweeps.sweeps)).rpartition("/")[2]
+    done = run(*options, "--resume-from", earlier, "--resume-run", f"{earlier}_1", "train.py")
+    assert done.exit_code == 0, done.output
+    expected = ([f"workspaces/lab/runs/{earlier}"], [f"workspaces/lab/runs/{earlier}_1"])
+    assert (list(asked(server).resume_from), list(asked(server).resume_runs)) == expected
+    text = f"script: train.py\nspace: {{x: [1]}}\nmetric: m\nresume_from: [{earlier}]\nresume_runs: [{earlier}_1]"
+    (folder / "sweep.yml").write_text(text)
+    assert run("sweep", "sweep.yml").exit_code == 0
+    assert (list(asked(server).resume_from), list(asked(server).resume_runs)) == expected
+    missing = run(*options, "--resume-from", "nothing", "train.py")
+    assert (missing.exit_code, "nothing" in missing.output) == (3, True)
+
+
 def test_options_are_the_quick_way_and_arguments_behind_the_script_are_its_own(server: FakeOrris, folder: Path) -> None:
     options = ("--param", "kernel=choice:linear,rbf", "--param", "C=choice:1,2.5", "--metric", "Accuracy")
     done = run("sweep", *options, "--goal", "minimize", "--json", "train.py", "--verbose")
@@ -90,10 +106,34 @@ def test_options_are_the_quick_way_and_arguments_behind_the_script_are_its_own(s
     assert shown["best"]["hyperparameters"] == {"C": 1, "kernel": "rbf"}, "the smallest"
 
 
+def test_options_behind_the_script_are_the_scripts_and_it_is_said(server: FakeOrris, folder: Path) -> None:
+    told = "put options of Orris before train.py"
+    wrong = run("sweep", "train.py", "--param", "x=choice:1", "--metric=m", "--own")
+    assert (wrong.exit_code, f"--param, --metric: the script gets what stands behind it; {told}" in wrong.output) == (
+        2,
+        True,
+    )
+    done = run("sweep", "--param", "x=choice:1", "--metric", "m", "train.py", "--seed", "3")
+    assert done.exit_code == 0
+    assert f"warning: --seed: the script gets what stands behind it; {told}" in done.stderr
+    assert list(asked(server).trial.arguments) == ["--seed", "3"]
+    assert told in run("submit", "--no-wait", "train.py", "--conda", "x.yml").stderr
+    assert "warning" not in run("submit", "--no-wait", "train.py", "--epochs", "3").stderr
+
+
 def test_what_is_no_terminal_gets_each_end_and_the_whole(server: FakeOrris, folder: Path) -> None:
     done = run("sweep", "--param", "x=choice:1,2", "--metric", "m", "train.py")
     assert "trial 1 Completed: m " in done.stderr
     assert "best: trial 0" in done.stderr
+
+
+def test_a_metric_that_nobody_logs_is_told_of_as_the_first_trial_ends(server: FakeOrris, folder: Path) -> None:
+    server.sweeps.value_of = lambda values: None
+    done = run("sweep", "--param", "x=choice:1,2,3,4", "--metric", "m", "train.py")
+    lines = done.stderr.splitlines()
+    first = lines.index("warning: trial 0 completed without logging 'm'")
+    assert first < lines.index("trial 3 Completed: m -, x=4")
+    assert "best: no trial has logged 'm'" in lines
 
 
 def test_sweeps_are_listed_and_shown_with_the_best_first(server: FakeOrris, folder: Path) -> None:
@@ -113,10 +153,12 @@ def test_sweeps_are_listed_and_shown_with_the_best_first(server: FakeOrris, fold
         ("metric: m", "give `space:` and `metric:`"),
         ("space: {x: [1]}\nmetric: m\nlimit: {}", "limit is not known"),
         ("space: {x: {range: [1, 2]}}\nmetric: m", "range is not known"),
-        ("space: {x: {uniform: [1]}}\nmetric: m", "uniform does not take 1 values"),
+        ("space: {x: {uniform: [1]}}\nmetric: m", "uniform takes min_value, max_value; 1 given"),
         ("space: {x: {uniform: [1, 2], randint: 3}}\nmetric: m", "give one of"),
         ("space: {x: [1]}\nmetric: m\npolicy: {bandit: {slack: 1}}", "slack"),
         ("space: [1]\nmetric: m", "keys and values are expected"),
+        ("space: {x: [1]}\nmetric: m\nscript: 3", "script: a text is expected, not 3"),
+        ("space: {x: [1]}\nmetric: m\nresume_from: last", "resume_from: a list is expected"),
         ("{", "sweep.yml"),
     ],
 )
@@ -138,6 +180,7 @@ def test_values_are_what_they_look_like() -> None:
     _, expression = parse_parameter("x=choice:1,1.0,true,None,-3e2")
     assert expression.arguments == (1, 1.0, True, "None", -300.0)
     assert [type(each) for each in expression.arguments] == [int, float, bool, str, float]
+    assert parse_parameter("kernel=choice:linear, rbf")[1].arguments == ("linear", "rbf")
 
 
 def test_wrong_expressions_are_refused_before_anything_is_uploaded(lab: Workspace, source: Path) -> None:
@@ -204,6 +247,18 @@ def test_even_in_50_columns_there_is_what_one_looks_for(width: int) -> None:
         assert shown in text, text
     assert "warning: trial 3" in text
     assert "a-rather-long-name" not in text, "what all trials have alike tells nothing"
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_why_it_failed_and_what_it_warns_of_is_read_to_the_end_in_any_terminal(width: int) -> None:
+    sweep, trials = going_on()
+    sweep.message.state = runs_pb2.Run.STATE_FAILED
+    sweep.message.error.message = f"all 4 trials failed; trial 0 ({sweep.id}_0): unrecognized arguments: --penalty"
+    lines = lines_of(sweep, trials, [], width, NOW)
+    assert max(map(len, lines)) <= width
+    text = " ".join(lines)
+    assert "unrecognized arguments: --penalty" in text
+    assert "completed without logging 'Accuracy' as a number" in text
 
 
 def test_a_trial_keeps_its_lane_and_a_new_one_takes_a_free_one() -> None:

@@ -160,6 +160,18 @@ async def test_a_lease_has_all_that_an_agent_needs(service: Service) -> None:
     assert not (await service.get(run)).secret_environment_variables
 
 
+async def test_what_an_agent_hears_tells_when_its_leases_began_to_count(service: Service) -> None:
+    """By one clock, so that it knows of a message that comes late how late it is."""
+    agent = await FakeAgent(service).connect()
+    await service.submit()
+    message = await agent.next()
+    request = agents_service_pb2.RenewLeasesRequest(agent=agent.name, lease_ids=[message.leases[0].id])
+    renewed = await agent.stub.RenewLeases(request)
+    told = [each.clock.ToMicroseconds() for each in (agent.first, message, renewed)]
+    assert told == sorted(told)
+    assert 0 < told[0] < told[2]
+
+
 async def test_a_warm_submit_asks_nobody_for_its_environment(service: Service) -> None:
     await service.submit()
     before = service.images.calls.copy()

@@ -12,9 +12,12 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import agent
 from orris_agent.agent import Agent
+from orris_agent.control import boottime
 from orris_agent.folder import RunFolder, RunFolders
+from orris_agent.lease_clock import LeaseClock
 from orris_agent.runtimes.choice import Runtimes
 from orris_agent.runtimes.process.runtime import ProcessRuntime
+from tests.servers.small_disk import fill
 
 
 class Server:
@@ -24,6 +27,11 @@ class Server:
         self.messages: asyncio.Queue[agents.WatchLeasesResponse] = asyncio.Queue()
         self.unavailable = 0
         self.drained: list[str] = []
+        self.finished: list[agents.FinishRunRequest] = []
+
+    async def FinishRun(self, request: agents.FinishRunRequest) -> agents.FinishRunResponse:
+        self.finished.append(request)
+        return agents.FinishRunResponse()
 
     async def DrainAgent(self, request: agents.DrainAgentRequest, timeout: float) -> agents.DrainAgentResponse:
         if self.unavailable:
@@ -97,14 +105,27 @@ class World:
         self.containers = Containers()
         offered = (runs.ISOLATION_PROCESS, runs.ISOLATION_CONTAINER)
         runtimes = Runtimes(process, self.containers, offered)  # type: ignore[arg-type]
-        self.agent = Agent(self.server, identity, self.folders, runtimes, self._execution)  # type: ignore[arg-type]
+        self.asleep = 0.0
+        self.agent = Agent(
+            self.server,  # type: ignore[arg-type]
+            identity,
+            self.folders,
+            runtimes,
+            self._execution,
+            LeaseClock(self.now),
+        )
+
+    def now(self) -> float:
+        return boottime() + self.asleep
 
     def _execution(self, lease: agents.Lease, folder: RunFolder) -> Any:
         self.executions[lease.id] = FakeExecution(lease, folder)
         return self.executions[lease.id]
 
-    async def send(self, *leases: agents.Lease, all_of_them: bool = False) -> None:
-        await self.server.messages.put(agents.WatchLeasesResponse(leases=leases, all=all_of_them))
+    async def send(self, *leases: agents.Lease, all_of_them: bool = False, clock: float = 0.0) -> None:
+        message = agents.WatchLeasesResponse(leases=leases, all=all_of_them)
+        message.clock.FromMicroseconds(int(clock * 1e6))
+        await self.server.messages.put(message)
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
@@ -139,6 +160,18 @@ async def test_a_lease_is_executed_once_however_often_it_is_sent(world: World) -
     await world.send(lease(2))
     await world.until(lambda: len(world.executions) == 2)
     assert world.executions["l1"].deadline is not None
+
+
+async def test_a_lease_of_which_the_agent_reads_late_is_over_when_it_is_for_the_server(world: World) -> None:
+    """Else an agent that was stopped meanwhile would execute what another has executed by now."""
+    await world.send(clock=100.0)
+    await world.until(world.server.messages.empty)
+    world.asleep = 3600.0
+    await world.send(lease(1), clock=110.0)
+    await world.send(lease(2), clock=3700.0)
+    await world.until(lambda: len(world.executions) == 2)
+    ends = [world.executions[name].deadline for name in ("l1", "l2")]
+    assert [end is not None and end > boottime() for end in ends] == [False, True]
 
 
 async def test_a_cancellation_reaches_the_execution(world: World) -> None:
@@ -241,6 +274,28 @@ async def test_a_machine_is_tidied_now_and_then_whatever_comes_of_it(
     await made.until(lambda: "l1" in made.executions)
     task.cancel()
     made.executions["l1"].cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_full_disk_costs_the_runs_that_cannot_begin_there_and_no_other(small_disk: Path) -> None:
+    made = World(small_disk)
+    task = asyncio.create_task(made.agent.run())
+    await made.send(lease(1))
+    await made.until(lambda: "l1" in made.executions)
+    fill(small_disk)
+    await made.send(lease(2))
+    await made.send(lease(2))
+    await made.until(lambda: bool(made.server.finished) and made.server.messages.empty())
+    (told,) = made.server.finished
+    assert (told.lease_id, told.state, told.error.code) == ("l2", runs.Run.STATE_FAILED, runs.RunError.CODE_SYSTEM)
+    assert "No space left on device" in told.error.message
+    (small_disk / "filler").unlink()
+    await made.send(lease(3))
+    await made.until(lambda: "l3" in made.executions)
+    assert not made.executions["l1"].canceled.is_set()
+    task.cancel()
+    for execution in made.executions.values():
+        execution.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 

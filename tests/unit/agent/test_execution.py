@@ -54,8 +54,12 @@ class Storage:
         self.uploads: list[list[str]] = []
         self.left: list[list[str]] = []
         self.refuses: Exception | None = None
+        self.hangs: asyncio.Event | None = None
 
     async def upload(self, files: Mapping[str, RunFile]) -> str:
+        if self.hangs is not None:
+            self.hangs.set()
+            await asyncio.Event().wait()
         assert all(map(os.path.exists, files.values()))
         self.uploads.append(sorted(files))
         return f"workspaces/lab/trees/{len(self.uploads):064x}"
@@ -75,8 +79,16 @@ class Storage:
         return runs_pb2.RunOutput(name=wanted.name, tree=f"workspaces/lab/trees/{len(self.left):064x}")
 
 
-async def executed(root: Path, reports: Reports, storage: Storage, exit_code: int = 0, **fields: Any) -> Execution:
-    """Go on with a run that ended, and left an output, before this agent was started."""
+async def executed(
+    root: Path,
+    reports: Reports,
+    storage: Storage,
+    exit_code: int = 0,
+    reason: str | None = None,
+    canceled: asyncio.Event | None = None,
+    **fields: Any,
+) -> Execution:
+    """Go on with a run that ended, and left an output, before this agent was started; cancel it when that is set."""
     lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r", **fields))
     folder = RunFolders(root).create("r", lease)
     (folder.work / "outputs").mkdir(parents=True)
@@ -84,12 +96,23 @@ async def executed(root: Path, reports: Reports, storage: Storage, exit_code: in
     (folder.own / "leave" / "clean").mkdir(parents=True)
     (folder.own / "leave" / "clean" / "a.csv").write_bytes(b"1")
     (folder.root / "supervisor.json").write_text(json.dumps({"pid": 1, "start_ticks": 0}))
-    ended = {"exit_code": exit_code, "signal": None, "reason": None, "message": "", "start_time": 1.0, "end_time": 2.0}
+    ended = {
+        "exit_code": exit_code,
+        "signal": None,
+        "reason": reason,
+        "message": "",
+        "start_time": 1.0,
+        "end_time": 2.0,
+    }
     (folder.root / "exit.json").write_text(json.dumps({**ended, "max_rss_bytes": 1, "cpu_seconds": 1.0}))
     folder.std_log.touch()
     runtime = ProcessRuntime(None, {})  # type: ignore[arg-type]
     made = Execution(lease, folder, reports, storage, runtime, RequestServer({}))  # type: ignore[arg-type]
-    await made.run()
+    running = asyncio.ensure_future(made.run())
+    if canceled is not None:
+        await canceled.wait()
+        made.cancel()
+    await running
     return made
 
 
@@ -139,6 +162,31 @@ async def test_outputs_that_were_collected_before_anybody_heard_of_them_are_stor
     assert {told.state for told in reports.finished} == {runs_pb2.Run.STATE_COMPLETED}
     assert storage.uploads == [["outputs/model.pkl"]] * 2
     assert not made.folder.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "end"), [(0, runs_pb2.Run.STATE_CANCELED), (1, runs_pb2.Run.STATE_FAILED)], ids=["well", "failed"]
+)
+async def test_to_keep_what_a_program_has_left_can_be_canceled(tmp_path: Path, exit_code: int, end: int) -> None:
+    """However long it would take, and though nobody answers; that the program failed is told all the same."""
+    reports, storage = Reports(), Storage()
+    storage.hangs = asyncio.Event()
+    running = asyncio.ensure_future(executed(tmp_path / "runs", reports, storage, exit_code, canceled=storage.hangs))
+    async with asyncio.timeout(5):
+        made = await running
+    (told,) = reports.finished
+    assert (told.state, told.outputs, told.HasField("end_time")) == (end, "", True)
+    assert told.HasField("error") == bool(exit_code)
+    assert not made.folder.root.exists()
+
+
+async def test_what_a_canceled_program_has_left_is_kept(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    now = asyncio.Event()
+    now.set()
+    await executed(tmp_path / "runs", reports, storage, 0, reason="canceled", canceled=now)
+    (told,) = reports.finished
+    assert (told.state, told.outputs) == (runs_pb2.Run.STATE_CANCELED, f"workspaces/lab/trees/{1:064x}")
 
 
 class Runtime:

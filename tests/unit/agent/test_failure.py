@@ -63,6 +63,18 @@ def test_the_message_of_an_uncaught_exception_names_it(log: str, end: str, tmp_p
     assert failure.error_of(Ending(ended(exit_code=1)), Beneath(tmp_path)).message.endswith(end)
 
 
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        ("train.py: error: unrecognized arguments: --C 1", "2: train.py: error: unrecognized arguments: --C 1"),
+        ("I give up", "code 2."),
+    ],
+)
+def test_the_message_of_a_program_that_was_called_wrongly_says_how(last: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "std_log.txt").write_text(f"usage: train.py [-h]\n{last}\n")
+    assert failure.error_of(Ending(ended(exit_code=2)), Beneath(tmp_path)).message.endswith(end)
+
+
 def test_an_exception_is_not_blamed_for_an_exit_code_that_the_program_chose(tmp_path: Path) -> None:
     (tmp_path / "std_log.txt").write_text("Traceback (most recent call last):\nValueError: caught and logged\n")
     assert failure.error_of(Ending(ended(exit_code=3)), Beneath(tmp_path)).message.endswith("exit code 3.")

@@ -9,6 +9,7 @@ import pytest
 
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.folder import RunFolders
+from orris_agent.supervisor.lease import SLEEPS_ALONG
 
 
 def test_a_contained_run_shares_neither_its_lease_nor_what_it_is_told(tmp_path: Path) -> None:
@@ -38,3 +39,11 @@ def test_no_container_is_root(
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(os, "getegid", lambda: user)
     assert folder.owner == (owner, owner)
+
+
+@pytest.mark.parametrize("contained", [False, True])
+def test_a_supervisor_is_told_whether_the_service_sleeps_along(tmp_path: Path, contained: bool) -> None:
+    for along in (False, True):
+        folders = RunFolders(tmp_path / "runs", sleeps_along=along)
+        folder = folders.create("r", agents.Lease(id="l"), contained)
+        assert (folder.control / SLEEPS_ALONG).exists() is along

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from time import CLOCK_MONOTONIC
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ class Clock:
     """Stands in for `time`, and for what the supervisor knows of signals: none comes."""
 
     cancel_requested = False
+    CLOCK_MONOTONIC = CLOCK_MONOTONIC
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.asleep = 0.0  # how long its machine was
 
     def monotonic(self) -> float:
         return self.now
@@ -28,7 +31,7 @@ class Clock:
         return self.now
 
     def clock_gettime(self, clock: int) -> float:
-        return self.now
+        return self.now if clock == CLOCK_MONOTONIC else self.now + self.asleep
 
     def sleep(self, seconds: float) -> None:
         self.now += max(seconds, 0.001)
@@ -113,3 +116,20 @@ def test_a_lease_ends_when_the_file_says_so_now(supervised: run.Run, clock: Cloc
     deadline.write_text("1020.000")
     assert supervised.watch() == "lease_lost"
     assert clock.now == pytest.approx(1020, abs=0.01)
+
+
+@pytest.mark.skipif(lease.CLOCK == CLOCK_MONOTONIC, reason="this system's clock tells nothing of sleep")
+@pytest.mark.parametrize("along", [False, True])
+def test_while_its_machine_sleeps_a_lease_runs_out_unless_who_gave_it_sleeps_along(
+    clock: Clock, tmp_path: Path, along: bool
+) -> None:
+    if along:
+        (tmp_path / lease.SLEEPS_ALONG).touch()
+    held = lease.Lease(str(tmp_path))
+    clock.asleep = 100.0
+    (tmp_path / "deadline").write_text("1130.000")
+    assert held.seconds_left() == 30
+    clock.now, clock.asleep = 1010.0, 3700.0
+    assert held.seconds_left() == (20 if along else -3580)
+    (tmp_path / "deadline").write_text("4740.000")
+    assert held.seconds_left() == 30

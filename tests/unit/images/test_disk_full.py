@@ -22,6 +22,7 @@ from orris_images.records import State
 from orris_kit import uv
 from orris_kit.disk_full import full_disk_named
 from orris_kit.process import Finished
+from tests.servers.small_disk import fill
 from tests.unit.images.conftest import Machine
 
 FULL = [errno.ENOSPC, errno.EDQUOT]
@@ -107,18 +108,6 @@ def test_bytecode_that_finds_no_room_is_not_left_out(small_disk: Path) -> None:
     fill(small_disk, but=8192)  # for the list of names, which is beside the environment
     with pytest.raises(ResourceExhausted, match="No space left"):
         compile_sources(Path(sys.executable), folder, "/opt/environment", ["module.py"], dict(os.environ), 60, None)
-
-
-def fill(disk: Path, but: int) -> None:
-    """Leave no more room than some bytes. Skips where only files are limited, and no disk is."""
-    try:
-        with (disk / "filler").open("wb", buffering=0) as file:
-            while file.write(bytes(1 << 20)):
-                pass
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            pytest.skip("only files are limited here, no disk")
-    os.truncate(disk / "filler", (disk / "filler").stat().st_size - but)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def test_while_outputs_are_kept_the_state_stays_and_the_agent_is_told(world: Wor
     world.core.leases.report(lease, State.FINALIZING, "", None)
     assert cancel(world, run).state is State.FINALIZING
     assert world.core.leases.of_agent("a1")[0].cancel
+    world.finish(lease, State.CANCELED)
+    assert (world.get(run).state, world.get(run).state_reason) == (State.CANCELED, "canceled by ada: not needed")
 
 
 def test_while_its_agent_is_silent_it_is_canceled_when_the_lease_ends(world: World) -> None:

@@ -15,6 +15,7 @@ from orris_runs.pools.keeping import Todo
 from orris_runs.pools.model import NewPool, Node, NodeState, PoolUpdate
 from orris_runs.pools.scaling import START_SECONDS, UNREACHABLE_SECONDS
 from orris_runs.states import State
+from orris_runs.store import POOLS_CHANGED
 from tests.fakes.engine import FakeEngine
 
 from .conftest import DURATION, MARGIN, NEW, World
@@ -203,7 +204,12 @@ def test_a_killed_node_is_replaced_and_its_run_says_what_happened(lab: Lab) -> N
     assert gone(lab).end_reason == "its process was killed by signal 9"
     assert lab.engine.known == {}
     lab.submit()
-    lab.world.clock.advance(DURATION + MARGIN + 1)
+    lab.world.clock.advance(DURATION - 1)
+    lab.world.core.leases.look_after()
+    silent = lab.world.get(run)
+    assert silent.state is State.NOT_RESPONDING
+    assert silent.state_reason == f"its agent {run.agent} is gone: its process was killed by signal 9"
+    lab.world.clock.advance(MARGIN + 2)
     lab.world.core.leases.look_after()
     lost = lab.world.get(run)
     assert lost.error is not None
@@ -211,6 +217,25 @@ def test_a_killed_node_is_replaced_and_its_run_says_what_happened(lab: Lab) -> N
     assert "its process was killed by signal 9" in lost.error.message
     lab.step()
     assert lab.states() == [NodeState.STARTING]
+
+
+def test_an_engine_is_asked_at_once_and_often_when_the_agent_of_a_node_is_gone(lab: Lab) -> None:
+    """So what has become of the node is known before its leases end, however short they are."""
+    (run,) = lab.up(1)
+    assert lab.step().settled
+    lab.world.notified.clear()
+    lab.world.core.agents.close_stream(run.agent, 1)
+    assert POOLS_CHANGED in lab.world.notified
+    assert not lab.step().settled
+    lab.hear(run.agent)
+    assert lab.step().settled
+
+
+def test_the_agent_of_a_pool_without_an_engine_is_nobodys_to_ask_for(world: World) -> None:
+    world.agent()
+    world.notified.clear()
+    world.core.agents.close_stream("a1", 1)
+    assert POOLS_CHANGED not in world.notified
 
 
 def test_with_retries_the_run_of_a_killed_node_goes_to_another_and_only_when_its_lease_has_ended(lab: Lab) -> None:
@@ -240,7 +265,8 @@ def test_a_partitioned_node_that_comes_back_goes_on(lab: Lab) -> None:
     lab.world.clock.advance(DURATION)
     lab.world.core.leases.look_after()
     lab.step()
-    assert lab.states() == [NodeState.UNREACHABLE]
+    (node,) = lab.nodes()
+    assert (node.state, node.message) == (NodeState.UNREACHABLE, "its agent was last heard of at 00:00:00 UTC")
     assert lab.world.get(run).state is State.NOT_RESPONDING
     assert lab.world.core.leases.renew(run.agent, [lease]) == []
     lab.step()

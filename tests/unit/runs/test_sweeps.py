@@ -330,10 +330,25 @@ def test_it_learns_from_earlier_sweeps_and_tries_their_trials_first(world: World
     ]
     assert dict(resumed.step().trials[0].hyperparameters) == {"kernel": "linear", "penalty": 1.0}
     assert resumed.sweep.plan.planned == 7, "the whole grid comes after it"
+    assert list(resumed.sweep.run.warnings) == [
+        "resume_from: grid sampling does not learn; TPE and Gaussian processes do, resume_runs come first"
+    ]
     with pytest.raises(NotFound, match="is no sweep"):
         Sweeping(world, replace(PLAN, resume_from=(f"{name}_1",)), agents=0)
     with pytest.raises(InvalidArgument, match="is no trial"):
         Sweeping(world, replace(PLAN, resume_runs=(name,)), agents=0)
+
+
+def test_what_it_cannot_learn_from_is_said(world: World) -> None:
+    earlier = Sweeping(world)
+    earlier.step()
+    earlier.end(0, 0.7)
+    name = f"workspaces/default/runs/{earlier.id}"
+    plan = replace(PLAN, resume_from=(name,), method=Method.TPE)
+    assert list(Sweeping(world, plan, agents=0).sweep.run.warnings) == []
+    for changed in ({"metric": "accuracy"}, {"space": (KERNEL, Parameter("C", Choice((1, 2))))}):
+        (warning,) = Sweeping(world, replace(plan, **changed), agents=0).sweep.run.warnings
+        assert "there is nothing to learn from" in warning
 
 
 def test_a_deleted_trial_is_not_begun_again_and_a_sweep_goes_with_its_trials(world: World) -> None:

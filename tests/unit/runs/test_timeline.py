@@ -10,7 +10,7 @@ from orris_runs.model import Run
 from orris_runs.states import State
 from orris_runs.timeline import StageKind, stages_of
 
-from .conftest import BUILD, IMAGE, World
+from .conftest import BUILD, DURATION, IMAGE, MARGIN, World
 
 PREPARING, SCALING, RUNNING, POST_PROCESSING = StageKind
 
@@ -64,6 +64,17 @@ def test_a_run_of_before_these_moments_were_kept_has_the_stages_that_are_known(w
     assert stages_of(replace(world.get(run), **forgotten)) == []
     (stage,) = stages_of(replace(world.get(run), **forgotten, build=BUILD))
     assert (stage.kind, stage.end_time) == (PREPARING, world.get(run).end_time)
+
+
+def test_a_run_whose_agent_was_lost_before_it_began_has_waited_all_the_time(world: World) -> None:
+    world.agent()
+    run = world.submit()
+    world.clock.advance(DURATION + MARGIN + 1)
+    world.core.leases.look_after()
+    assert lengths(world.get(run)) == [(SCALING, None)]
+    world.clock.advance(9)
+    world.agent("a2")
+    assert lengths(world.get(run)) == [(SCALING, DURATION + MARGIN + 10), (RUNNING, None)]
 
 
 def test_another_attempt_begins_its_own_timeline(world: World) -> None:

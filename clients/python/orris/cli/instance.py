@@ -42,6 +42,8 @@ def up(
 ) -> None:
     """Start Orris on this machine: all services and an agent."""
     code = _control().up(home_of(home), port, http_port, foreground=not detach)
+    if detach and (found := _found(home_of(home))):
+        say(f"Orris runs at {found['address']}: `orris down` ends it")
     raise typer.Exit(code)
 
 

@@ -48,6 +48,14 @@ Python = Annotated[
 ]
 
 
+def misplaced(context: typer.Context, script: str, arguments: Sequence[str] | None) -> str:
+    """Say which options of this command stand behind the script, which gets them; empty where none does."""
+    own = {name for each in context.command.params for name in (*each.opts, *each.secondary_opts)}
+    words = [word for word in (each.partition("=")[0] for each in arguments or ()) if word.startswith("--")]
+    found = ", ".join(dict.fromkeys(word for word in words if word in own))
+    return f"{found}: the script gets what stands behind it; put options of Orris before {script}" if found else ""
+
+
 def open_workspace(name: str | None) -> Workspace:
     """Return the workspace named, else that of the nearest config.json, else `default`."""
     from orris.errors import NotFound

@@ -31,6 +31,7 @@ from orris.cli.options import (
     RequirementsFile,
     Tags,
     environment_from,
+    misplaced,
     open_workspace,
     pairs,
 )
@@ -50,6 +51,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def submit(
+    context: typer.Context,
     script: Annotated[str, typer.Argument(metavar="SCRIPT", help="The Python script.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its arguments, untouched.")
@@ -117,6 +119,8 @@ def submit(
     from orris.sdk.experiment import Experiment
     from orris.sdk.script_run_config import ScriptRunConfig
 
+    if behind := misplaced(context, script, arguments):
+        say(f"warning: {behind}")
     folder, inside = place(script, source_dir)
     group = experiment or experiment_of(inside)
     described = environment_from(group, conda, requirements, package, python)

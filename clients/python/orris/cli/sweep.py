@@ -21,6 +21,8 @@ from orris.cli.options import (
     RequirementsFile,
     Tags,
     environment_from,
+    find_run,
+    misplaced,
     open_workspace,
     pairs,
 )
@@ -29,6 +31,7 @@ from orris.cli.submit import experiment_of, place
 
 if TYPE_CHECKING:
     from orris.sdk.sweep import Sweep, Trial
+    from orris.sdk.workspace import Workspace
 
 PIPED_COLUMNS = 200
 REFRESHES = 4  # a second
@@ -59,6 +62,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sweep(
+    context: typer.Context,
     target: Annotated[str, typer.Argument(metavar="SCRIPT|FILE", help="The Python script, or a YAML file.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[ARGS]...", help="Further arguments of the script.")
@@ -81,6 +85,14 @@ def sweep(
     ] = None,
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", metavar="N", help="How long it goes on at most.")
+    ] = None,
+    resume_from: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SWEEP", help="An earlier sweep to learn from, or `latest`; may be repeated."),
+    ] = None,
+    resume_run: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN", help="A trial whose hyperparameters are tried first; may be repeated."),
     ] = None,
     source_dir: Annotated[
         Path | None,
@@ -117,13 +129,14 @@ def sweep(
 ) -> None:
     """Run a script with many hyperparameters and find the best. Options of Orris stand before the script.
 
-    A YAML file has `script:`, `space:`, `metric:` and, if wanted, `sampling:`, `policy:` and `limits:`.
+    A YAML file has `script:`, `space:`, `metric:` and, if wanted, `sampling:`, `policy:`, `limits:`, `resume_from:`.
     """
     from orris.sdk.experiment import Experiment
     from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.sweep_config import SweepConfig
 
-    described = _described(target, param)
+    behind = misplaced(context, target, arguments)
+    described = _described(target, param, behind)
     script = described.pop("script", None) or target
     folder, inside = place(str(script), source_dir)
     group = experiment or described.pop("experiment", None) or experiment_of(inside)
@@ -139,7 +152,9 @@ def sweep(
     }
     described.update({name: value for name, value in given.items() if value is not None})
     if not described.get("metric"):
-        raise typer.BadParameter("name what the script logs and is compared", param_hint="--metric")
+        raise typer.BadParameter(behind or "name what the script logs and is compared", param_hint="--metric")
+    if behind:
+        say(f"warning: {behind}")
     run = ScriptRunConfig(
         source_directory=folder,
         script=inside,
@@ -157,8 +172,12 @@ def sweep(
     if made and environment:
         raise typer.BadParameter("is registered already: leave out what describes another", param_hint="--environment")
     run.environment = made or named or run.environment
-    config = SweepConfig(script=run, **described)
-    begun = Experiment(open_workspace(workspace), group).sweep(config, tags=pairs(tag, "--tag"))
+    where = open_workspace(workspace)
+    described["resume_from"] = [
+        find_sweep(where, str(each)) for each in resume_from or described.get("resume_from", ())
+    ]
+    described["resume_runs"] = [find_run(where, str(each)) for each in resume_run or described.get("resume_runs", ())]
+    begun = Experiment(where, group).sweep(SweepConfig(script=run, **described), tags=pairs(tag, "--tag"))
     if not wait:
         print_json(summary(begun)) if json else typer.echo(begun.id)
         return
@@ -182,6 +201,19 @@ def follow(sweep: Sweep, *, json: bool = False) -> None:
         print_json({**summary(sweep), "trials": [trial_summary(trial) for trial in trials.values()]})
     if sweep.status != "Completed":
         raise typer.Exit(FAILED)
+
+
+def find_sweep(workspace: Workspace, run_id: str) -> Sweep:
+    """Return a sweep, for `latest` the newest. Raises NotFound."""
+    from orris.errors import NotFound
+    from orris.sdk.sweep import Sweep
+
+    if run_id != "latest":
+        return Sweep.get(workspace, run_id)
+    newest = next(workspace.runs(kind="sweep", limit=1), None)
+    if newest is None:
+        raise NotFound(f"there are no sweeps in workspace {workspace.name} yet: begin one with `orris sweep SCRIPT`")
+    return Sweep.get(workspace, newest.id)
 
 
 def summary(sweep: Sweep) -> dict[str, Any]:
@@ -215,7 +247,7 @@ def trial_summary(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _described(target: str, param: list[str] | None) -> dict[str, Any]:
+def _described(target: str, param: list[str] | None, behind: str) -> dict[str, Any]:
     from orris.cli.sweep_file import parse_parameter, read_sweep
     from orris.errors import InvalidArgument
 
@@ -231,7 +263,8 @@ def _described(target: str, param: list[str] | None) -> dict[str, Any]:
         raise typer.BadParameter(error.message, param_hint="--param") from None
     described["parameters"] = {**described.get("parameters", {}), **more}
     if not described["parameters"]:
-        raise typer.BadParameter("give the hyperparameters, for example C=uniform:0.1,10", param_hint="--param")
+        wrong = behind or "give the hyperparameters, for example C=uniform:0.1,10"
+        raise typer.BadParameter(wrong, param_hint="--param")
     return described
 
 
@@ -263,17 +296,25 @@ def _live(sweep: Sweep) -> dict[int, Trial]:
 
 
 def _line_by_line(sweep: Sweep) -> dict[int, Trial]:
-    """Say on standard error what ends, and in the end print the whole."""
+    """Say on standard error what ends and what is wrong, as it comes, and in the end print the whole."""
     from orris.sdk.sweep_view import hyperparameters_text, lines_of, number
 
     told: set[int] = set()
+    warned = 0
     trials: dict[int, Trial] = {}
     for trials in sweep.watch():
+        for warning in sweep.warnings[warned:]:
+            say(f"warning: {warning}")
+        warned = len(sweep.warnings)
         for trial in trials.values():
             if trial.finished and trial.number not in told:
                 told.add(trial.number)
-                text = hyperparameters_text(trial.hyperparameters)
-                say(f"trial {trial.number} {trial.status}: {sweep.metric} {number(trial.best_value)}, {text}")
+                text = f"{number(trial.best_value)}, {hyperparameters_text(trial.hyperparameters)}{_why(trial)}"
+                say(f"trial {trial.number} {trial.status}: {sweep.metric} {text}")
     width = shutil.get_terminal_size((PIPED_COLUMNS, 50)).columns
     say("\n".join(lines_of(sweep, trials, [], width)))
     return trials
+
+
+def _why(trial: Trial) -> str:
+    return f": {trial.reason.splitlines()[0]}" if trial.status == "Failed" and trial.reason else ""

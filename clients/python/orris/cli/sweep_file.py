@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,12 @@ from orris.sdk.sweep_space import EXPRESSIONS, Expression
 if TYPE_CHECKING:
     from orris.sdk.sweep_space import Value
 
-KEYS = frozenset(
-    {"script", "arguments", "environment", "experiment", "space", "sampling", "metric", "policy", "limits"}
-)
+# What is what it is in SweepConfig, and around it.
+KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("script", "environment", "experiment"), (str, "a text")),
+    **dict.fromkeys(("arguments", "resume_from", "resume_runs"), (list, "a list")),
+}
+KEYS = frozenset({*KINDS, "space", "sampling", "metric", "policy", "limits"})
 LIMITS = frozenset({"max_total_runs", "max_concurrent_runs", "max_duration_minutes"})
 POLICY_TIMES = frozenset({"evaluation_interval", "delay_evaluation"})
 
@@ -32,6 +36,8 @@ def read_sweep(path: Path) -> dict[str, Any]:
     metric: {name: Accuracy, goal: maximize}
     policy: {bandit: {slack_factor: 0.2}, delay_evaluation: 5}
     limits: {max_total_runs: 20, max_concurrent_runs: 4}
+    resume_from: [iris_1764000000_0123abcd]
+    resume_runs: [iris_1764000000_0123abcd_7]
     """
     import yaml
 
@@ -42,10 +48,13 @@ def read_sweep(path: Path) -> dict[str, Any]:
     described = _mapping("the file", found, KEYS)
     if "space" not in described or "metric" not in described:
         raise InvalidArgument(f"{path}: give `space:` and `metric:`", field="space")
+    for key, (kind, word) in KINDS.items():
+        if key in described and not isinstance(described[key], kind):
+            raise InvalidArgument(f"{key}: {word} is expected, not {described[key]!r:.100}", field=key)
     metric = described["metric"]
     metric = {"name": metric} if isinstance(metric, str) else _mapping("metric", metric, {"name", "goal"})
     return {
-        **{key: described[key] for key in ("script", "arguments", "environment", "experiment") if key in described},
+        **{key: described[key] for key in KINDS if key in described},
         "parameters": {
             name: _expression(str(name), each) for name, each in _mapping("space", described["space"]).items()
         },
@@ -67,7 +76,7 @@ def parse_parameter(text: str) -> tuple[str, Expression]:
             f"{text!r} is not of the form NAME=DISTRIBUTION:VALUES, for example C=uniform:0.1,10; there are {known}"
         )
         raise InvalidArgument(message, field="param")
-    return name, _made(name, kind, [_scalar(each) for each in arguments.split(",")])
+    return name, _made(name, kind, [_scalar(each.strip()) for each in arguments.split(",")])
 
 
 def _scalar(text: str) -> Value:
@@ -106,7 +115,8 @@ def _called(name: str, kind: str, arguments: list[Any]) -> Expression:
     try:
         return EXPRESSIONS[kind](*arguments)
     except TypeError:
-        raise InvalidArgument(f"{name}: {kind} does not take {len(arguments)} values", field="space") from None
+        takes = ", ".join(signature(EXPRESSIONS[kind]).parameters)
+        raise InvalidArgument(f"{name}: {kind} takes {takes}; {len(arguments)} given", field="space") from None
 
 
 def _sampling(described: Any) -> dict[str, Any]:

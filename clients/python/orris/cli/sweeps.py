@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orris.cli.options import AsJson, InWorkspace, RunId, open_workspace
 from orris.cli.output import ago, print_fields, print_json, print_table
-from orris.cli.sweep import follow, summary, trial_summary
-
-if TYPE_CHECKING:
-    from orris.sdk.sweep import Sweep
-    from orris.sdk.workspace import Workspace
+from orris.cli.sweep import find_sweep, follow, summary, trial_summary
 
 app = typer.Typer(
     name="sweeps", help="Sweeps and their trials; canceled, archived, deleted as runs.", no_args_is_help=True
@@ -44,7 +40,7 @@ def show(
     """Show a sweep and its trials, the best first."""
     from orris.sdk.sweep_view import hyperparameters_text, number
 
-    found = find(open_workspace(workspace), sweep)
+    found = find_sweep(open_workspace(workspace), sweep)
     trials = found.get_trials(best_first=not in_order)
     if json:
         print_json({**summary(found), "trials": [trial_summary(trial) for trial in trials]})
@@ -80,17 +76,4 @@ def show(
 @app.command()
 def watch(sweep: RunId, workspace: InWorkspace = None) -> None:
     """Show a sweep live until it is over. Ctrl-C leaves it alone."""
-    follow(find(open_workspace(workspace), sweep))
-
-
-def find(workspace: Workspace, run_id: str) -> Sweep:
-    """Return a sweep, for `latest` the newest. Raises NotFound."""
-    from orris.errors import NotFound
-    from orris.sdk.sweep import Sweep
-
-    if run_id != "latest":
-        return Sweep.get(workspace, run_id)
-    newest = next(workspace.runs(kind="sweep", limit=1), None)
-    if newest is None:
-        raise NotFound(f"there are no sweeps in workspace {workspace.name} yet: begin one with `orris sweep SCRIPT`")
-    return Sweep.get(workspace, newest.id)
+    follow(find_sweep(open_workspace(workspace), sweep))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import fmean
+from textwrap import wrap
 
 from orris.runs.v1 import sweeps_pb2
 from orris.sdk.sweep import EARLY_STOPPED, Sweep, Trial
@@ -14,6 +15,7 @@ from orris.sdk.sweep_space import Value
 GAP = "  "
 LEAST_BAR, MOST_BAR = 10, 30
 SHOWN = 10
+MOST_LINES = 5
 # In a narrower terminal, hyperparameters are worth more than times.
 TIME, ROOM_FOR_TIME = "TIME", 60
 WAITING = frozenset({"NotStarted", "Preparing", "Provisioning", "Queued"})
@@ -48,11 +50,10 @@ def lines_of(
         f"Sweep {sweep.id}",
         _progress(sweep, width),
         _counts(sweep, trials, now),
-        *_end(sweep),
-        *_best(sweep),
-        *(f"warning: {warning}" for warning in sweep.warnings[:2]),
     ]
     lines = [_cut(line, width) for line in lines]
+    for text in (*_end(sweep), *_best(sweep), *(f"warning: {warning}" for warning in sweep.warnings[:2])):
+        lines += _wrapped(text, width)
     names = _varying(trials)
     if any(lane is not None for lane in lanes):
         titles = ["LANE", "TRIAL", "STATUS", TIME, "LAST", "HYPERPARAMETERS"]
@@ -139,7 +140,7 @@ def _end(sweep: Sweep) -> list[str]:
 def _best(sweep: Sweep) -> list[str]:
     best = sweep.best
     if best is None:
-        return [f"best: no trial has logged {sweep.metric!r} yet"]
+        return [f"best: no trial has logged {sweep.metric!r}{'' if sweep.finished else ' yet'}"]
     text = f"best: trial {best.number}, {sweep.metric} {best.best_value:.10g}"
     return [text, f"      {hyperparameters_text(best.hyperparameters)}"]
 
@@ -183,6 +184,14 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> 
     widths = [max(map(len, column)) for column in zip(titles, *table, strict=True)]
     lines = (GAP.join(cell.ljust(limit) for cell, limit in zip(row, widths, strict=True)) for row in (titles, *table))
     return ["", *(_cut(line.rstrip(), width) for line in lines)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return what must be read to its end in some lines."""
+    whole = text.partition("\n")[0]
+    indent = " " * (len(whole) - len(whole.lstrip()))
+    lines = wrap(whole, width, subsequent_indent=indent, max_lines=MOST_LINES, placeholder=" …", break_on_hyphens=False)
+    return lines or [""]
 
 
 def _cut(text: str, width: int) -> str:

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import clock_gettime, monotonic, sleep
 
+from orris_runs.engines.last_words import last_words
 from orris_runs.engines.port import EngineNode, EngineUnavailable, NodePhase, NodeRequest, Surroundings
 
 # An agent that was told to end and has not is killed after so many seconds.
@@ -28,7 +29,6 @@ STOP_SECONDS = 10.0
 ENDING_SECONDS, FARTHEST_SECONDS = 10.0, 86_400.0
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _LOOK_SECONDS = 0.02
-_LAST_LINE_BYTES = 2000
 
 
 class LocalEngine:
@@ -114,6 +114,7 @@ class LocalEngine:
             "ORRIS_AGENT_CPUS": f"{request.cpus:g}",
             "ORRIS_AGENT_MEMORY": str(request.memory_bytes),
             "ORRIS_AGENT_FINISH_ON_STOP": "true",
+            "ORRIS_AGENT_SLEEPS_ALONG": "true",
         }
         return {**self._surroundings.environment, **self._surroundings.settings, **ours}
 
@@ -203,15 +204,5 @@ def _ended(folder: Path, code: int | None) -> str:
         how = f"its process was killed by signal {-code}"
     else:
         how = f"its process has ended with exit code {code}"
-    last = _last_line(folder / "agent.log")
+    last = last_words(folder / "agent.log")
     return f"{how}: {last}" if last and code else how
-
-
-def _last_line(path: Path) -> str:
-    try:
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - _LAST_LINE_BYTES))
-            lines = log.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1] if lines else ""

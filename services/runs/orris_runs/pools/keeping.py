@@ -222,7 +222,7 @@ class Keeping:
         ending = [name for name in live if look.states[name] is NodeState.STOPPING]
         # What the engine has and nobody wants: of a node that is gone, or was never one.
         left = [name for name in look.engine if name not in live]
-        steady = all(look.states[name] is NodeState.IDLE for name in live)
+        steady = all(look.states[name] is NodeState.IDLE and self._connected(look, name) for name in live)
         return Todo(
             start=[_request(pool, name) for name in starting],
             stop=[*ending, *left],

@@ -84,10 +84,15 @@ def as_seen(node: Node) -> Node:
     """Return a node in the state that its agent's doings show."""
     connected = node.agent is not None and node.agent.connected
     if node.state is NodeState.IDLE and not connected:
-        return replace(node, state=NodeState.UNREACHABLE)
+        return replace(node, state=NodeState.UNREACHABLE, message=node.message or _silence(node.agent))
     if node.agent is None or not connected or node.state not in SERVING:
         return node
     return replace(node, state=NodeState.RUNNING if node.agent.runs else NodeState.IDLE)
+
+
+def _silence(agent: Agent | None) -> str:
+    seen = agent.last_seen_time if agent is not None else None
+    return f"its agent was last heard of at {seen:%H:%M:%S} UTC" if seen is not None else "its agent is not heard of"
 
 
 _BY_ID = sa.select(pools).where(pools.c.id == sa.bindparam("id"))

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from orris_runs.store import SWEEPS_CHANGED, Store
 from orris_runs.submission import Submission
 from orris_runs.sweeps.checks import check_plan
 from orris_runs.sweeps.plan import Plan, plan_to_json
-from orris_runs.sweeps.sampling import Known, Method
+from orris_runs.sweeps.sampling import LEARNING, Known, Method
 from orris_runs.sweeps.space import Value, count_combinations, point_of
 from orris_runs.sweeps.sweep_log import SweepLog
 from orris_runs.sweeps.sweeps import require_sweep
@@ -56,9 +57,10 @@ class Recording:
             if (made := requests.recall(change.connection, *requested)) is not None:
                 return self._submission.recorded(change, new.workspace, made).id
             plan = self._completed(change.connection, plan)
+            warnings = [*prepared.warnings, *_useless(plan)]
             self._experiments.ensure(change, new.workspace, new.experiment)
             now = self._store.clock.now()
-            ready = replace(prepared, build="")
+            ready = replace(prepared, build="", warnings=warnings)
             started = {"state": State.RUNNING, "state_reason": "", "slot": None, "start_time": now}
             row = self._submission.insert(change, run_id, new, ready, **started)
             change.connection.execute(sweeps.insert().values(run_key=row.key, plan=plan_to_json(plan), active=True))
@@ -103,6 +105,20 @@ def new_seed() -> int:
 def sweep_run(plan: Plan, **columns: Any) -> NewRun:
     """Return the run that a sweep is: it shows the program of its trials."""
     return replace(plan.trial, kind=Kind.SWEEP, secrets=plan.trial.secrets, **columns)
+
+
+def _useless(plan: Plan) -> Iterator[str]:
+    """Say where a sweep cannot learn from those that it was told to learn from."""
+    if not plan.resume_from:
+        return
+    if plan.method not in LEARNING:
+        method = plan.method.name.lower()
+        yield f"resume_from: {method} sampling does not learn; TPE and Gaussian processes do, resume_runs come first"
+    elif not any(point_of(plan.space, each.values) is not None for each in plan.earlier):
+        yield (
+            f"resume_from: there is nothing to learn from: no trial that has ended has logged {plan.metric!r} with "
+            "hyperparameters of this space"
+        )
 
 
 def _told(plan: Plan) -> str:

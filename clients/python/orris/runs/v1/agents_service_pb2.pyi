@@ -154,7 +154,7 @@ class Lease(_message.Message):
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """How long the lease holds from the moment it was received unless it is renewed."""
+        """How long the lease holds, unless it is renewed, from the moment that the message with it tells (`clock`)."""
 
     def __init__(
         self,
@@ -394,6 +394,7 @@ class WatchLeasesResponse(_message.Message):
 
     LEASES_FIELD_NUMBER: _builtins.int
     ALL_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     all: _builtins.bool
     """Whether `leases` are all that the agent holds: it ends whatever else it runs. Set on the first message, unless they do
     not fit into one: then RenewLeases tells which are lost.
@@ -402,15 +403,23 @@ class WatchLeasesResponse(_message.Message):
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]:
         """Leases given, or changed because the run is to be canceled."""
 
+    @_builtins.property
+    def clock(self) -> _duration_pb2.Duration:
+        """The service's own clock when it gave these leases: seconds since a moment that is always the same until the service is
+        started anew. An answer was given after its question, so an agent knows how old a message is that it reads late, and
+        executes nothing under a lease that may have been given to another.
+        """
+
     def __init__(
         self,
         *,
         leases: _abc.Iterable[Global___Lease] | None = ...,
         all: _builtins.bool = ...,
+        clock: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "leases", b"leases"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "clock", b"clock", "leases", b"leases"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -452,6 +461,7 @@ class RenewLeasesResponse(_message.Message):
 
     LOST_LEASE_IDS_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lost_lease_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the leases that are no longer held: end their runs' processes."""
@@ -460,15 +470,20 @@ class RenewLeasesResponse(_message.Message):
     def duration(self) -> _duration_pb2.Duration:
         """How long the others hold from the moment the request was sent."""
 
+    @_builtins.property
+    def clock(self) -> _duration_pb2.Duration:
+        """The service's own clock, as in WatchLeasesResponse."""
+
     def __init__(
         self,
         *,
         lost_lease_ids: _abc.Iterable[_builtins.str] | None = ...,
         duration: _duration_pb2.Duration | None = ...,
+        clock: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "lost_lease_ids", b"lost_lease_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "duration", b"duration", "lost_lease_ids", b"lost_lease_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,62 @@
+"""A report is made until it is heard, refused, or known to be of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from orris.errors import FailedPrecondition, Internal, OrrisError, Unavailable
+from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
+from orris_agent import reports
+from orris_agent.reports import LeaseLostError, Reports
+
+
+class Server:
+    """Stands in for the `runs` service: fails as a test says, then answers."""
+
+    def __init__(self, *failures: OrrisError) -> None:
+        self._failures: Iterator[OrrisError] = iter(failures)
+        self.calls = 0
+
+    async def FinishRun(self, request: agents.FinishRunRequest) -> agents.FinishRunResponse:
+        self.calls += 1
+        if (failure := next(self._failures, None)) is not None:
+            raise failure
+        return agents.FinishRunResponse()
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "_FIRST_PAUSE", 0)
+
+
+async def finish(server: Server) -> None:
+    await Reports(server, "l").finish(agents.FinishRunRequest(state=runs.Run.STATE_COMPLETED))  # type: ignore[arg-type]
+
+
+async def test_a_server_that_is_away_is_waited_for() -> None:
+    server = Server(*[Unavailable("starting")] * 100)
+    await finish(server)
+    assert server.calls == 101
+
+
+async def test_a_fault_of_the_servers_costs_no_run_if_it_is_mended() -> None:
+    server = Server(*[Internal("internal error")] * 19)
+    await finish(server)
+    assert server.calls == 20
+
+
+async def test_a_fault_that_stays_is_not_reported_into_for_ever() -> None:
+    server = Server(*[Internal("internal error")] * 1000)
+    with pytest.raises(Internal):
+        await finish(server)
+    assert server.calls == 20
+
+
+async def test_a_lease_that_is_lost_is_told_at_once() -> None:
+    server = Server(FailedPrecondition("gone", reason="LEASE_LOST"))
+    with pytest.raises(LeaseLostError):
+        await finish(server)
+    assert server.calls == 1
