@@ -58,9 +58,9 @@ class FileDatasetFactory:
     def from_files(
         path: Any, validate: bool = True, partition_format: str | None = None, is_file: bool = False
     ) -> FileDataset:
-        """Return the files that paths in datastores mean, as they are now."""
+        """Return the files that paths in datastores mean, or that are at URLs, as they are now."""
         refuse_given("Dataset.File.from_files", partition_format=partition_format)
-        return FileDataset(*files_at(path))
+        return FileDataset(files_at(path))
 
     @staticmethod
     def upload_directory(
@@ -71,7 +71,7 @@ class FileDatasetFactory:
 
         refuse_given("Dataset.File.upload_directory", pattern=pattern)
         there = paths_of(target)[0]
-        return FileDataset(*files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
+        return FileDataset(files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
 
 
 @translated()
@@ -100,7 +100,7 @@ class TabularDatasetFactory:
         ):
             refuse(f"header={header}", "give each file the same line of names, or none")
         table = table_options.delimited(separator, header, encoding, include_path, set_column_types)
-        return TabularDataset(*files_at(path), table)
+        return TabularDataset(files_at(path), table)
 
     @staticmethod
     def from_parquet_files(
@@ -112,7 +112,7 @@ class TabularDatasetFactory:
     ) -> TabularDataset:
         """Return the table that Parquet files are, as they are now."""
         refuse_given("Dataset.Tabular.from_parquet_files", partition_format=partition_format)
-        return TabularDataset(*files_at(path), table_options.parquet(include_path, set_column_types))
+        return TabularDataset(files_at(path), table_options.parquet(include_path, set_column_types))
 
     @staticmethod
     def from_json_lines_files(
@@ -127,7 +127,7 @@ class TabularDatasetFactory:
         """Return the table that files with a JSON object a line are, as they are now."""
         refuse_given("Dataset.Tabular.from_json_lines_files", partition_format=partition_format)
         table = table_options.json_lines(include_path, encoding, set_column_types)
-        return TabularDataset(*files_at(path), table)
+        return TabularDataset(files_at(path), table)
 
     @staticmethod
     def register_pandas_dataframe(
@@ -176,4 +176,4 @@ class Dataset:
 def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:
     """Return a dataset of Orris's library as one of Azure's kind."""
     kind = FileDataset if found.table is None else TabularDataset
-    return kind(found.workspace, found.tree, found.table, found.message)
+    return kind(found.files, found.table, found.message)

@@ -104,7 +104,7 @@ def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> 
     store = ws.get_default_datastore()
     store.upload(str(data))
     with pytest.raises(exceptions.UserErrorException, match="upload the files first"):
-        Dataset.Tabular.from_delimited_files("https://example.org/titanic.csv")
+        Dataset.Tabular.from_delimited_files("wasbs://example.org/titanic.csv")
     with pytest.raises(exceptions.UserErrorException, match="nothing is at"):
         Dataset.File.from_files((store, "nothing/**"))
     with pytest.raises(exceptions.UserErrorException):

@@ -14,11 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from orris.artifacts.v1 import artifacts_pb2, data_pb2
+from orris.artifacts.v1 import data_pb2
 from orris.errors import InvalidArgument, NotFound
 from orris.names import DatasetName, DatasetVersionName
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
+from orris.sdk.dataset_files import DatasetFiles, KeptFiles
 from orris.sdk.mount_context import MountContext
 from orris.sdk.paging import pages
 from orris.sdk.spelling import moment
@@ -32,17 +33,15 @@ LATEST = "latest"
 
 
 class Dataset:
-    """Files of a workspace, by the tree that they are; `message` says more of a registered version."""
+    """Files that never change; `message` says more of a registered version."""
 
     def __init__(
         self,
-        workspace: Workspace,
-        tree: str,
+        files: DatasetFiles,
         table: data_pb2.Table | None = None,
         message: data_pb2.DatasetVersion | None = None,
     ) -> None:
-        self.workspace = workspace
-        self.tree = tree
+        self.files = files
         self.table = table
         self.message = message or data_pb2.DatasetVersion()
         # The registered version whose files these are, be they read otherwise.
@@ -112,8 +111,13 @@ class Dataset:
         with bytes_shown("Uploading the data") as progress:
             tree = workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name
         kind = FileDataset if table is None else TabularDataset
-        made: FileDataset | TabularDataset = kind(workspace, tree, table)
+        made: FileDataset | TabularDataset = kind(KeptFiles(workspace, tree), table)
         return made.register(workspace, name, description, tags, create_new_version=True)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that keeps its files. Raises InvalidArgument where none does yet."""
+        return self.files.workspace
 
     @property
     def name(self) -> str | None:
@@ -128,7 +132,7 @@ class Dataset:
     @property
     def id(self) -> str:
         """What it is, whatever it is called: the same for the same files, read in the same way."""
-        return dataset_id(self.tree.rpartition("/")[2], definition_of(self.table) if self.table else "")
+        return dataset_id(self.files.digest, definition_of(self.table) if self.table else "")
 
     @property
     def description(self) -> str:
@@ -164,8 +168,9 @@ class Dataset:
         """
         from orris.artifacts.v1 import data_service_pb2 as rpc
 
+        tree = self.files.kept_in(workspace)
         version = data_pb2.DatasetVersion(
-            tree=self.tree, table=self.table, description=description or "", tags=dict(tags or {})
+            tree=tree, table=self.table, description=description or "", tags=dict(tags or {})
         )
         request = rpc.CreateDatasetVersionRequest(
             parent=workspace.resource_name,
@@ -175,7 +180,7 @@ class Dataset:
             only_first=not create_new_version,
         )
         made = workspace.connection.data.CreateDatasetVersion(request).dataset_version
-        return type(self)(workspace, self.tree, self.table, made)
+        return type(self)(KeptFiles(workspace, tree), self.table, made)
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of a registered version."""
@@ -209,7 +214,7 @@ class Dataset:
 
     def to_path(self) -> builtins.list[str]:
         """Return the paths of the files, each with a slash before it."""
-        return [f"/{entry.path}" for entry in self._entries()]
+        return [f"/{path}" for path in self.files.paths()]
 
     def download(
         self, target_path: str | os.PathLike[str] | None = None, overwrite: bool = False, **_options: Any
@@ -219,9 +224,9 @@ class Dataset:
         Raises InvalidArgument where files of that name are there, unless `overwrite`.
         """
         into = Path(target_path) if target_path is not None else Path(tempfile.mkdtemp(prefix="orris-data-"))
-        if not overwrite and (there := [entry.path for entry in self._entries() if (into / entry.path).exists()]):
+        if not overwrite and (there := [path for path in self.files.paths() if (into / path).exists()]):
             raise InvalidArgument(f"{into / there[0]} is there already; give overwrite=True", field="overwrite")
-        return [str(path) for path in self.workspace.transfer.download(self.tree, into)]
+        return [str(path) for path in self.files.save(into)]
 
     def as_named_input(self, name: str) -> DatasetConsumptionConfig:
         """Return it as an input of a run."""
@@ -229,16 +234,8 @@ class Dataset:
 
     def as_input(self, workspace: Workspace) -> runs_pb2.RunInput:
         """Return what a run asks for to get it. Raises InvalidArgument for one of another workspace."""
-        if workspace.resource_name != self.workspace.resource_name:
-            message = f"the dataset is of the workspace {self.workspace.name}, the run of {workspace.name}"
-            raise InvalidArgument(message, field="inputs")
-        wanted = runs_pb2.RunInput(dataset=self.origin, table=self.table)
-        if not self.origin:
-            wanted.tree = self.tree
-        return wanted
-
-    def _entries(self) -> builtins.list[artifacts_pb2.TreeEntry]:
-        return builtins.list(self.workspace.transfer.entries(self.tree))
+        tree = self.files.kept_in(workspace)
+        return runs_pb2.RunInput(dataset=self.origin, tree="" if self.origin else tree, table=self.table)
 
     def _update(self, **changes: Any) -> None:
         from orris.artifacts.v1 import data_service_pb2 as rpc
@@ -273,11 +270,11 @@ class FileDataset(Dataset):
 
     def take(self, count: int) -> Self:
         """Return the first files, in the order of their paths."""
-        return self._with(self._entries()[: _at_least_0(count)])
+        return type(self)(self.files.only(self.files.paths()[: _at_least_0(count)]))
 
     def skip(self, count: int) -> Self:
         """Return all but the first files."""
-        return self._with(self._entries()[_at_least_0(count) :])
+        return type(self)(self.files.only(self.files.paths()[_at_least_0(count) :]))
 
     def take_sample(self, probability: float, seed: int | None = None) -> Self:
         """Return some of the files by chance."""
@@ -285,13 +282,10 @@ class FileDataset(Dataset):
 
     def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
         """Return two parts by chance: each file is in the first with that probability."""
-        chance = random.Random(seed)
-        first = [(chance.random() < _probability(percentage), entry) for entry in self._entries()]
-        return tuple(self._with(entry for mine, entry in first if mine is part) for part in (True, False))  # type: ignore[return-value]
-
-    def _with(self, entries: Iterable[artifacts_pb2.TreeEntry]) -> Self:
-        tree = self.workspace.transfer.compose({entry.path: entry for entry in entries}).name
-        return type(self)(self.workspace, tree)
+        chance, edge = random.Random(seed), _probability(percentage)
+        drawn = [(chance.random() < edge, path) for path in self.files.paths()]
+        first, second = (self.files.only(path for mine, path in drawn if mine is part) for part in (True, False))
+        return type(self)(first), type(self)(second)
 
 
 class TabularDataset(Dataset):
@@ -303,7 +297,7 @@ class TabularDataset(Dataset):
 
         assert self.table is not None
         with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
-            self.workspace.transfer.download(self.tree, Path(folder))
+            self.files.save(Path(folder))
             return read_frame(folder, fields_of(self.table))
 
     def take(self, count: int) -> Self:
@@ -340,7 +334,7 @@ class TabularDataset(Dataset):
         table = data_pb2.Table()
         table.CopyFrom(self.table or data_pb2.Table())
         table.steps.append(step)
-        made = type(self)(self.workspace, self.tree, table)
+        made = type(self)(self.files, table)
         made.origin = self.origin
         return made
 
@@ -357,8 +351,8 @@ def resource_name(workspace: Workspace, name: str, version: int | str | None = L
 def adopt(workspace: Workspace, message: data_pb2.DatasetVersion) -> FileDataset | TabularDataset:
     """Return a registered version as the kind of dataset that it is."""
     if message.HasField("table"):
-        return TabularDataset(workspace, message.tree, message.table, message)
-    return FileDataset(workspace, message.tree, None, message)
+        return TabularDataset(KeptFiles(workspace, message.tree), message.table, message)
+    return FileDataset(KeptFiles(workspace, message.tree), None, message)
 
 
 def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:
