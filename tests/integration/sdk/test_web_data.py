@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orris import Experiment, ScriptRunConfig, Workspace
+from orris import Dataset, Experiment, ScriptRunConfig, Workspace
 from orris.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from orris.sdk import web_fetching
 from orris.sdk.dataset_factory import from_delimited_files, from_files
@@ -66,6 +66,12 @@ def test_registered_it_is_kept_in_the_workspace(server: FakeOrris, lab: Workspac
     assert (registered.version, registered.id) == (1, table.id)
     assert list(registered.to_pandas_dataframe().x) == [1, 2, 3]
     assert registered.workspace is lab
+
+
+def test_unchanged_it_is_no_new_version(server: FakeOrris, lab: Workspace, site: DownloadServer) -> None:
+    assert [Dataset.create(lab, "t", at(site)).version for _ in range(2)] == [1, 1]
+    site.objects["data/t.csv"] += b"4,d\n"
+    assert Dataset.create(lab, "t", at(site)).version == 2
 
 
 def test_a_run_is_given_what_was_fetched(server: FakeOrris, lab: Workspace, source: Path, site: DownloadServer) -> None:

@@ -23,7 +23,8 @@ from orris.sdk.dataset_files import DatasetFiles, KeptFiles
 from orris.sdk.mount_context import MountContext
 from orris.sdk.paging import pages
 from orris.sdk.spelling import moment
-from orris.tables import dataset_id, definition_of, fields_of
+from orris.sdk.table_filter import Column, RowCondition
+from orris.tables import dataset_id, definition_of, plan_of
 
 if TYPE_CHECKING:
     from orris.sdk.run import Run
@@ -97,21 +98,16 @@ class Dataset:
         description: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> FileDataset | TabularDataset:
-        """Register a file or folder of this machine; only what the workspace does not keep yet is sent.
+        """Register a file or folder of this machine, or what is at an http or https URL.
 
-        Unchanged files are no new version. Raises NotFound, InvalidArgument, FailedPrecondition (FILE_CHANGES).
+        Only what the workspace does not keep yet is sent. Unchanged files are no new version. Raises NotFound,
+        InvalidArgument, FailedPrecondition (FILE_CHANGES); for a URL also what `orris.sdk.web_files.fetched` raises.
         """
-        from orris.sdk.data_folder import data_files
-        from orris.sdk.digest_cache import DigestCache
-        from orris.sdk.progress import bytes_shown
+        from orris.sdk.dataset_factory import files_at
 
-        files = data_files(path)
-        if not files:
-            raise InvalidArgument(f"path: {os.fspath(path)!r} has no files in it", field="path")
-        with bytes_shown("Uploading the data") as progress:
-            tree = workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name
+        files = files_at(path) if isinstance(path, str) and "://" in path else _of_machine(workspace, path)
         kind = FileDataset if table is None else TabularDataset
-        made: FileDataset | TabularDataset = kind(KeptFiles(workspace, tree), table)
+        made: FileDataset | TabularDataset = kind(files, table)
         return made.register(workspace, name, description, tags, create_new_version=True)
 
     @property
@@ -201,6 +197,12 @@ class Dataset:
 
         self._require_name()
         self.workspace.connection.data.DeleteDatasetVersion(rpc.DeleteDatasetVersionRequest(name=self.message.name))
+
+    def unregister_all_versions(self) -> None:
+        """Delete all versions of the dataset that it is registered as; runs that used them keep their files."""
+        self._require_name()
+        for each in Dataset.list(self.workspace, self.name):
+            each.delete()
 
     def runs(self) -> builtins.list[Run]:
         """Return the runs that got this version, or made it, newest first."""
@@ -292,13 +294,17 @@ class TabularDataset(Dataset):
     """Files that are read as a table, where the table is used. What is done with it before is only noted."""
 
     def to_pandas_dataframe(self, on_error: str = "null", out_of_range_datetime: str = "null") -> Any:
-        """Return the table as a pandas.DataFrame. Raises FailedPrecondition without pandas."""
+        """Return the table as a pandas.DataFrame.
+
+        Values that are not of their column's type are missing, and refused where `on_error` is "fail". Raises
+        FailedPrecondition without pandas.
+        """
         from orris.sdk.frames import read_frame
 
         assert self.table is not None
         with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
             self.files.save(Path(folder))
-            return read_frame(folder, fields_of(self.table))
+            return read_frame(folder, plan_of(self.table), strict=on_error == "fail")
 
     def take(self, count: int) -> Self:
         """Return the first rows."""
@@ -330,6 +336,15 @@ class TabularDataset(Dataset):
         """Return all other columns."""
         return self._after(data_pb2.Table.Step(drop_columns=_columns(columns)))
 
+    def filter(self, expression: RowCondition) -> Self:
+        """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
+        if not isinstance(expression, RowCondition):
+            raise InvalidArgument("filter: compare a column, like table['age'] > 30", field="filter")
+        return self._after(data_pb2.Table.Step(filter=expression.message))
+
+    def __getitem__(self, name: str) -> Column:
+        return Column(name)
+
     def _after(self, step: data_pb2.Table.Step) -> Self:
         table = data_pb2.Table()
         table.CopyFrom(self.table or data_pb2.Table())
@@ -353,6 +368,18 @@ def adopt(workspace: Workspace, message: data_pb2.DatasetVersion) -> FileDataset
     if message.HasField("table"):
         return TabularDataset(KeptFiles(workspace, message.tree), message.table, message)
     return FileDataset(KeptFiles(workspace, message.tree), None, message)
+
+
+def _of_machine(workspace: Workspace, path: str | os.PathLike[str]) -> KeptFiles:
+    from orris.sdk.data_folder import data_files
+    from orris.sdk.digest_cache import DigestCache
+    from orris.sdk.progress import bytes_shown
+
+    files = data_files(path)
+    if not files:
+        raise InvalidArgument(f"path: {os.fspath(path)!r} has no files in it", field="path")
+    with bytes_shown("Uploading the data") as progress:
+        return KeptFiles(workspace, workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name)
 
 
 def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:

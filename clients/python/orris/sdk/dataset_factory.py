@@ -43,7 +43,9 @@ def from_files(path: object) -> FileDataset:
 
 def from_table(path: object, table: data_pb2.Table) -> TabularDataset:
     """Return the table that the files at paths in datastores are, as they are now."""
-    return TabularDataset(files_at(path), table)
+    files = files_at(path)
+    table_options.check_paths(table, files.paths() if table.partition_format else ())
+    return TabularDataset(files, table)
 
 
 def from_delimited_files(path: object, **options: Any) -> TabularDataset:
