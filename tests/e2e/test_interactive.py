@@ -266,6 +266,7 @@ def test_a_submitted_run_submits_others_and_sees_what_becomes_of_them(experiment
         "own.wait_for_completion()\n"
         "print([each.id == child.id for each in run.get_children(tags={'x': '2'})])\n"
         "print(sorted(zipfile.ZipFile(run.restore_snapshot(path='back')).namelist()))\n"
+        "open('made/.amlignore', 'w').write('*.tmp\\n.aml*'); open('made/x.tmp', 'w').write('x')\n"
         "taken = run.take_snapshot('made')\n"
         "print(os.listdir(run.restore_snapshot(taken, 'again', extract=True)))\n"
     )
