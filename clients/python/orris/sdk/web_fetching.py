@@ -69,7 +69,7 @@ def _fetch(url: str, descriptor: int, listener: OnProgress) -> None:
     except OrrisError:
         raise
     except (HTTPException, TimeoutError, ConnectionError) as error:
-        raise Unavailable(f"{shown(url)} broke off ({error or type(error).__name__}); try again") from error
+        raise Unavailable(f"{shown(url)} broke off ({str(error) or type(error).__name__}); try again") from error
 
 
 def _receive(url: str, response: HTTPResponse, descriptor: int, listener: OnProgress) -> None:
