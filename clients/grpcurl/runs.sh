@@ -18,7 +18,11 @@ call $pools/ListPools | grep '"name"'
 call $pools/UpdatePool '{"name": "pools/grpcurl-story", "max_nodes": 2, "description": "told with grpcurl"}' | field pool.max_nodes
 call $pools/ListNodes '{"parent": "pools/local"}'
 call $pools/GetPool '{"name": "pools/grpcurl-story"}' | field pool.description
+exec 3< <(call $pools/WatchPool '{"name": "pools/grpcurl-story"}')
+read -r _ <&3 # it is watched now, until it is gone
 call $pools/DeletePool '{"name": "pools/grpcurl-story"}'
+grep '"end"' <&3
+exec 3<&-
 
 say "A token for somebody who may only look, for an hour"
 call $workspaces/CreateToken "{\"parent\": \"$workspace\", \"role\": \"ROLE_READER\", \"lifetime\": \"3600s\"}" | field expire_time

@@ -266,8 +266,12 @@ def test_a_submitted_run_submits_others_and_sees_what_becomes_of_them(experiment
         "own.wait_for_completion()\n"
         "print([each.id == child.id for each in run.get_children(tags={'x': '2'})])\n"
         "print(sorted(zipfile.ZipFile(run.restore_snapshot(path='back')).namelist()))\n"
+        "open('made/.amlignore', 'w').write('*.tmp\\n.aml*'); open('made/x.tmp', 'w').write('x')\n"
         "taken = run.take_snapshot('made')\n"
         "print(os.listdir(run.restore_snapshot(taken, 'again', extract=True)))\n"
+        "from azureml.core import Model\n"
+        "model = Model.register(run.experiment.workspace, 'made/own.py', 'made-inside')\n"
+        "print(run.get_environment().name, model.version)\n"
     )
     environment = Environment.from_existing_interpreter("here", sys.executable)
     run = experiment.submit(ScriptRunConfig(".", "search.py", environment=environment))
@@ -278,6 +282,7 @@ def test_a_submitted_run_submits_others_and_sees_what_becomes_of_them(experiment
         "[True]",
         "['child.py', 'notebook.py', 'search.py']",
         "['own.py']",
+        "here 1",
     ]
     own, bad, child = run.get_children()
     assert "three is too many" in bad.get_details()["error"]["error"]["message"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse, refuse_given
 from orris.sdk import data_inputs, table_options
 from orris.sdk import dataset as sdk
-from orris.sdk.dataset_factory import files_at
+from orris.sdk.dataset_factory import files_at, from_table
 
 if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
@@ -26,21 +26,30 @@ class PromoteHeadersBehavior(Enum):
     ALL_FILES_HAVE_SAME_HEADERS = 3
 
 
+_FILTER = 'compare the column yourself: table.filter(table["when"] < datetime(...))'
+_SQL = "read it with pandas.read_sql, then register_pandas_dataframe"
+_PANDAS = "use to_pandas_dataframe()"
+_ON_TABLES = {
+    **dict.fromkeys(("time_after", "time_before", "time_between", "time_recent", "with_timestamp_columns"), _FILTER),
+    **dict.fromkeys(("get_profile", "to_csv_files", "to_parquet_files", "to_spark_dataframe"), _PANDAS),
+}
+
+
 @translated()
 class FileDataset(Refusing, sdk.FileDataset):
     """Files that never change."""
 
-    _lacking = "as_hdfs as_cache data_changed_time file_metadata filter partition_keys unregister_all_versions"
+    _lacking = "as_hdfs as_cache data_changed_time file_metadata filter partition_keys"
 
 
 @translated()
 class TabularDataset(Refusing, sdk.TabularDataset):
     """A table that never changes; it is read where it is used."""
 
-    _lacking = """as_cache data_changed_time filter get_profile get_profile_runs partition_by partition_keys
-    submit_profile time_after time_before time_between time_recent timestamp_columns to_csv_files to_parquet_files
-    to_spark_dataframe
-    unregister_all_versions with_timestamp_columns"""
+    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by partition_keys submit_profile
+    time_after time_before time_between time_recent timestamp_columns to_csv_files to_parquet_files to_spark_dataframe
+    with_timestamp_columns"""
+    _instead = _ON_TABLES
 
 
 @translated()
@@ -58,20 +67,24 @@ class FileDatasetFactory:
     def from_files(
         path: Any, validate: bool = True, partition_format: str | None = None, is_file: bool = False
     ) -> FileDataset:
-        """Return the files that paths in datastores mean, as they are now."""
+        """Return the files that paths in datastores mean, or that are at URLs, as they are now."""
         refuse_given("Dataset.File.from_files", partition_format=partition_format)
-        return FileDataset(*files_at(path))
+        return FileDataset(files_at(path))
 
     @staticmethod
     def upload_directory(
         src_dir: str, target: Any, pattern: str | None = None, overwrite: bool = False, show_progress: bool = True
     ) -> FileDataset:
         """Upload a folder to a (datastore, path), and return what is there then."""
+        from orris.sdk.data_folder import data_files
+        from orris.sdk.data_selection import only
         from orris.sdk.datastore import paths_of
 
-        refuse_given("Dataset.File.upload_directory", pattern=pattern)
         there = paths_of(target)[0]
-        return FileDataset(*files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
+        if pattern is None:
+            return FileDataset(files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
+        chosen = [Path(src_dir, path) for path in only(data_files(src_dir), pattern)]
+        return FileDataset(files_at(there.datastore.upload_files(chosen, src_dir, there.path_on_datastore, overwrite)))
 
 
 @translated()
@@ -93,14 +106,24 @@ class TabularDatasetFactory:
         encoding: str = "utf8",
     ) -> TabularDataset:
         """Return the table that files with lines of values are, as they are now."""
-        refuse_given("Dataset.Tabular.from_delimited_files", partition_format=partition_format)
         if header in (
             PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS,
             PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS,
         ):
             refuse(f"header={header}", "give each file the same line of names, or none")
-        table = table_options.delimited(separator, header, encoding, include_path, set_column_types)
-        return TabularDataset(*files_at(path), table)
+        if not isinstance(infer_column_types, bool):
+            refuse(f"infer_column_types={infer_column_types!r}", "give True or False, and set_column_types")
+        table = table_options.delimited(
+            separator,
+            header,
+            encoding,
+            include_path,
+            set_column_types,
+            infer_types=infer_column_types,
+            empty_is_text=empty_as_string,
+            partition_format=partition_format,
+        )
+        return TabularDataset(from_table(path, table).files, table)
 
     @staticmethod
     def from_parquet_files(
@@ -111,8 +134,8 @@ class TabularDatasetFactory:
         partition_format: str | None = None,
     ) -> TabularDataset:
         """Return the table that Parquet files are, as they are now."""
-        refuse_given("Dataset.Tabular.from_parquet_files", partition_format=partition_format)
-        return TabularDataset(*files_at(path), table_options.parquet(include_path, set_column_types))
+        table = table_options.parquet(include_path, set_column_types, partition_format)
+        return TabularDataset(from_table(path, table).files, table)
 
     @staticmethod
     def from_json_lines_files(
@@ -125,9 +148,16 @@ class TabularDatasetFactory:
         encoding: str = "utf8",
     ) -> TabularDataset:
         """Return the table that files with a JSON object a line are, as they are now."""
-        refuse_given("Dataset.Tabular.from_json_lines_files", partition_format=partition_format)
-        table = table_options.json_lines(include_path, encoding, set_column_types)
-        return TabularDataset(*files_at(path), table)
+        if invalid_lines not in ("error", "drop"):
+            refuse(f"invalid_lines={invalid_lines!r}", 'give "error" or "drop"')
+        table = table_options.json_lines(
+            include_path,
+            encoding,
+            set_column_types,
+            skip_invalid_lines=invalid_lines == "drop",
+            partition_format=partition_format,
+        )
+        return TabularDataset(from_table(path, table).files, table)
 
     @staticmethod
     def register_pandas_dataframe(
@@ -148,6 +178,16 @@ class TabularDatasetFactory:
             path = there.datastore.upload(folder, there.path_on_datastore, overwrite=True)
         made = TabularDatasetFactory.from_parquet_files(path.path(f"{name}.parquet"))
         return made.register(there.datastore.workspace, name, description, tags, create_new_version=True)
+
+    @staticmethod
+    def from_sql_query(*_args: Any, **_options: Any) -> NoReturn:
+        """Refuse: no database is reached."""
+        refuse("Dataset.Tabular.from_sql_query", _SQL)
+
+    @staticmethod
+    def register_spark_dataframe(*_args: Any, **_options: Any) -> NoReturn:
+        """Refuse: nothing runs on Spark."""
+        refuse("Dataset.Tabular.register_spark_dataframe", "give register_pandas_dataframe its toPandas()")
 
 
 @translated()
@@ -176,4 +216,4 @@ class Dataset:
 def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:
     """Return a dataset of Orris's library as one of Azure's kind."""
     kind = FileDataset if found.table is None else TabularDataset
-    return kind(found.workspace, found.tree, found.table, found.message)
+    return kind(found.files, found.table, found.message)

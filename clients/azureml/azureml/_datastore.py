@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 _UPLOAD = "upload the files to ws.get_default_datastore(): they are kept in the workspace, each once"
 
+_NOT_THERE = {"unregister": "it is a place of the workspace itself; delete() ends it with its files"}
+
 
 @translated(not_found=UserErrorException)
 class Datastore(Refusing, sdk.Datastore):
     """A datastore of the workspace, the default one unless it is named."""
 
     _lacking = """account_key account_name as_default blob_service container_name credential_type endpoint protocol
-    sas_token set_as_default subscription_id tenant_id unregister"""
+    sas_token subscription_id tenant_id unregister"""
+    _instead = _NOT_THERE
     datastore_type = "AzureBlob"
 
     def __init__(self, workspace: Workspace, name: str | None = None) -> None:
@@ -36,17 +39,28 @@ class Datastore(Refusing, sdk.Datastore):
         """Return the datastore that every workspace has."""
         return cls(workspace)
 
-    @staticmethod
-    def register_azure_blob_container(*_args: Any, **_options: Any) -> NoReturn:
-        """Refuse: no other storage is reached."""
-        refuse("Datastore.register_azure_blob_container", _UPLOAD)
+    def set_as_default(self) -> None:
+        """Refuse another default than there is: it is the same for everybody."""
+        self.workspace.set_default_datastore(self.name)  # type: ignore[attr-defined]  # of the facade's kind
 
-    @staticmethod
-    def register_azure_file_share(*_args: Any, **_options: Any) -> NoReturn:
-        """Refuse: no other storage is reached."""
-        refuse("Datastore.register_azure_file_share", _UPLOAD)
 
-    @staticmethod
-    def register_azure_data_lake_gen2(*_args: Any, **_options: Any) -> NoReturn:
-        """Refuse: no other storage is reached."""
-        refuse("Datastore.register_azure_data_lake_gen2", _UPLOAD)
+def _refusing(name: str) -> Any:
+    def refused(*_args: Any, **_options: Any) -> NoReturn:
+        refuse(f"Datastore.{name}", _UPLOAD)
+
+    refused.__name__, refused.__doc__ = name, "Refuse: no other storage is reached."
+    return staticmethod(refused)
+
+
+for _name in (
+    "register_azure_blob_container",
+    "register_azure_data_lake",
+    "register_azure_data_lake_gen2",
+    "register_azure_file_share",
+    "register_azure_my_sql",
+    "register_azure_postgre_sql",
+    "register_azure_sql_database",
+    "register_dbfs",
+    "register_hdfs",
+):
+    setattr(Datastore, _name, _refusing(_name))

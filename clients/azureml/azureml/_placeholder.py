@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from azureml._names import MODULES
@@ -84,8 +85,10 @@ class Refusing:
     """A class that says of Azure's attributes it lacks (`_lacking`: names, separated by spaces) that it lacks them."""
 
     _lacking = ""
+    # What to do instead, by the attribute.
+    _instead: Mapping[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name in self._lacking.split():
-            refuse(f"{type(self).__name__}.{name}")
+            refuse(f"{type(self).__name__}.{name}", self._instead.get(name, ""))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azureml._errors import translated, translating
-from azureml._placeholder import Refusing
+from azureml._placeholder import Refusing, refuse
 from azureml.exceptions import UserErrorException, WorkspaceException
 from orris.sdk import workspace as sdk
 from orris.sdk.config_file import read_config, write_workspace_name
@@ -31,7 +32,11 @@ class Workspace(Refusing, sdk.Workspace):
     """
 
     _lacking = """compute_instances delete get_default_keyvault get_mlflow_tracking_uri
-    images linked_services private_endpoints set_default_datastore setup sync_keys update"""
+    images linked_services private_endpoints setup sync_keys update"""
+    _instead: Mapping[str, str] = {
+        "get_default_keyvault": "set environment_variables of the environment, or read a file of yours",
+        "delete": "it has no undo: delete its runs, models and datasets",
+    }
     location = "local"
 
     def __init__(
@@ -159,6 +164,12 @@ class Workspace(Refusing, sdk.Workspace):
         from azureml._datastore import Datastore
 
         return Datastore(self)
+
+    def set_default_datastore(self, name: str) -> None:
+        """Refuse another default than there is: it is the same for everybody."""
+        if name != self.get_default_datastore().name:
+            where = f"name it where it is used, Datastore.get(workspace, {name!r})"
+            refuse(f"Workspace.set_default_datastore({name!r})", where)
 
     @property
     def webservices(self) -> dict[str, Webservice]:  # type: ignore[override]  # the facade's kind

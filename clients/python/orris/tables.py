@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from orris.artifacts.v1 import data_pb2 as pb
+from orris.partitions import partition_of
 
 
 def definition_of(table: pb.Table) -> str:
@@ -28,6 +29,15 @@ def fields_of(table: pb.Table) -> dict[str, Any]:
             sample = {"seed": 0, "low": 0.0, "high": 0.0} | step["sample"]
             step["sample"] = sample | {"seed": int(sample["seed"])}
     return found
+
+
+def plan_of(table: pb.Table) -> dict[str, Any]:
+    """Return a definition as what reads the files is told it: its fields, and what paths are looked through for.
+
+    Raises InvalidArgument for a `partition_format` that is none.
+    """
+    found = fields_of(table)
+    return found | {"partition": partition_of(table.partition_format)} if table.partition_format else found
 
 
 def table_of(definition: str) -> pb.Table:

@@ -19,6 +19,8 @@ from orris_kit.logging import get_logger
 log = get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
+# What runs may need that agents of older versions leave out.
+ABILITIES = ("data", "joblib")
 
 
 def identity(settings: Settings, isolations: Sequence[runs.Isolation.ValueType]) -> agents.Agent:
@@ -32,6 +34,7 @@ def identity(settings: Settings, isolations: Sequence[runs.Isolation.ValueType])
         hostname=socket.gethostname(),
         isolations=isolations,
         resources=_resources(settings),
+        abilities=ABILITIES,
     )
 
 

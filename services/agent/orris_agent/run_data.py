@@ -12,7 +12,7 @@ from typing import Any
 
 from orris.errors import FailedPrecondition
 from orris.runs.v1 import runs_pb2 as runs
-from orris.tables import fields_of
+from orris.tables import plan_of
 from orris_agent.folder import INSIDE_RUN, RunFolder
 
 INSIDE_INPUTS = Path("/orris/inputs")
@@ -105,7 +105,7 @@ class RunData:
                 "mode": _MODES[each.mode],
                 "folder": str(self.place(each).inside),
                 "path": str(self._path(each)),
-                "table": fields_of(each.table) if each.HasField("table") else None,
+                "table": plan_of(each.table) if each.HasField("table") else None,
             }
             for each in self._run.inputs
         ]

@@ -91,6 +91,7 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
             "submit_child": submitting.submit_child,
             "list_snapshot": snapshots.list_snapshot,
             "read_snapshot": snapshots.read_snapshot,
+            "select_sources": snapshots.select_sources,
             "keep_child_files": children.keep_child_files,
         }
     )

@@ -1,4 +1,4 @@
-"""The source files of a run, as they were, for the run itself.
+"""The source files of a run, as they were, for the run itself; and which files are sources, by its ignore file.
 
 They go through its socket, piece by piece: nothing is written where a run that has started can write.
 """
@@ -6,19 +6,22 @@ They go through its socket, piece by piece: nothing is written where a run that 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from typing import Any
 
 from orris import errors
 from orris.names import RunName
+from orris.sdk.ignore import FILES, Ignore
 from orris_agent.requests import RunRequest
 from orris_agent.storage import Storage
+from orris_kit.blocking import run_blocking
 
 LARGEST_PIECE = 4 * 1024 * 1024
 
 
 class Snapshots:
-    """Answers `list_snapshot` and `read_snapshot`."""
+    """Answers `list_snapshot`, `read_snapshot` and `select_sources`."""
 
     def __init__(self, storage_of: Callable[[str], Storage]) -> None:
         self._storage_of = storage_of
@@ -34,8 +37,22 @@ class Snapshots:
         data = await self._storage(request).read(_tree(request), path, offset, LARGEST_PIECE)
         return {"data": base64.b64encode(data).decode("ascii")}
 
+    async def select_sources(self, request: RunRequest) -> dict[str, Any]:
+        """Return those of `names`, paths in a folder, that the patterns of its ignore file leave in its snapshot."""
+        patterns, names = map(str, request.parameters["patterns"]), map(str, request.parameters["names"])
+        return {"names": await run_blocking(_sources, list(patterns), list(names))}
+
     def _storage(self, request: RunRequest) -> Storage:
         return self._storage_of(RunName.parse(request.lease.run.name).workspace)
+
+
+def _sources(patterns: list[str], names: list[str]) -> list[str]:
+    try:
+        ignore = Ignore(patterns)
+    except (ValueError, re.error) as error:
+        message = f"{FILES[0]}: {error}; correct the pattern"
+        raise errors.InvalidArgument(message, field="file_or_folder_path") from error
+    return [name for name in names if not ignore.file(name)]
 
 
 def _tree(request: RunRequest) -> str:

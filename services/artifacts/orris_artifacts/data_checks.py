@@ -12,6 +12,7 @@ from orris_kit.text import check_text, is_text
 REASON = "INVALID_DATASET"
 MAX_DESCRIPTION = 4096
 MAX_TAGS, MAX_KEY, MAX_VALUE = 50, 255, 1000
+MAX_FORMATS, MAX_FORMAT = 20, 100
 MAX_STEPS, MAX_COLUMNS, MAX_COLUMN = 100, 10_000, 255
 MAX_DEFINITION_BYTES = 1 << 20
 COLUMN_TYPES = ("string", "int", "float", "bool", "datetime")
@@ -45,6 +46,7 @@ def check_table(table: Mapping[str, Any], size: int) -> None:
     for column, kind in types.items():
         if kind not in COLUMN_TYPES:
             _refuse("table.column_types", f"{column[:40]!r} is {kind[:40]!r}; types are {', '.join(COLUMN_TYPES)}")
+    _check_time_formats(table.get("time_formats", {}), types)
     steps = table.get("steps", [])
     if len(steps) > MAX_STEPS:
         _refuse("table.steps", f"are {len(steps)}, at most {MAX_STEPS}; register what is left as files")
@@ -52,9 +54,18 @@ def check_table(table: Mapping[str, Any], size: int) -> None:
         _check_step(step)
 
 
+def _check_time_formats(formats: Mapping[str, Any], types: Mapping[str, str]) -> None:
+    for column, found in formats.items():
+        if types.get(column) != "datetime":
+            _refuse("table.time_formats", f"{column[:40]!r} is no column of the type datetime")
+        texts = found.get("formats", [])
+        if not 0 < len(texts) <= MAX_FORMATS or not all(text and is_text(text, MAX_FORMAT) for text in texts):
+            _refuse("table.time_formats", f"1 to {MAX_FORMATS} formats of up to {MAX_FORMAT} characters a column")
+
+
 def _check_step(step: Mapping[str, Any]) -> None:
     if not step:
-        _refuse("table.steps", "a step does something: take, skip, keep_columns, drop_columns or sample")
+        _refuse("table.steps", "a step does something: take, skip, keep_columns, drop_columns, sample or filter")
     for name in ("take", "skip"):
         if step.get(name, 0) < 0:
             _refuse(f"table.steps.{name}", "is a number of rows, from 0")
@@ -65,6 +76,33 @@ def _check_step(step: Mapping[str, Any]) -> None:
         low, high = step["sample"]["low"], step["sample"]["high"]
         if not (_is_number(low) and _is_number(high) and 0 <= low <= high <= 1):
             _refuse("table.steps.sample", "goes from `low` to `high`, both from 0 to 1")
+
+    if "filter" in step:
+        _check_condition(step["filter"])
+
+
+def _check_condition(condition: Mapping[str, Any]) -> None:
+    """Refuse what says nothing, somewhere in it; how deep it may be is protobuf's to say."""
+    if "negated" in condition:
+        _check_condition(condition["negated"])
+    elif "compare" in condition:
+        _check_comparison(condition["compare"])
+    else:
+        several = (condition.get("all") or condition.get("any") or {}).get("conditions", [])
+        if not several:
+            _refuse("table.steps.filter", "a condition compares a column, or is made of conditions")
+        for each in several:
+            _check_condition(each)
+
+
+def _check_comparison(comparison: Mapping[str, Any]) -> None:
+    _check_columns("table.steps.filter.column", [comparison.get("column", "")])
+    operator = comparison.get("operator")
+    values = [comparison[kind] for kind in ("text", "number", "truth", "time") if kind in comparison]
+    if not isinstance(operator, str) or bool(values) == (operator == "OPERATOR_MISSING"):
+        _refuse("table.steps.filter", "say how the column is compared, and what with; MISSING compares with nothing")
+    if "number" in comparison and not _is_number(comparison["number"]):
+        _refuse("table.steps.filter.number", "is a number")
 
 
 def _is_number(value: Any) -> bool:

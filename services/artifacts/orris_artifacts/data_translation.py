@@ -5,7 +5,7 @@ from __future__ import annotations
 from orris.artifacts.v1 import data_pb2 as pb
 from orris.errors import InvalidArgument
 from orris.names import DatastoreName, TreeName
-from orris.tables import dataset_id, definition_of, fields_of, table_of
+from orris.tables import dataset_id, definition_of, plan_of, table_of
 from orris_artifacts.data_checks import check_table
 from orris_artifacts.datasets import Draft, Version
 from orris_artifacts.datastores import Datastore
@@ -24,7 +24,7 @@ def draft_from(workspace: str, message: pb.DatasetVersion, created_by: str, run:
     tree = tree_digest(workspace, message.tree, "dataset_version.tree")
     definition = ""
     if message.HasField("table"):
-        check_table(fields_of(message.table), message.table.ByteSize())
+        check_table(plan_of(message.table), message.table.ByteSize())
         definition = definition_of(message.table)
     tags = dict(message.tags)
     return Draft(tree, dataset_id(tree, definition), definition, message.description, tags, created_by, run)

@@ -46,7 +46,7 @@ class Drift:
     window_seconds = WINDOW_SECONDS
 
     def __init__(
-        self, reference: Reference, clock: Callable[[], float] = time.monotonic, after: float = COUNT_AFTER_SECONDS
+        self, reference: Reference, clock: Callable[[], float] = time.time, after: float = COUNT_AFTER_SECONDS
     ) -> None:
         self.reference = reference
         self._after = after
@@ -83,6 +83,16 @@ class Drift:
             )
             for column, each in zip(self.reference.columns, counts, strict=True)
         ]
+
+    def kept(self) -> dict[str, Any]:
+        """Return what was counted, for JSON."""
+        parts = [[number, [each.tolist() for each in counts]] for number, counts in self._parts]
+        return {"sample": self.reference.digest, "parts": parts}
+
+    def take_up(self, kept: dict[str, Any]) -> None:
+        """Go on with what `kept` returned, if it was counted against the same sample."""
+        if kept["sample"] == self.reference.digest:
+            self._parts = [(number, [np.array(each) for each in counts]) for number, counts in kept["parts"]]
 
     @property
     def rows(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,16 @@ class Reference:
         except (ValueError, TypeError, InvalidArgument):  # values that are lists, for example
             return None
         return cls(tuple(columns), len(rows))
+
+    @property
+    def digest(self) -> str:
+        """What tells it from a sample with other bins."""
+        bins = [
+            (column.name, column.shares.tolist(), None if column.edges is None else list(map(float, column.edges)),
+             sorted(map(str, column.categories or ())))
+            for column in self.columns
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps([self.rows, bins]).encode()).hexdigest()
 
     def no_counts(self) -> Counts:
         """Return counts of nothing."""

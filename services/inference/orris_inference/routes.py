@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from orris.errors import NotFound, OrrisError, PermissionDenied, Unauthenticated, Unavailable
 from orris_inference.model import Endpoint
@@ -64,6 +64,8 @@ class Routes:
         self._authenticator = authenticator
         self._allow_open = allow_open
         self._routes: dict[str, Route] = {}
+        # What was counted before a restart, by endpoints' uids, until they are set.
+        self._counted: dict[str, dict[str, Any]] = {}
 
     def find(self, endpoint_id: str) -> Route:
         """Return an endpoint's route. Raises NotFound."""
@@ -80,8 +82,18 @@ class Routes:
         if known is not None and known.uid == endpoint.uid:
             fresh.backend, fresh.generation, fresh.version = (known.backend, known.generation, known.version)
             fresh.statistics = known.statistics
+        elif before := self._counted.pop(endpoint.uid, None):
+            fresh.statistics.take_up(before)
         self._routes[endpoint.id] = fresh
         return fresh
+
+    def take_up(self, counted: dict[str, dict[str, Any]]) -> None:
+        """Let endpoints that are set from now on go on counting, by their uids."""
+        self._counted = counted
+
+    def counted(self) -> dict[str, dict[str, Any]]:
+        """Return what each endpoint has counted, by its uid."""
+        return self._counted | {route.uid: route.statistics.kept() for route in self._routes.values()}
 
     def statistics(self) -> dict[str, Statistics]:
         """Return how each endpoint is asked and answers."""
@@ -104,7 +116,7 @@ class Routes:
         if route is not None and route.uid == uid and generation >= route.generation:
             if backend is not None:
                 route.backend, route.generation, route.version = (backend, generation, version)
-                route.statistics.drift = drift
+                route.statistics.compare(drift)
             elif generation == route.generation:
                 route.backend = None
 

@@ -1,4 +1,4 @@
-"""The tables: endpoints, their deployments, and what they have logged."""
+"""The tables: endpoints, their deployments, what they have logged, and what was counted."""
 
 from __future__ import annotations
 
@@ -66,6 +66,14 @@ log_pieces = sa.Table(
     sa.Column("begin", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("end", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+# What `statistics.py` and `drift.py` have counted, as JSON.
+counts = sa.Table(
+    "counts",
+    metadata,
+    sa.Column("endpoint_uid", Text(32), primary_key=True),
+    sa.Column("counts", Text(), nullable=False),
 )
 
 requests = Requests(metadata)

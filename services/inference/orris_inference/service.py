@@ -14,6 +14,7 @@ from orris.inference.v1.inference_service_pb2_grpc import add_EndpointServiceSer
 from orris.inference.v2.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from orris_inference.config import Settings
 from orris_inference.core import Endpoints
+from orris_inference.counts import Counts
 from orris_inference.graphs import Graphs
 from orris_inference.keeper import Patience
 from orris_inference.keepers import Keepers
@@ -45,6 +46,7 @@ async def open_service(
     changes = Changes()
     core = Endpoints(engine, lambda: datetime.now(UTC), changes.notify)
     routes = Routes(TokenVerifier(settings.public_key_path), allow_open=settings.allow_open_endpoints)
+    await Counts(engine, routes).keep(stack)
     provide(stack, functools.partial(numbers_of, engine, routes))
     base_url = await _serve_http(settings, stack, routes)
 

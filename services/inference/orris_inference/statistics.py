@@ -1,4 +1,4 @@
-"""How an endpoint is asked and answers: counted since the start, and over the last minute."""
+"""How an endpoint is asked and answers: counted since it is there, and over the last minute."""
 
 from __future__ import annotations
 
@@ -29,8 +29,35 @@ class Statistics:
         self.answered = Histogram()
         self.errors: Counter[str] = Counter()
         self.drift: Drift | None = None
+        # What a drift had counted before a restart, until one for the same sample is there.
+        self._drift_before: dict[str, Any] | None = None
         # By number of the part: answers, and how many failed.
         self._parts: list[tuple[int, Histogram, list[int]]] = []
+
+    def compare(self, drift: Drift | None) -> None:
+        """Have inputs compared from now on; what was counted before a restart against the same sample counts."""
+        self.drift = drift
+        if drift is not None and self._drift_before is not None:
+            drift.take_up(self._drift_before)
+            self._drift_before = None
+
+    def kept(self) -> dict[str, Any]:
+        """Return all but the last minute, for JSON."""
+        return {
+            "begin_time": self.begin_time.isoformat(),
+            "answered": self.answered.counts,
+            "seconds": self.answered.total,
+            "errors": dict(self.errors),
+            "drift": self._drift_before if self.drift is None else self.drift.kept(),
+        }
+
+    def take_up(self, kept: dict[str, Any]) -> None:
+        """Go on with what `kept` returned. Counts in other buckets than there are now count for nothing."""
+        if len(kept["answered"]) == len(self.answered.counts):
+            self.begin_time = datetime.fromisoformat(kept["begin_time"])
+            self.answered.counts, self.answered.total = list(kept["answered"]), kept["seconds"]
+            self.errors.update(kept["errors"])
+        self._drift_before = kept["drift"]
 
     def answered_in(self, seconds: float) -> None:
         """Count an answer."""

@@ -11,6 +11,7 @@ from orris_runs.demands import Isolation, resources_of, resources_to_text
 from orris_runs.model import Agent
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
+_ABILITY = re.compile(r"[a-z0-9-]{1,63}")
 _AS_THEY_ARE = ("id", "pool", "slots", "replica_slots", "platform", "hostname", "last_seen_time", "draining")
 
 
@@ -20,6 +21,7 @@ def agent_to_row(agent: Agent) -> dict[str, Any]:
         **{name: getattr(agent, name) for name in _AS_THEY_ARE},
         "isolations": json.dumps(agent.isolations),
         "resources": resources_to_text(agent.resources),
+        "abilities": json.dumps(sorted(agent.abilities)),
     }
 
 
@@ -29,6 +31,7 @@ def agent_of(row: Any) -> Agent:
         **{name: row[name] for name in _AS_THEY_ARE},
         isolations=tuple(map(Isolation, json.loads(row["isolations"]))),
         resources=resources_of(row["resources"]),
+        abilities=frozenset(json.loads(row["abilities"])),
     )
 
 
@@ -48,6 +51,9 @@ def check_agent(agent: Agent) -> None:
 def _check_machine(agent: Agent) -> None:
     known = len(set(agent.isolations)) == len(agent.isolations) and Isolation.UNSPECIFIED not in agent.isolations
     _demand(known, "agent.isolations", "name each once, the default first", "INVALID_AGENT")
+    few = len(agent.abilities) <= limits.ABILITIES and all(map(_ABILITY.fullmatch, agent.abilities))
+    what = f"at most {limits.ABILITIES} words of lower-case letters, digits and -"
+    _demand(few, "agent.abilities", what, "INVALID_AGENT")
     has = agent.resources
     _demand(isfinite(has.cpus) and has.cpus >= 0, "agent.resources.cpus", "a number of 0 or more", "INVALID_AGENT")
     for field in ("memory_bytes", "gpus"):

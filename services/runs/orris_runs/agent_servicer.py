@@ -122,6 +122,7 @@ def _agent(message: pb.Agent) -> Agent:
         hostname=message.hostname,
         isolations=[isolation(each, "agent.isolations") for each in message.isolations],
         resources=resources(message.resources),
+        abilities=frozenset(message.abilities),
     )
 
 

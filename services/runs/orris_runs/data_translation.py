@@ -6,7 +6,7 @@ from orris.artifacts.v1 import data_pb2
 from orris.errors import InvalidArgument
 from orris.names import DatasetVersionName, DatastoreName, TreeName
 from orris.runs.v1 import runs_pb2 as pb
-from orris.tables import dataset_id, definition_of, table_of
+from orris.tables import dataset_id, definition_of, plan_of, table_of
 from orris_runs.data import DEFAULT_DATASTORE, Input, Mode, OutputTo, Produced
 
 
@@ -17,6 +17,7 @@ def input_from(message: pb.RunInput) -> Input:
     except ValueError as error:
         text = f"run.inputs.mode: {message.mode} is not one of the contract's values"
         raise InvalidArgument(text, field="run.inputs.mode") from error
+    plan_of(message.table)
     table = definition_of(message.table) if message.HasField("table") else ""
     tree = "" if message.dataset else message.tree
     return Input(message.name, tree, message.dataset, table, mode, message.path_on_compute)

@@ -32,6 +32,11 @@ class Resources:
 NO_RESOURCES = Resources()
 
 
+# What an agent has to know how to do for some runs only. Agents of older versions would leave it out and say nothing.
+DATA, SPREADING = "data", "joblib"
+ABILITIES = frozenset({DATA, SPREADING})
+
+
 @dataclass(frozen=True, slots=True)
 class Demands:
     """What a run asks for. Nothing of it: any agent of its pool will do."""
@@ -39,6 +44,7 @@ class Demands:
     isolation: Isolation = Isolation.UNSPECIFIED
     resources: Resources = NO_RESOURCES
     network_disabled: bool = False
+    abilities: frozenset[str] = frozenset()
 
     @property
     def weigh(self) -> bool:
@@ -52,7 +58,11 @@ NO_DEMANDS = Demands()
 @lru_cache(maxsize=1024)
 def demands_to_text(demands: Demands) -> str:
     """Return demands as their column holds them: empty for none."""
-    rest = {"isolation": demands.isolation.value, "network_disabled": demands.network_disabled}
+    rest = {
+        "isolation": demands.isolation.value,
+        "network_disabled": demands.network_disabled,
+        "abilities": sorted(demands.abilities),
+    }
     asked = {name: value for name, value in {**rest, **asdict(demands.resources)}.items() if value}
     return json.dumps(asked, separators=(",", ":"), sort_keys=True) if asked else ""
 
@@ -62,7 +72,8 @@ def demands_of(text: str) -> Demands:
     """Return the demands that a column holds."""
     asked: dict[str, Any] = json.loads(text or "{}")
     isolation, network_disabled = Isolation(asked.pop("isolation", 0)), asked.pop("network_disabled", False)
-    return Demands(isolation, Resources(**asked), network_disabled)
+    abilities = frozenset(asked.pop("abilities", ()))
+    return Demands(isolation, Resources(**asked), network_disabled, abilities)
 
 
 def resources_to_text(resources: Resources) -> str:

@@ -77,6 +77,9 @@ LEASES_RENEWED = 10_000
 # A run whose agents are lost again and again before it started may be what loses them.
 ATTEMPTS = 3
 
+# Words for what an agent knows how to do.
+ABILITIES = 100
+
 # Nodes of a pool, and of those that are gone how many are remembered.
 NODES = 10_000
 NODES_LISTED = 1000

@@ -1,13 +1,13 @@
 """What runs are made of, as the rules see it. The numbers of the enumerations are the contract's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from orris.names import RunName
 from orris_runs.data import Input, OutputTo, Produced
-from orris_runs.demands import NO_DEMANDS, NO_RESOURCES, Demands, Isolation, Resources
+from orris_runs.demands import DATA, NO_DEMANDS, NO_RESOURCES, SPREADING, Demands, Isolation, Resources
 from orris_runs.states import FINAL, State
 
 Scalar = float | int | bool | str | None
@@ -139,6 +139,12 @@ class Program:
         """The trees that it needs."""
         return sorted({each for each in (self.snapshot, *(its.tree for its in self.inputs)) if each})
 
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What an agent has to know how to do to execute it."""
+        needed = {DATA: self.inputs or self.outputs_to, SPREADING: self.distribution is not Distribution.NONE}
+        return frozenset(ability for ability, needs in needed.items() if needs)
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
@@ -166,6 +172,11 @@ class NewRun:
     def slot(self) -> Slot:
         """What it will occupy on an agent."""
         return Slot.REPLICA if self.kind is Kind.REPLICA else Slot.WORK
+
+    @property
+    def needs(self) -> Demands:
+        """What it asks for, and what its program needs besides."""
+        return replace(self.demands, abilities=self.program.abilities)
 
     @property
     def refers(self) -> bool:
@@ -333,6 +344,7 @@ class Agent:
     """A machine, or a part of one, that executes runs.
 
     isolations: what it offers, its default first. draining: why it takes no more runs, empty where it does.
+    abilities: what it knows how to do that others may not.
     """
 
     id: str
@@ -347,6 +359,7 @@ class Agent:
     last_seen_time: datetime | None = None
     runs: Sequence[str] = ()
     draining: str = ""
+    abilities: frozenset[str] = frozenset()
 
     def capacity(self, slot: Slot) -> int:
         """How many runs of a kind it executes at a time."""

@@ -1,5 +1,6 @@
 """Handlers of PoolService."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from orris.errors import PermissionDenied
@@ -10,9 +11,11 @@ from orris_kit.access import allow
 from orris_kit.auth import EVERY_WORKSPACE, Role
 from orris_kit.blocking import run_blocking
 from orris_kit.context import current_principal
+from orris_kit.draining import until_draining
 from orris_kit.paging import page_size
 from orris_runs.core import Core
 from orris_runs.pools.model import DEFAULT_IDLE_SECONDS, NewPool, Node, Pool, PoolUpdate
+from orris_runs.pools.watching import watch_pool
 from orris_runs.translation import agent_message, duration, fitting, resources, resources_message, seconds, timestamp
 
 readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
@@ -23,6 +26,7 @@ class PoolServicer(PoolServiceServicer):
     """Pools and their nodes over gRPC."""
 
     def __init__(self, core: Core) -> None:
+        self._core = core
         self._pools = core.pools
 
     @writers
@@ -56,6 +60,11 @@ class PoolServicer(PoolServiceServicer):
         _refuse_those_of_one_workspace()
         await run_blocking(self._pools.delete, PoolName.parse(request.name).pool)
         return pb.DeletePoolResponse()
+
+    @readers
+    async def WatchPool(self, request: pb.WatchPoolRequest, context: Any) -> AsyncIterator[pb.WatchPoolResponse]:
+        async for pool, gone in until_draining(watch_pool(self._core, PoolName.parse(request.name).pool)):
+            yield pb.WatchPoolResponse(pool=_pool_message(pool), end=gone)
 
     @readers
     async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:

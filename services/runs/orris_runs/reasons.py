@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from orris.sizes import size_text
 from orris_runs import places
-from orris_runs.demands import Isolation, Resources
+from orris_runs.demands import DATA, SPREADING, Isolation, Resources
 from orris_runs.line import slot_of
 from orris_runs.model import Agent, Kind, Run
 from orris_runs.rooms import could_take, largest
@@ -13,8 +13,10 @@ _OFFERED_BY = {
     Isolation.CONTAINER: "no agent of pool {pool} runs containers: start one with ORRIS_AGENT_ISOLATION=container",
     Isolation.PROCESS: "no agent of pool {pool} runs processes without a container: start one with "
     "ORRIS_AGENT_ISOLATION=process",
-    Isolation.WARM: "no agent of pool {pool} starts runs warm: start one with ORRIS_AGENT_ISOLATION=warm, on Linux",
+    Isolation.WARM: "no agent of pool {pool} starts runs warm outside of containers: start one with "
+    "ORRIS_AGENT_ISOLATION=warm, on Linux, or leave isolation out",
 }
+_ABLE_TO = {DATA: "give runs data", SPREADING: "spread runs"}
 
 
 def no_agent(run: Run) -> str:
@@ -34,7 +36,14 @@ def never(run: Run, there: Sequence[Agent]) -> str:
     offering = [agent for agent in taking if agent.offers(run.demands.isolation)]
     if not offering:
         return _OFFERED_BY[run.demands.isolation].format(pool=run.pool)
-    return _too_small(run, offering)
+    able = [agent for agent in offering if run.demands.abilities <= agent.abilities]
+    if not able:
+        lacking = run.demands.abilities.difference(*(agent.abilities for agent in offering)) or run.demands.abilities
+        return (
+            f"no agent of pool {run.pool} knows how to {_ABLE_TO[min(lacking)]}: they are of an older version; start "
+            "one of this version"
+        )
+    return _too_small(run, able)
 
 
 def for_now(run: Run, ahead: int | None, *, only_busy: bool) -> str:

@@ -146,7 +146,8 @@ def rooms_of(agents: Iterable[Agent], held: Held) -> list[Room]:
 
 def could_take(agent: Agent, demands: Demands, slot: Slot) -> bool:
     """Tell whether an agent executes such runs at all, and they fit its machine while it does nothing else."""
-    return agent.capacity(slot) > 0 and agent.offers(demands.isolation) and large_enough(agent, demands.resources)
+    able = agent.capacity(slot) > 0 and agent.offers(demands.isolation) and demands.abilities <= agent.abilities
+    return able and large_enough(agent, demands.resources)
 
 
 def large_enough(agent: Agent, needed: Resources) -> bool:

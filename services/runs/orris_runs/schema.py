@@ -204,6 +204,7 @@ agents = sa.Table(
     sa.Column("isolations", Text(), nullable=False, server_default="[]"),
     sa.Column("resources", Text(), nullable=False, server_default="{}"),
     sa.Column("draining", Text(), nullable=False, server_default=""),
+    sa.Column("abilities", Text(), nullable=False, server_default="[]"),
 )
 
 # A pool without an engine has no nodes here: agents come to it by themselves. `machine` is what the last node offered.

@@ -152,7 +152,7 @@ class Submission:
             "address": "",
             "left_behind": "[]",
             "next_sequence": 0,
-            "demands": demands_to_text(new.demands),
+            "demands": demands_to_text(new.needs),
             "start_time": None,
             "holder": None,
             "rank": -new.priority,

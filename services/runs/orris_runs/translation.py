@@ -190,6 +190,7 @@ def agent_message(agent: Agent) -> agents_pb.Agent:
         isolations=[each.value for each in agent.isolations],  # type: ignore[misc]  # the numbers are the contract's
         resources=resources_message(agent.resources),
         draining=agent.draining,
+        abilities=sorted(agent.abilities),
     )
 
 

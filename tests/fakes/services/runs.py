@@ -204,6 +204,7 @@ class FakeRuns(_RunServiceServicer):
             and request.parent_run in ("", run.parent_run)
             and request.dataset
             in ("", *(each.dataset for each in run.inputs), *(each.dataset for each in run.outputs_to))
+            and (not request.kinds or (run.kind or runs_pb2.RUN_KIND_TRAINING) in request.kinds)
             and (not request.states or run.state in request.states)
             and request.parent in (run.experiment, run.name.partition("/runs/")[0])
             and all(
@@ -345,6 +346,8 @@ class FakePools(_PoolServiceServicer):
     def __init__(self) -> None:
         self.pools: dict[str, pools_service_pb2.Pool] = {}
         self.nodes: dict[str, list[pools_service_pb2.Node]] = {}
+        self.draining = threading.Event()
+        self.watched = threading.Event()
         self._add("local", pools_service_pb2.Pool())
         self.have("local", pools_service_pb2.Node.STATE_IDLE)
 
@@ -359,6 +362,12 @@ class FakePools(_PoolServiceServicer):
         del self.pools[name].node_counts[:]
         self.pools[name].node_counts.extend(counts)
 
+    def when_watched(self, do: Callable[[], object]) -> threading.Thread:
+        """Let something happen as soon as somebody watches a pool."""
+        thread = threading.Thread(target=lambda: (self.watched.wait(20), do()))
+        thread.start()
+        return thread
+
     def CreatePool(self, request: Any, context: Any) -> Any:
         if f"pools/{request.pool_id}" in self.pools:
             raise AlreadyExists("there is such a pool", reason="POOL_EXISTS")
@@ -368,6 +377,18 @@ class FakePools(_PoolServiceServicer):
 
     def GetPool(self, request: Any, context: Any) -> Any:
         return pools_service_pb2.GetPoolResponse(pool=self._pool(request.name))
+
+    def WatchPool(self, request: Any, context: Any) -> Iterator[Any]:
+        seen = self._copy(request.name)
+        yield pools_service_pb2.WatchPoolResponse(pool=seen)
+        self.watched.set()
+        while context.is_active() and not self.draining.wait(0.02):
+            if request.name not in self.pools:
+                yield pools_service_pb2.WatchPoolResponse(pool=seen, end=True)
+                return
+            if (now := self._copy(request.name)) != seen:
+                seen = now
+                yield pools_service_pb2.WatchPoolResponse(pool=seen)
 
     def ListPools(self, request: Any, context: Any) -> Any:
         return pools_service_pb2.ListPoolsResponse(pools=[self.pools[name] for name in sorted(self.pools)])
@@ -396,6 +417,11 @@ class FakePools(_PoolServiceServicer):
         if not pool.HasField("idle_time"):
             pool.idle_time.FromSeconds(1800)
         self.pools[pool.name] = pool
+
+    def _copy(self, name: str) -> pools_service_pb2.Pool:
+        copied = pools_service_pb2.Pool()
+        copied.CopyFrom(self._pool(name))
+        return copied
 
     def _pool(self, name: str) -> pools_service_pb2.Pool:
         if name not in self.pools:

@@ -114,6 +114,7 @@ class FakeOrris:
 
     def __exit__(self, *raised: object) -> None:
         self.runs.draining.set()
+        self.pools.draining.set()
         self.endpoints.close()
         self._server.stop(0.2).wait()
 

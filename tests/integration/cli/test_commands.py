@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from typer.testing import CliRunner
 
 from orris.cli.main import app
-from orris.cli.submit import place
+from orris.cli.script_options import place
 from orris.cli.usage import bars
 from orris.errors import PermissionDenied, Unavailable
 from orris.runs.v1 import runs_pb2

@@ -67,3 +67,14 @@ def test_a_pool_is_changed_and_deleted(orris: Invoke, server: FakeOrris) -> None
     assert orris("pools", "delete", "cpu").stderr == "Pool cpu: deleted\n"
     missing = orris("pools", "show", "cpu")
     assert missing.exit_code == 3
+
+
+def test_a_pool_is_watched_until_it_is_gone(orris: Invoke, server: FakeOrris) -> None:
+    orris("pools", "create", "cpu", "--max", "2")
+    server.pools.have("cpu", Node.STATE_STARTING)
+    server.pools.pools["pools/cpu"].waiting_runs = 2
+    deleting = server.pools.when_watched(lambda: orris("pools", "delete", "cpu", "--no-wait"))
+    watched = orris("pools", "watch", "cpu")
+    deleting.join()
+    assert (watched.exit_code, watched.stdout) == (0, "1 starting; 2 runs waiting\n")
+    assert orris("pools", "watch", "cpu").exit_code != 0

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from orris.cli.main import app
 from orris.cli.overview import lines_of
+from orris.runs.v1 import runs_pb2, sweeps_pb2
 from tests.fakes.services.server import FakeOrris
 
 RUN = {"workspace": "lab", "experiment": "a-long-experiment-of-somebody", "kind": "Training", "seconds": 75.0}
@@ -19,6 +20,10 @@ OVERVIEW: dict[str, Any] = {
     "agents": [
         {"name": "local", "pool": "local", "connected": True, "running": 1, "slots": 2, "replicas": 1,
          "replicaSlots": 64, "cpus": 2.0, "memory": 8_000_000_000},
+    ],
+    "sweeps": [
+        {"sweep": "a-long-experiment_1764000000_00000005", "workspace": "lab", "status": "Running", "seconds": 61.0,
+         "ended": 7, "running": 2, "planned": 12, "metric": "Accuracy", "best": 0.9736842105263158},
     ],
     "runs": [
         {**RUN, "run": "a-long-experiment_1764000000_0000000a", "status": "Running", "agent": "local", "reason": ""},
@@ -50,6 +55,8 @@ def test_in_80_columns_there_is_what_one_looks_for() -> None:
         "34.5 ms",
         "0.31",
         "sklearn:3",
+        "7 of 12",
+        "Accuracy 0.973684",
     ):
         assert shown in text
 
@@ -62,7 +69,22 @@ def test_what_is_no_terminal_gets_it_once(server: FakeOrris) -> None:
 
 def test_programs_get_json(server: FakeOrris) -> None:
     found = json.loads(CliRunner().invoke(app, ["top", "--json"]).stdout)
-    assert {"agents", "runs", "endpoints", "builds", "machine"} <= found.keys()
+    assert {"agents", "sweeps", "runs", "endpoints", "builds", "machine"} <= found.keys()
+
+
+def test_sweeps_are_shown_while_they_go_on(server: FakeOrris) -> None:
+    names = [f"workspaces/lab/runs/iris_1764000000_0000000{number}" for number in range(2)]
+    for name, state in zip(names, (runs_pb2.Run.STATE_RUNNING, runs_pb2.Run.STATE_COMPLETED), strict=True):
+        run = runs_pb2.Run(name=name, kind=runs_pb2.RUN_KIND_SWEEP, state=state)
+        server.runs.add(name)
+        server.runs.runs[name] = run
+        counts = sweeps_pb2.SweepCounts(total=5, running=2, waiting=1)
+        server.sweeps.sweeps[name] = sweeps_pb2.Sweep(run=run, counts=counts, planned_trials=9, metric="loss")
+    server.sweeps.sweeps[names[0]].best.best_value = 0.25
+    (found,) = json.loads(CliRunner().invoke(app, ["top", "--json"]).stdout)["sweeps"]
+    assert (found["name"], found["status"], found["best"]) == (names[0], "Running", 0.25)
+    assert (found["ended"], found["running"], found["planned"]) == (2, 2, 9)
+    assert "2 of 9" in CliRunner().invoke(app, ["top"]).stdout
 
 
 def test_where_no_orris_answers_that_is_told(server: FakeOrris, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,13 @@ async def test_what_an_endpoint_is_asked_is_counted_and_compared_with_the_sample
     assert found.sample_rows == len(X)
     assert [each.column for each in found.columns] == ["0", "1", "2", "3"]
     assert [each.stability_index > 0.25 for each in found.columns] == [False, False, False, True]
+    await installation.stop()
+    await installation.start()
+    async with asyncio.timeout(10):
+        while (again := await statistics(installation)).sample_rows == 0:
+            await asyncio.sleep(0.05)
+    for field in ("count_begin_time", "requests", "errors", "columns", "compared_rows"):
+        assert getattr(again, field) == getattr(found, field), f"{field}: it goes on after a restart"
 
 
 async def statistics(installation: Installation) -> inference_pb2.EndpointStatistics:

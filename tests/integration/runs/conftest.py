@@ -21,6 +21,7 @@ from orris_kit.auth import Principal, Role, TokenSigner, TokenVerifier
 from orris_kit.client import connect
 from orris_kit.server import Server
 from orris_runs.config import Settings
+from orris_runs.demands import ABILITIES
 from orris_runs.service import open_service
 from tests.fakes.artifacts import FakeArtifacts
 from tests.fakes.images import READY, FakeImages
@@ -118,7 +119,9 @@ class FakeAgent:
         self.stub, self.name = service.agents, name
 
     async def register(self, slots: int = 1, replica_slots: int = 1) -> "FakeAgent":
-        agent = agents_service_pb2.Agent(name=self.name, pool="local", slots=slots, replica_slots=replica_slots)
+        agent = agents_service_pb2.Agent(
+            name=self.name, pool="local", slots=slots, replica_slots=replica_slots, abilities=ABILITIES
+        )
         await self.stub.RegisterAgent(agents_service_pb2.RegisterAgentRequest(agent=agent))
         return self
 

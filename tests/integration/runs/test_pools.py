@@ -202,3 +202,37 @@ async def test_a_pool_with_wrong_fields_is_refused_by_name(lab: Lab) -> None:
     with pytest.raises(InvalidArgument) as refused:
         await lab.create(engine="slurm", max_nodes=-1, node_slots=-1)
     assert {each.field for each in refused.value.violations} == {"pool.engine", "pool.max_nodes", "pool.node_slots"}
+
+
+async def test_a_watched_pool_is_told_whenever_it_has_changed_until_it_is_gone(lab: Lab) -> None:
+    await lab.create()
+    stream = aiter(lab.pools.WatchPool(pb.WatchPoolRequest(name="pools/cpu")))
+
+    async def told(condition: Callable[[Any], bool]) -> Any:
+        async with asyncio.timeout(20):
+            while not condition(message := await anext(stream)):
+                pass
+            return message
+
+    first = await anext(stream)
+    assert (first.pool, first.end) == (await lab.get(), False)
+    run = await lab.service.submit(pool="cpu")
+    (node,) = await lab.asked()
+    await told(lambda message: [each.state for each in message.pool.node_counts] == [Node.STATE_STARTING])
+    agent = await lab.agent(node)
+    running = [Node.STATE_RUNNING]
+    await told(lambda message: [each.state for each in message.pool.node_counts] == running)
+    await agent.finish(agent.first.leases[0].id)
+    await lab.service.until(run, State.STATE_COMPLETED)
+    await lab.pools.UpdatePool(pb.UpdatePoolRequest(name="pools/cpu", max_nodes=7))
+    await told(lambda message: message.pool.max_nodes == 7)
+    await lab.pools.DeletePool(pb.DeletePoolRequest(name="pools/cpu"))
+    last = await told(lambda message: message.end)
+    assert (last.pool.name, last.pool.max_nodes) == ("pools/cpu", 7)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
+async def test_a_pool_that_is_not_there_cannot_be_watched(lab: Lab) -> None:
+    with pytest.raises(NotFound):
+        await anext(aiter(lab.pools.WatchPool(pb.WatchPoolRequest(name="pools/none"))))

@@ -12,6 +12,7 @@ from orris.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
 from orris.sdk.dataset_factory import from_delimited_files, from_files
+from orris.sdk.dataset_files import KeptFiles
 from tests.fakes.services.server import FakeOrris
 
 
@@ -126,7 +127,11 @@ def test_a_run_is_told_where_its_data_is(server: FakeOrris, lab: Workspace, sour
     run = submitted(server, lab, source, arguments=["--x", mounted, "--again", mounted, output, 1])
     assert list(run.arguments) == ["--x", "${{inputs.x}}", "--again", "${{inputs.x}}", "${{outputs.clean}}", "1"]
     (given,) = run.inputs
-    assert (given.name, given.dataset, given.tree) == ("x", "workspaces/lab/datasets/d/versions/1", dataset.tree)
+    assert (given.name, given.dataset, given.tree) == (
+        "x",
+        "workspaces/lab/datasets/d/versions/1",
+        dataset.message.tree,
+    )
     assert (given.mode, given.path_on_compute) == (runs_pb2.RunInput.MODE_MOUNT, "data")
     (left,) = run.outputs_to
     assert (left.datastore, left.path) == ("workspaces/lab/datastores/workspaceblobstore", "out/{run-id}")
@@ -141,7 +146,7 @@ def test_a_dataset_that_is_not_registered_goes_by_its_files(
     table = from_delimited_files((store, "a.csv")).take(1)
     run = submitted(server, lab, source, inputs=[table.as_named_input("t")])
     (given,) = run.inputs
-    assert (given.dataset, given.tree, given.table.steps[0].take) == ("", table.tree, 1)
+    assert (given.dataset, given.tree, given.table.steps[0].take) == ("", table.files.kept_in(lab), 1)
     assert given.mode == runs_pb2.RunInput.MODE_DIRECT
 
 
@@ -172,11 +177,11 @@ def test_a_dataset_alone_is_no_argument(server: FakeOrris, lab: Workspace, sourc
 
 
 def test_what_is_no_path_in_a_datastore_is_refused(lab: Workspace, folder: Path) -> None:
-    wrongs: list[Any] = ["https://example.org/t.csv", str(folder), [], 3]
+    wrongs: list[Any] = ["ftp://example.org/t.csv", str(folder), [], 3]
     for wrong in wrongs:
         with pytest.raises(InvalidArgument, match="upload the files first"):
             from_files(wrong)
     with pytest.raises(NotFound, match="nothing is at"):
         from_files((Datastore(lab), "nothing"))
     with pytest.raises(InvalidArgument, match="mode"):
-        DatasetConsumptionConfig("x", Dataset(lab, "t"), "telepathy")
+        DatasetConsumptionConfig("x", Dataset(KeptFiles(lab, "t")), "telepathy")

@@ -48,6 +48,14 @@ def test_a_submission_uploads_the_source_and_says_all(server: FakeOrris, lab: Wo
     assert sent.environment == "workspaces/lab/environments/orris-sklearn"
 
 
+def test_an_interactive_run_keeps_what_submitting_would(server: FakeOrris, lab: Workspace, source: Path) -> None:
+    (source / ".amlignore").write_text("*.csv\n")
+    (source / "data.csv").write_text("1")
+    run = Experiment(lab, "iris").start_logging(outputs=None, snapshot_directory=source)
+    kept = server.artifacts.content(server.runs.runs[run.resource_name].snapshot)
+    assert ("train.py" in kept, "data.csv" in kept) == (True, False)
+
+
 def test_an_answer_that_was_lost_makes_no_second_run(server: FakeOrris, lab: Workspace, source: Path) -> None:
     server.fail_next("CreateRun", Unavailable("lost"))
     submit(lab, source)

@@ -152,6 +152,17 @@ def test_many_who_register_at_once_get_numbers_of_their_own(core: Artifacts) -> 
     assert sorted(made) == list(range(1, 13))
 
 
+CONDITION = pb.Table.Condition
+EQUAL = CONDITION.OPERATOR_EQUAL
+UNKNOWN = CONDITION.Comparison(column="x", operator=9, number=1)  # type: ignore[arg-type]  # of another version
+TIMES = pb.Table.TimeFormats(formats=["%Y"])
+
+
+def filtered(**condition: Any) -> pb.Table:
+    step = pb.Table.Step(filter=CONDITION(**condition))
+    return pb.Table(format=pb.Table.FORMAT_PARQUET, steps=[step])
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
@@ -170,6 +181,28 @@ def test_many_who_register_at_once_get_numbers_of_their_own(core: Artifacts) -> 
             "table.steps.sample",
         ),
         (pb.Table(format=pb.Table.FORMAT_PARQUET, path_column="a\0b"), "table.path_column"),
+        (pb.Table(format=pb.Table.FORMAT_PARQUET, partition_format="{a}/{a}"), "partition_format"),
+        (pb.Table(format=pb.Table.FORMAT_PARQUET, time_formats={"t": TIMES}), "of the type datetime"),
+        (
+            pb.Table(
+                format=pb.Table.FORMAT_PARQUET,
+                column_types={"t": "datetime"},
+                time_formats={"t": pb.Table.TimeFormats()},
+            ),
+            "1 to 20 formats",
+        ),
+        (filtered(), "a condition compares"),
+        (filtered(any=CONDITION.Conditions()), "a condition compares"),
+        (filtered(negated=CONDITION(all=CONDITION.Conditions())), "a condition compares"),
+        (filtered(compare=CONDITION.Comparison(operator=EQUAL, number=1)), "a column's name"),
+        (filtered(compare=CONDITION.Comparison(column="x", number=1)), "how the column is compared"),
+        (filtered(compare=CONDITION.Comparison(column="x", operator=EQUAL)), "what with"),
+        (
+            filtered(compare=CONDITION.Comparison(column="x", operator=CONDITION.OPERATOR_MISSING, number=1)),
+            "MISSING compares",
+        ),
+        (filtered(compare=UNKNOWN), "how the column is compared"),
+        (filtered(compare=CONDITION.Comparison(column="x", operator=EQUAL, number=float("nan"))), "is a number"),
     ],
 )
 def test_a_table_that_nobody_can_read_is_refused(table: pb.Table, said: str) -> None:
@@ -177,6 +210,16 @@ def test_a_table_that_nobody_can_read_is_refused(table: pb.Table, said: str) -> 
     with pytest.raises(InvalidArgument, match=said) as refused:
         draft_from("lab", message, "eva", "")
     assert refused.value.reason == "INVALID_DATASET"
+
+
+def test_a_table_with_all_there_is_comes_back_as_it_was() -> None:
+    compared = CONDITION.Comparison(column="x", operator=CONDITION.OPERATOR_LESS, number=0)
+    table = filtered(any=CONDITION.Conditions(conditions=[CONDITION(compare=compared)]))
+    table.MergeFrom(pb.Table(all_text=True, empty_is_text=True, skip_invalid_lines=True, partition_format="{a}"))
+    table.column_types["t"] = "datetime"
+    table.time_formats["t"].CopyFrom(TIMES)
+    message = pb.DatasetVersion(tree=f"workspaces/lab/trees/{'0' * 64}", table=table)
+    assert table_of(draft_from("lab", message, "eva", "").table_definition) == table
 
 
 def test_what_is_equal_has_one_id_whatever_the_order_of_its_fields() -> None:

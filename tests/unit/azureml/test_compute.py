@@ -75,6 +75,28 @@ def test_waiting_for_nodes_that_do_not_come_ends_with_its_time(ws: Any, capsys: 
     )
 
 
+def test_waiting_is_told_of_changes_and_asks_only_once(
+    ws: Any, orris: FakeOrris, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = create(ws)
+    orris.calls.clear()
+    coming = orris.pools.when_watched(lambda: orris.pools.have("cpu-cluster", Node.STATE_IDLE))
+    target.wait_for_completion(show_output=True, min_node_count=1, timeout_in_minutes=1)
+    coming.join()
+    assert "Succeeded.\n" in capsys.readouterr().out
+    assert [call.method for call in orris.calls] == ["GetPool", "WatchPool"]
+
+
+def test_a_target_that_is_deleted_while_it_is_waited_for_is_an_error(ws: Any, orris: FakeOrris) -> None:
+    from azureml.exceptions import ComputeTargetException
+
+    target = create(ws)
+    deleting = orris.pools.when_watched(target.delete)
+    with pytest.raises(ComputeTargetException, match="deleted before it had 1 nodes"):
+        target.wait_for_completion(min_node_count=1)
+    deleting.join()
+
+
 def test_status_has_the_nodes_under_azures_keys(ws: Any, orris: FakeOrris) -> None:
     target = create(ws)
     states = (Node.STATE_STARTING, Node.STATE_RUNNING, Node.STATE_IDLE, Node.STATE_UNREACHABLE, Node.STATE_DRAINING)

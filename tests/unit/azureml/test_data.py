@@ -104,7 +104,7 @@ def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> 
     store = ws.get_default_datastore()
     store.upload(str(data))
     with pytest.raises(exceptions.UserErrorException, match="upload the files first"):
-        Dataset.Tabular.from_delimited_files("https://example.org/titanic.csv")
+        Dataset.Tabular.from_delimited_files("wasbs://example.org/titanic.csv")
     with pytest.raises(exceptions.UserErrorException, match="nothing is at"):
         Dataset.File.from_files((store, "nothing/**"))
     with pytest.raises(exceptions.UserErrorException):
@@ -117,7 +117,34 @@ def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> 
     with pytest.raises(exceptions.NotSupportedException):
         Dataset.File.from_files((store, "one.csv")).filter("x")
     with pytest.raises(exceptions.NotSupportedException, match="partition_format"):
-        Dataset.Tabular.from_delimited_files((store, "one.csv"), partition_format="{a}")
+        Dataset.File.from_files((store, "one.csv"), partition_format="{a}")
+    with pytest.raises(exceptions.UserErrorException, match="does not end like that"):
+        Dataset.Tabular.from_delimited_files((store, "one.csv"), partition_format="/{a}/{b}.csv")
+    with pytest.raises(exceptions.NotSupportedException, match="read_sql"):
+        Dataset.Tabular.from_sql_query((store, "SELECT 1"))
+    with pytest.raises(exceptions.NotSupportedException, match="upload the files"):
+        Datastore.register_azure_sql_database(ws, "x")
+    with pytest.raises(exceptions.NotSupportedException, match=r"Datastore\.get\(workspace, 'other'\)"):
+        ws.set_default_datastore("other")
+    ws.set_default_datastore(store.name)
+    with pytest.raises(exceptions.NotSupportedException, match="compare the column yourself"):
+        Dataset.Tabular.from_delimited_files((store, "one.csv")).time_before("x")
+
+
+def test_tables_are_read_and_filtered_as_it_is_asked(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+
+    store = ws.get_default_datastore()
+    uploaded = Dataset.File.upload_directory(str(data), (store, "de"), pattern="o*.csv")
+    assert uploaded.to_path() == ["/one.csv"]
+    options = {"infer_column_types": False, "partition_format": "/{country}/{part}.csv", "encoding": "iso88591"}
+    table = Dataset.Tabular.from_delimited_files((store, "**/*.csv"), **options)
+    frame = table.filter(table["species"] == "setosa").to_pandas_dataframe()
+    assert frame.to_dict("records") == [{"country": "de", "part": "one", "sepal": "1.5", "species": "setosa"}]
+    for create_new in (False, True):
+        table.take(int(create_new)).register(ws, "t", create_new_version=create_new)
+    Dataset.get_by_name(ws, "t").unregister_all_versions()
+    assert "t" not in ws.datasets
 
 
 def test_open_datasets_that_a_library_brings(ws: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,3 +120,31 @@ def test_the_last_minute_is_told_apart_from_all() -> None:
     assert (recent.count, failed, seconds) == (0, 0, WINDOW_SECONDS)
     assert statistics.answered.count == 1
     assert statistics.errors == {"INVALID_ARGUMENT": 1}
+
+
+async def test_what_was_counted_goes_on_where_the_sample_is_the_same() -> None:
+    before = Statistics()
+    before.answered_in(0.01)
+    before.failed("INVALID_ARGUMENT")
+    before.compare(drift := Drift(reference(), after=0))
+    drift.offer(people(1000, age=65))
+    await drift.settled()
+    kept = json.dumps(before.kept())
+    same, other = Statistics(), Statistics()
+    for after in (same, other):
+        after.take_up(json.loads(kept))
+        assert json.dumps(after.kept()) == kept, "also before a deployment is up again"
+        assert (after.answered.count, after.errors, after.begin_time) == (1, before.errors, before.begin_time)
+    same.compare(again := Drift(reference(), after=0))
+    assert again.columns() == drift.columns()
+    again.offer(people(10))
+    await again.settled()
+    assert (again.rows, drift.rows) == (1010, 1000)
+    other.compare(anew := Drift(reference(300), after=0))
+    assert anew.rows == 0
+
+
+def test_counts_in_other_buckets_count_for_nothing() -> None:
+    statistics = Statistics()
+    statistics.take_up(Statistics().kept() | {"answered": [1, 2], "errors": {"INTERNAL": 3}})
+    assert (statistics.answered.count, statistics.errors.total()) == (0, 0)

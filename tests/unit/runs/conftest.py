@@ -12,6 +12,7 @@ from orris.names import RunName
 from orris_kit.changes import Changes
 from orris_kit.database import open_database
 from orris_runs.core import Core, make_core
+from orris_runs.demands import ABILITIES
 from orris_runs.leases import Outcome
 from orris_runs.logs import LogSizes
 from orris_runs.model import Agent, Kind, NewRun, Prepared, Program, Run
@@ -93,6 +94,7 @@ class World:
         self, name: str = "a1", slots: int = 1, replica_slots: int = 0, pool: str = "local", **offered: Any
     ) -> str:
         """Register an agent and open its stream; it gets what waits."""
+        offered.setdefault("abilities", ABILITIES)
         self.core.agents.register(Agent(name, pool, slots, replica_slots, **offered))
         self.core.agents.open_stream(name)
         self.core.queue.dispatch(pool)

@@ -1,5 +1,6 @@
 """Runs go only where there is what they ask for; those that cannot go anywhere hold nobody up, and say why."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,14 +8,15 @@ import sqlalchemy as sa
 
 from orris.errors import InvalidArgument
 from orris_runs import line
+from orris_runs.data import Input, OutputTo
 from orris_runs.demands import Demands, Isolation, Resources
-from orris_runs.model import Agent, Kind, Run, Slot
+from orris_runs.model import Agent, Distribution, Kind, Run, Slot
 from orris_runs.schema import runs
 from orris_runs.states import State
 from tests.servers.databases import plan_of
 from tests.servers.listening import heard
 
-from .conftest import World
+from .conftest import NEW, TREE, World
 
 GIB = 1024**3
 BOTH = (Isolation.PROCESS, Isolation.CONTAINER)
@@ -58,6 +60,15 @@ def test_an_agent_that_says_nothing_of_isolation_runs_processes(world: World) ->
             Isolation.CONTAINER,
             "no agent of pool local runs processes without a container: start one with ORRIS_AGENT_ISOLATION=process",
         ),
+        *(
+            (
+                Isolation.WARM,
+                offered,
+                "no agent of pool local starts runs warm outside of containers: start one with "
+                "ORRIS_AGENT_ISOLATION=warm, on Linux, or leave isolation out",
+            )
+            for offered in (Isolation.CONTAINER, Isolation.PROCESS)
+        ),
     ],
 )
 def test_an_isolation_that_nobody_offers_is_named(
@@ -66,6 +77,33 @@ def test_an_isolation_that_nobody_offers_is_named(
     world.agent(isolations=[offered])
     run = world.submit(demands=Demands(isolation))
     assert (run.state, run.state_reason) == (State.QUEUED, reason)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ({"inputs": [Input("table", TREE)]}, "knows how to give runs data"),
+        ({"outputs_to": [OutputTo("clean")]}, "knows how to give runs data"),
+        ({"distribution": Distribution.JOBLIB}, "knows how to spread runs"),
+    ],
+)
+def test_what_is_new_goes_only_to_agents_that_know_of_it(world: World, program: Any, reason: str) -> None:
+    """Those of older versions would leave it out, and say nothing."""
+    world.agent("old", slots=2, abilities=frozenset())
+    run = world.submit(program=replace(NEW.program, **program))
+    assert (run.state, run.agent) == (State.QUEUED, "")
+    assert f"no agent of pool local {reason}" in run.state_reason
+    assert world.submit().agent == "old"
+    world.agent("new")
+    assert world.get(run).agent == "new"
+
+
+def test_agents_are_remembered_with_what_they_know(world: World) -> None:
+    world.agent(abilities=frozenset({"data", "flying"}))
+    (agent,), _ = world.core.agents.list(10, "")
+    assert agent.abilities == {"data", "flying"}
+    with pytest.raises(InvalidArgument, match="abilities"):
+        world.agent(abilities=frozenset({"Flying!"}))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,21 @@ import orris_agent
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
 from orris.sdk import frames, table_options
-from orris.tables import fields_of
+from orris.sdk.dataset import TabularDataset
+from orris.tables import plan_of
 
 pandas = pytest.importorskip("pandas")
 
-Read = Callable[[Path, Any], Any]
+Read = Callable[..., Any]
 INSIDE = Path(orris_agent.__file__).parent / "inside"
 
 
-def inside() -> Any:
-    """Return the module that reads tables inside a run, loaded apart from the `orris` of this process."""
+def inside(module: str = "_frames") -> Any:
+    """Return a module of the library inside a run, loaded apart from the `orris` of this process."""
     own = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "orris"}
     sys.path.insert(0, str(INSIDE))
     try:
-        return importlib.import_module("orris._frames")
+        return importlib.import_module(f"orris.{module}")
     finally:
         sys.path.remove(str(INSIDE))
         for name in [name for name in sys.modules if name.partition(".")[0] == "orris"]:
@@ -38,7 +40,7 @@ def inside() -> Any:
 @pytest.fixture(params=["submitting", "inside"])
 def read(request: pytest.FixtureRequest) -> Read:
     module = frames if request.param == "submitting" else inside()
-    return lambda folder, table: module.read_frame(str(folder), fields_of(table))
+    return lambda folder, table, **options: module.read_frame(str(folder), plan_of(table), **options)
 
 
 @pytest.fixture
@@ -111,3 +113,130 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(read: Read, fol
 def test_types_that_no_column_has_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="no type of a column"):
         table_options.delimited(types={"x": "complex"})
+
+
+def test_types_need_not_be_told_from_values(read: Read, folder: Path) -> None:
+    frame = read(folder, table_options.delimited(types={"x": "int"}, infer_types=False))
+    assert (list(frame.x), list(frame.z)) == ([1, 2, 3, 4, 5], ["01", "02", "03", "04", "05"])
+    named = read(folder, table_options.delimited(header=False, types={"Column3": "string"}))
+    assert list(named.Column3)[:3] == ["z", "01", "02"]
+
+
+def test_what_is_empty_may_be_empty_text(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,a\n,\n")
+    assert list(read(tmp_path, table_options.delimited()).y.isna()) == [False, True]
+    frame = read(tmp_path, table_options.delimited(empty_is_text=True))
+    assert (list(frame.y), list(frame.x.isna())) == (["a", ""], [False, True])
+
+
+def test_values_that_are_not_of_the_type_are_missing_or_refused(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("i,f,b,t\n1,1.5,True,2020-01-31\nx,y,maybe,then\n2,3,no,\n")
+    types = {"i": "int", "f": "float", "b": "bool", "t": "datetime"}
+    frame = read(tmp_path, table_options.delimited(types=types))
+    assert list(frame.i.dropna()) == [1, 2]
+    assert list(frame.f.dropna()) == [1.5, 3]
+    assert list(frame.b.dropna()) == [True, False]
+    assert [each.isoformat() for each in frame.t.dropna()] == ["2020-01-31T00:00:00"]
+    for column, kind in types.items():
+        with pytest.raises(Exception, match=rf"in the column '{column}' is no {kind}"):
+            read(tmp_path, table_options.delimited(types={column: kind}), strict=True)
+
+
+def test_moments_are_written_as_it_is_said(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("t\n03/04/2021\n2021-12-31\n")
+    types = {"t": table_options.DataType.to_datetime(["%d/%m/%Y", "%Y-%m-%d"])}
+    frame = read(tmp_path, table_options.delimited(types=types), strict=True)
+    assert [each.isoformat()[:10] for each in frame.t] == ["2021-04-03", "2021-12-31"]
+
+
+def test_lines_that_are_no_json_may_be_passed_over(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(b'{"x": 1}\nnonsense\n\xff\n[2]\n{"x": 3}\n')
+    assert list(read(tmp_path, table_options.json_lines(skip_invalid_lines=True)).x) == [1, 3]
+    with pytest.raises(ValueError):  # noqa: PT011  # pandas' own words
+        read(tmp_path, table_options.json_lines())
+
+
+def test_paths_say_what_is_in_columns(read: Read, tmp_path: Path) -> None:
+    for path in ("fr/2020/01/31/a.csv", "de/2021/12/01/b.csv"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("x\n1\n")
+    table = table_options.delimited(partition_format="/data/{country}/{day:yyyy/MM/dd}/*.csv", include_path=True)
+    frame = read(tmp_path, table)
+    assert list(frame.columns) == ["Path", "country", "day", "x"]
+    assert list(frame.country) == ["de", "fr"]
+    assert [each.isoformat()[:10] for each in frame.day] == ["2021-12-01", "2020-01-31"]
+    for wrong in ("{a}/{b}/{c}/{d}/{e}/{f}.csv", "/{country}/{day:yyyy}/b.csv"):
+        with pytest.raises(Exception, match="does not end like that"):
+            read(tmp_path, table_options.delimited(partition_format=wrong))
+    with pytest.raises(Exception, match="column 'x' itself"):
+        read(tmp_path, table_options.delimited(partition_format="{x}.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("/data/", "names no column"),
+        ("{a}/{a}", "'a' is in it twice"),
+        ("{a}/{b:MM}", "is no moment"),
+        ("{a:yyyy/MM/MM}", "is no moment"),
+        ("{a:yyyyT}", "is no moment"),
+        ("{a}/}", "a brace in it"),
+        ("{a}/{}", "a brace in it"),
+    ],
+)
+def test_a_format_that_says_nothing_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(InvalidArgument, match=problem):
+        plan_of(table_options.parquet(partition_format=text))
+
+
+AGES = "age,name,since\n30,ada,2020-01-01\n40,,2021-06-01\n,eva,2022-01-01\n50,ada,\n"
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        (lambda t: t["age"] > 30, [1, 3]),
+        (lambda t: t["age"] >= 40, [1, 3]),
+        (lambda t: t["age"] < 40, [0]),
+        (lambda t: t["age"] <= 40, [0, 1]),
+        (lambda t: t["name"] == "ada", [0, 3]),
+        (lambda t: t["name"] != "ada", [2]),
+        (lambda t: t["name"].is_null(), [1]),
+        (lambda t: (t["name"] == "ada") & (t["age"] > 30), [3]),
+        (lambda t: (t["name"] == "eva") | ~(t["age"] > 30), [0, 2]),
+        (lambda t: t["since"] < datetime(2021, 12, 31), [0, 1]),  # noqa: DTZ001  # as values of the column
+    ],
+)
+def test_rows_are_chosen_by_conditions_on_both_sides(tmp_path: Path, condition: Any, rows: list[int]) -> None:
+    """What a condition is spelled as inside a run is read there as what it is where runs are submitted."""
+    (tmp_path / "t.csv").write_text(AGES)
+    table = table_options.delimited(types={"since": "datetime"})
+    here = TabularDataset(None, table)  # type: ignore[arg-type]  # its files are not asked for
+    chosen = here.filter(condition(here)).table
+    assert chosen is not None
+    column = inside("_table_filter").Column
+    inner = condition(type("Table", (), {"__getitem__": lambda self, name: column(name)})()).condition
+    whole = frames.read_frame(tmp_path, plan_of(table))
+    for found in (
+        frames.read_frame(tmp_path, plan_of(chosen)),
+        inside().read_frame(str(tmp_path), plan_of(table) | {"steps": [{"filter": inner}]}),
+    ):
+        assert found.equals(whole.iloc[rows].reset_index(drop=True))
+
+
+def test_conditions_that_cannot_be_say_why(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(AGES)
+    table = TabularDataset(None, table_options.delimited())  # type: ignore[arg-type]  # its files are not asked for
+    wrongs: list[Callable[[], object]] = [
+        lambda: table.filter(table["a"] > 1 and table["b"] > 1),
+        lambda: table.filter("age > 3"),  # type: ignore[arg-type]
+        lambda: table.filter((table["a"] > 1) & True),  # type: ignore[operator]
+        lambda: table["a"] == [1],
+        lambda: table["a"] == 2**60,
+    ]
+    for wrong in wrongs:
+        with pytest.raises(InvalidArgument, match="filter"):
+            wrong()
+    for problem, condition in (("no column 'w'", table["w"] == 1), ("cannot be compared", table["name"] < 3)):
+        with pytest.raises(Exception, match=problem):
+            read(tmp_path, table.filter(condition).table)

@@ -35,7 +35,7 @@ class As(StrEnum):
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the dataset.")],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder.")],
+    path: Annotated[str, typer.Argument(metavar="PATH|URL", help="File or folder, or an http or https URL.")],
     table: Annotated[As | None, typer.Option("--as", help="Read the files as a table.")] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     tag: Tags = None,

@@ -83,7 +83,7 @@ def _script(
     code: str | None, source: Path | None, environment: str | None, variables: dict[str, str]
 ) -> InferenceConfig | None:
     """Return the scoring script that the options describe; a path that is one from here is one in the folder, too."""
-    from orris.cli.submit import place
+    from orris.cli.script_options import place
     from orris.sdk.inference_config import InferenceConfig
 
     if code is None:

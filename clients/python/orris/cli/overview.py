@@ -11,6 +11,7 @@ from orris.cli.statistics import latency_text
 # Where there is not room for all, the first column is cut: at its front, for runs' ids differ at their ends.
 LEAST_NAME = 12
 RUN_TITLES = ("RUN", "STATUS", "TIME", "AGENT")
+SWEEP_TITLES = ("SWEEP", "STATUS", "TIME", "TRIALS", "RUNNING", "BEST")
 ENDPOINT_TITLES = ("ENDPOINT", "STATE", "REQ/S", "P50", "P99", "FAILED", "DRIFT")
 
 
@@ -18,9 +19,10 @@ def lines_of(overview: dict[str, Any], width: int) -> list[str]:
     """Return the lines, none longer than `width`."""
     runs, builds = overview["runs"], overview["builds"]
     waiting = [each for each in runs if not each["agent"]]
-    several = len({each["workspace"] for each in (*runs, *overview["endpoints"], *builds)}) > 1
+    several = len({each["workspace"] for each in (*runs, *overview["sweeps"], *overview["endpoints"], *builds)}) > 1
     lines = [_cut(each, width) for each in _summary(overview, len(runs) - len(waiting), len(waiting))]
     lines += _section(("AGENT", "POOL", "RUNS", "REPLICAS", "MACHINE"), map(_agent, overview["agents"]), width)
+    lines += _section(SWEEP_TITLES, (_sweep(each, several) for each in overview["sweeps"]), width)
     lines += _with_reasons(_section(RUN_TITLES, [_run(each, several) for each in runs], width), runs, width)
     lines += _section(ENDPOINT_TITLES, (_endpoint(each, several) for each in overview["endpoints"]), width)
     lines += _section(("BUILD", "STATE", "OF", "PROGRESS"), (_build(each, several) for each in builds), width)
@@ -62,6 +64,17 @@ def _agent(agent: dict[str, Any]) -> Sequence[str]:
 
 def _run(run: dict[str, Any], several: bool) -> Sequence[str]:
     return (_named(run, "run", several), run["status"], duration(run["seconds"]), run["agent"])
+
+
+def _sweep(sweep: dict[str, Any], several: bool) -> Sequence[str]:
+    return (
+        _named(sweep, "sweep", several),
+        sweep["status"],
+        duration(sweep["seconds"]),
+        f"{sweep['ended']} of {sweep['planned']}",
+        str(sweep["running"]),
+        "-" if sweep["best"] is None else f"{sweep['metric']} {sweep['best']:.6g}",
+    )
 
 
 def _endpoint(endpoint: dict[str, Any], several: bool) -> Sequence[str]:

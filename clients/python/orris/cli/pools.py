@@ -1,7 +1,8 @@
-"""Pools: create, list, show, update, delete."""
+"""Pools: create, list, show, watch, update, delete."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -113,6 +114,20 @@ def show(
 
 
 @app.command()
+def watch(pool: PoolId) -> None:
+    """Show a pool's nodes, in a line whenever they have changed, until it is gone. Ctrl-C ends it."""
+    from orris.sdk.pools import Pool
+
+    told = ""
+    with suppress(KeyboardInterrupt):
+        for now in Pool.get(pool).watch():
+            line = "; ".join(filter(None, [_counts(now), _runs_waiting(now.message.waiting_runs), _trouble(now)]))
+            if line != told:
+                typer.echo(line)
+            told = line
+
+
+@app.command()
 def update(
     pool: PoolId,
     min_nodes: MinNodes = None,
@@ -167,6 +182,10 @@ def _each(pool: Pool) -> str:
 
 def _waiting(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}" if count else ""
+
+
+def _runs_waiting(count: int) -> str:
+    return f"{_waiting(count)} waiting" if count else ""
 
 
 def _counts(pool: Pool) -> str:

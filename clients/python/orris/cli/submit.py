@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,12 +28,24 @@ from orris.cli.options import (
     Python,
     RequirementsFile,
     Tags,
-    environment_from,
     misplaced,
     open_workspace,
     pairs,
 )
 from orris.cli.output import print_json
+from orris.cli.script_options import (
+    InExperiment,
+    InPool,
+    Inputs,
+    MaxRetries,
+    RegisteredEnvironment,
+    SourceFolder,
+    TimeLimit,
+    Variables,
+    environment_for,
+    experiment_of,
+    place,
+)
 
 
 class Distribution(StrEnum):
@@ -56,36 +66,18 @@ def submit(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its arguments, untouched.")
     ] = None,
-    source_dir: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="What the script gets to work with; by default the working directory."),
-    ] = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", "-e", metavar="NAME[:VERSION]", help="A registered environment.")
-    ] = None,
+    source_dir: SourceFolder = None,
+    environment: RegisteredEnvironment = None,
     conda: CondaFile = None,
     requirements: RequirementsFile = None,
     package: Packages = None,
     python: Python = None,
-    experiment: Annotated[
-        str | None, typer.Option("--experiment", "-x", metavar="NAME", help="By default named after the script.")
-    ] = None,
+    experiment: InExperiment = None,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run, for people.")] = None,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="Environment variable; may be repeated.")
-    ] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            metavar="NAME=DATASET[:VERSION][:MODE]",
-            help="Data for the script, which finds it by the variable NAME, or as ${{inputs.NAME}} in its arguments.",
-        ),
-    ] = None,
+    env: Variables = None,
+    inputs: Inputs = None,
     tag: Tags = None,
-    time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="SECONDS", help="End the run after that long.")
-    ] = None,
+    time_limit: TimeLimit = None,
     isolation: WithIsolation = None,
     cpus: Cpus = None,
     memory: Memory = None,
@@ -93,16 +85,11 @@ def submit(
     pids: Pids = None,
     shm: SharedMemory = None,
     no_network: NoNetwork = False,
-    pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
+    pool: InPool = None,
     priority: Annotated[
         int, typer.Option(metavar="NUMBER", min=-100, max=100, help="Of those that wait, the highest is next.")
     ] = 0,
-    max_retries: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, max=100, help="Execute it anew, so often, where a machine failed or was lost."
-        ),
-    ] = 0,
+    max_retries: MaxRetries = 0,
     reuse: Annotated[
         bool, typer.Option("--reuse", help="Take over the results of an identical run that has completed.")
     ] = False,
@@ -123,9 +110,7 @@ def submit(
         say(f"warning: {behind}")
     folder, inside = place(script, source_dir)
     group = experiment or experiment_of(inside)
-    described = environment_from(group, conda, requirements, package, python)
-    if described and environment:
-        raise typer.BadParameter("is registered already: leave out what describes another", param_hint="--environment")
+    chosen = environment_for(group, environment, conda, requirements, package, python)
     config = ScriptRunConfig(
         source_directory=folder,
         script=inside,
@@ -142,7 +127,7 @@ def submit(
         reuse=reuse,
         distribution=distribution.value if distribution else None,
     )
-    config.environment = described or environment or config.environment
+    config.environment = chosen or config.environment
     where = open_workspace(workspace)
     config.inputs = inputs_from(where, inputs)
     run = Experiment(where, group).submit(config, tags=pairs(tag, "--tag"))
@@ -156,29 +141,3 @@ def submit(
     finally:
         if json and run.finished:
             print_json(run.get_details())
-
-
-def place(script: str, source_dir: Path | None) -> tuple[Path, str]:
-    """Return the source folder and the script's path in it: as `python SCRIPT` would find it, from here.
-
-    A home or a whole disk is nobody's source: there, and for a script elsewhere, it is the script's own folder.
-    """
-    if source_dir is not None:
-        inside = source_dir / script
-        return source_dir, script if inside.is_file() or not Path(script).is_file() else _relative(script, source_dir)
-    path, here = Path(script).absolute(), Path.cwd()
-    if path.is_relative_to(here) and ".." not in path.parts and here not in (Path.home(), Path(here.anchor)):
-        return Path("."), path.relative_to(here).as_posix()
-    return path.parent, path.name
-
-
-def _relative(script: str, folder: Path) -> str:
-    """Return the path in the folder of a script that was named from the working directory."""
-    path, root = Path(script).resolve(), folder.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else script
-
-
-def experiment_of(script: str) -> str:
-    """Return the name of the experiment that a script is of unless another is given."""
-    name = re.sub(r"[^\w-]+", "-", Path(script).stem, flags=re.ASCII).strip("-_")
-    return name[:255] or "script"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orris.cli.confinement import Cpus, Memory, WithIsolation, resources_from
+from orris.cli.data import inputs_from
 from orris.cli.failures import FAILED, say
 from orris.cli.options import (
     AsJson,
@@ -20,14 +21,25 @@ from orris.cli.options import (
     Python,
     RequirementsFile,
     Tags,
-    environment_from,
     find_run,
     misplaced,
     open_workspace,
     pairs,
 )
 from orris.cli.output import print_json
-from orris.cli.submit import experiment_of, place
+from orris.cli.script_options import (
+    InExperiment,
+    InPool,
+    Inputs,
+    MaxRetries,
+    RegisteredEnvironment,
+    SourceFolder,
+    TimeLimit,
+    Variables,
+    environment_for,
+    experiment_of,
+    place,
+)
 
 if TYPE_CHECKING:
     from orris.sdk.sweep import Sweep, Trial
@@ -94,35 +106,22 @@ def sweep(
         list[str] | None,
         typer.Option(metavar="RUN", help="A trial whose hyperparameters are tried first; may be repeated."),
     ] = None,
-    source_dir: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="What the script gets to work with; by default the working directory."),
-    ] = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", "-e", metavar="NAME[:VERSION]", help="A registered environment.")
-    ] = None,
+    source_dir: SourceFolder = None,
+    environment: RegisteredEnvironment = None,
     conda: CondaFile = None,
     requirements: RequirementsFile = None,
     package: Packages = None,
     python: Python = None,
-    experiment: Annotated[
-        str | None, typer.Option("--experiment", "-x", metavar="NAME", help="By default named after the script.")
-    ] = None,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="Environment variable; may be repeated.")
-    ] = None,
+    experiment: InExperiment = None,
+    env: Variables = None,
+    inputs: Inputs = None,
     tag: Tags = None,
-    time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="SECONDS", help="End each trial after that long.")
-    ] = None,
+    time_limit: TimeLimit = None,
     isolation: WithIsolation = None,
     cpus: Cpus = None,
     memory: Memory = None,
-    pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Machines that may execute it.")] = None,
-    max_retries: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, max=100, help="Execute a trial anew, so often, where a machine was lost."),
-    ] = 0,
+    pool: InPool = None,
+    max_retries: MaxRetries = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show how it goes to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -166,18 +165,17 @@ def sweep(
         resources=resources_from(cpus, memory, None, None, None),
         max_retries=max_retries,
     )
-    named = environment or described.pop("environment", None)
-    described.pop("environment", None)
-    made = environment_from(group, conda, requirements, package, python)
-    if made and environment:
-        raise typer.BadParameter("is registered already: leave out what describes another", param_hint="--environment")
-    run.environment = made or named or run.environment
+    named = described.pop("environment", None)
+    chosen = environment_for(group, environment, conda, requirements, package, python)
+    run.environment = chosen or named or run.environment
     where = open_workspace(workspace)
+    run.inputs = inputs_from(where, inputs)
     described["resume_from"] = [
         find_sweep(where, str(each)) for each in resume_from or described.get("resume_from", ())
     ]
     described["resume_runs"] = [find_run(where, str(each)) for each in resume_run or described.get("resume_runs", ())]
-    begun = Experiment(where, group).sweep(SweepConfig(script=run, **described), tags=pairs(tag, "--tag"))
+    config = SweepConfig(script=run, **described)
+    begun = Experiment(where, group).sweep(config, tags=pairs(tag, "--tag"))
     if not wait:
         print_json(summary(begun)) if json else typer.echo(begun.id)
         return

@@ -31,7 +31,7 @@ def top(
     interval: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 2.0,
     json: AsJson = False,
 ) -> None:
-    """Show what goes on: runs, agents, endpoints, builds. Ctrl-C ends it."""
+    """Show what goes on: agents, sweeps, runs, endpoints, builds. Ctrl-C ends it."""
     from orris.sdk.connection import Connection
     from orris.sdk.overview import overview
 

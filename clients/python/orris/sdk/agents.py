@@ -16,7 +16,7 @@ def list_agents(address: str | None = None) -> list[dict[str, Any]]:
     """Return the agents by name.
 
     Each has name, pool, slots, replicaSlots, platform, hostname, connected, lastSeen, isolations (its default first),
-    resources (cpus, memory in bytes, gpus) and runs.
+    resources (cpus, memory in bytes, gpus), abilities (what agents of older versions cannot do) and runs.
     """
     request = agents_service_pb2.ListAgentsRequest()
     found = pages(Connection.find(address).agents.ListAgents, request, lambda page: page.agents)
@@ -32,6 +32,7 @@ def list_agents(address: str | None = None) -> list[dict[str, Any]]:
             "lastSeen": moment(agent.last_seen_time),
             "isolations": [isolation_name(each) for each in agent.isolations] or ["process"],
             "resources": resources_details(agent.resources),
+            "abilities": list(agent.abilities),
             "runs": [run.rpartition("/")[2] for run in agent.runs],
         }
         for agent in found

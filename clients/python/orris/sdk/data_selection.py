@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from orris.artifacts.v1 import artifacts_pb2
@@ -70,10 +70,12 @@ def _by_path(files: Iterable[artifacts_pb2.TreeEntry], below: str) -> Entries:
     return result
 
 
-def only(files: Mapping[str, artifacts_pb2.TreeEntry], pattern: str) -> Entries:
-    """Return those of the files that a pattern fits, which may be that of their names alone."""
+def only(paths: Iterable[str], pattern: str) -> list[str]:
+    """Return those of the paths that a pattern fits, which may be that of their names alone. Raises NotFound."""
     fits = re.compile(_expression(pattern.strip("/")))
-    return {path: entry for path, entry in files.items() if fits.fullmatch(path) or fits.fullmatch(path.split("/")[-1])}
+    if found := [path for path in paths if fits.fullmatch(path) or fits.fullmatch(path.split("/")[-1])]:
+        return found
+    raise NotFound(f"pattern: no file fits {pattern!r}; correct it")
 
 
 def _expression(pattern: str) -> str:

@@ -14,15 +14,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from orris.artifacts.v1 import artifacts_pb2, data_pb2
+from orris.artifacts.v1 import data_pb2
 from orris.errors import InvalidArgument, NotFound
 from orris.names import DatasetName, DatasetVersionName
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
+from orris.sdk.dataset_files import DatasetFiles, KeptFiles
 from orris.sdk.mount_context import MountContext
 from orris.sdk.paging import pages
 from orris.sdk.spelling import moment
-from orris.tables import dataset_id, definition_of, fields_of
+from orris.sdk.table_filter import Column, RowCondition
+from orris.tables import dataset_id, definition_of, plan_of
 
 if TYPE_CHECKING:
     from orris.sdk.run import Run
@@ -32,17 +34,15 @@ LATEST = "latest"
 
 
 class Dataset:
-    """Files of a workspace, by the tree that they are; `message` says more of a registered version."""
+    """Files that never change; `message` says more of a registered version."""
 
     def __init__(
         self,
-        workspace: Workspace,
-        tree: str,
+        files: DatasetFiles,
         table: data_pb2.Table | None = None,
         message: data_pb2.DatasetVersion | None = None,
     ) -> None:
-        self.workspace = workspace
-        self.tree = tree
+        self.files = files
         self.table = table
         self.message = message or data_pb2.DatasetVersion()
         # The registered version whose files these are, be they read otherwise.
@@ -98,22 +98,22 @@ class Dataset:
         description: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> FileDataset | TabularDataset:
-        """Register a file or folder of this machine; only what the workspace does not keep yet is sent.
+        """Register a file or folder of this machine, or what is at an http or https URL.
 
-        Unchanged files are no new version. Raises NotFound, InvalidArgument, FailedPrecondition (FILE_CHANGES).
+        Only what the workspace does not keep yet is sent. Unchanged files are no new version. Raises NotFound,
+        InvalidArgument, FailedPrecondition (FILE_CHANGES); for a URL also what `orris.sdk.web_files.fetched` raises.
         """
-        from orris.sdk.data_folder import data_files
-        from orris.sdk.digest_cache import DigestCache
-        from orris.sdk.progress import bytes_shown
+        from orris.sdk.dataset_factory import files_at
 
-        files = data_files(path)
-        if not files:
-            raise InvalidArgument(f"path: {os.fspath(path)!r} has no files in it", field="path")
-        with bytes_shown("Uploading the data") as progress:
-            tree = workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name
+        files = files_at(path) if isinstance(path, str) and "://" in path else _of_machine(workspace, path)
         kind = FileDataset if table is None else TabularDataset
-        made: FileDataset | TabularDataset = kind(workspace, tree, table)
+        made: FileDataset | TabularDataset = kind(files, table)
         return made.register(workspace, name, description, tags, create_new_version=True)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that keeps its files. Raises InvalidArgument where none does yet."""
+        return self.files.workspace
 
     @property
     def name(self) -> str | None:
@@ -128,7 +128,7 @@ class Dataset:
     @property
     def id(self) -> str:
         """What it is, whatever it is called: the same for the same files, read in the same way."""
-        return dataset_id(self.tree.rpartition("/")[2], definition_of(self.table) if self.table else "")
+        return dataset_id(self.files.digest, definition_of(self.table) if self.table else "")
 
     @property
     def description(self) -> str:
@@ -164,8 +164,9 @@ class Dataset:
         """
         from orris.artifacts.v1 import data_service_pb2 as rpc
 
+        tree = self.files.kept_in(workspace)
         version = data_pb2.DatasetVersion(
-            tree=self.tree, table=self.table, description=description or "", tags=dict(tags or {})
+            tree=tree, table=self.table, description=description or "", tags=dict(tags or {})
         )
         request = rpc.CreateDatasetVersionRequest(
             parent=workspace.resource_name,
@@ -175,7 +176,7 @@ class Dataset:
             only_first=not create_new_version,
         )
         made = workspace.connection.data.CreateDatasetVersion(request).dataset_version
-        return type(self)(workspace, self.tree, self.table, made)
+        return type(self)(KeptFiles(workspace, tree), self.table, made)
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of a registered version."""
@@ -197,6 +198,12 @@ class Dataset:
         self._require_name()
         self.workspace.connection.data.DeleteDatasetVersion(rpc.DeleteDatasetVersionRequest(name=self.message.name))
 
+    def unregister_all_versions(self) -> None:
+        """Delete all versions of the dataset that it is registered as; runs that used them keep their files."""
+        self._require_name()
+        for each in Dataset.list(self.workspace, self.name):
+            each.delete()
+
     def runs(self) -> builtins.list[Run]:
         """Return the runs that got this version, or made it, newest first."""
         from orris.runs.v1 import runs_service_pb2 as rpc
@@ -209,7 +216,7 @@ class Dataset:
 
     def to_path(self) -> builtins.list[str]:
         """Return the paths of the files, each with a slash before it."""
-        return [f"/{entry.path}" for entry in self._entries()]
+        return [f"/{path}" for path in self.files.paths()]
 
     def download(
         self, target_path: str | os.PathLike[str] | None = None, overwrite: bool = False, **_options: Any
@@ -219,9 +226,9 @@ class Dataset:
         Raises InvalidArgument where files of that name are there, unless `overwrite`.
         """
         into = Path(target_path) if target_path is not None else Path(tempfile.mkdtemp(prefix="orris-data-"))
-        if not overwrite and (there := [entry.path for entry in self._entries() if (into / entry.path).exists()]):
+        if not overwrite and (there := [path for path in self.files.paths() if (into / path).exists()]):
             raise InvalidArgument(f"{into / there[0]} is there already; give overwrite=True", field="overwrite")
-        return [str(path) for path in self.workspace.transfer.download(self.tree, into)]
+        return [str(path) for path in self.files.save(into)]
 
     def as_named_input(self, name: str) -> DatasetConsumptionConfig:
         """Return it as an input of a run."""
@@ -229,16 +236,8 @@ class Dataset:
 
     def as_input(self, workspace: Workspace) -> runs_pb2.RunInput:
         """Return what a run asks for to get it. Raises InvalidArgument for one of another workspace."""
-        if workspace.resource_name != self.workspace.resource_name:
-            message = f"the dataset is of the workspace {self.workspace.name}, the run of {workspace.name}"
-            raise InvalidArgument(message, field="inputs")
-        wanted = runs_pb2.RunInput(dataset=self.origin, table=self.table)
-        if not self.origin:
-            wanted.tree = self.tree
-        return wanted
-
-    def _entries(self) -> builtins.list[artifacts_pb2.TreeEntry]:
-        return builtins.list(self.workspace.transfer.entries(self.tree))
+        tree = self.files.kept_in(workspace)
+        return runs_pb2.RunInput(dataset=self.origin, tree="" if self.origin else tree, table=self.table)
 
     def _update(self, **changes: Any) -> None:
         from orris.artifacts.v1 import data_service_pb2 as rpc
@@ -273,11 +272,11 @@ class FileDataset(Dataset):
 
     def take(self, count: int) -> Self:
         """Return the first files, in the order of their paths."""
-        return self._with(self._entries()[: _at_least_0(count)])
+        return type(self)(self.files.only(self.files.paths()[: _at_least_0(count)]))
 
     def skip(self, count: int) -> Self:
         """Return all but the first files."""
-        return self._with(self._entries()[_at_least_0(count) :])
+        return type(self)(self.files.only(self.files.paths()[_at_least_0(count) :]))
 
     def take_sample(self, probability: float, seed: int | None = None) -> Self:
         """Return some of the files by chance."""
@@ -285,26 +284,27 @@ class FileDataset(Dataset):
 
     def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
         """Return two parts by chance: each file is in the first with that probability."""
-        chance = random.Random(seed)
-        first = [(chance.random() < _probability(percentage), entry) for entry in self._entries()]
-        return tuple(self._with(entry for mine, entry in first if mine is part) for part in (True, False))  # type: ignore[return-value]
-
-    def _with(self, entries: Iterable[artifacts_pb2.TreeEntry]) -> Self:
-        tree = self.workspace.transfer.compose({entry.path: entry for entry in entries}).name
-        return type(self)(self.workspace, tree)
+        chance, edge = random.Random(seed), _probability(percentage)
+        drawn = [(chance.random() < edge, path) for path in self.files.paths()]
+        first, second = (self.files.only(path for mine, path in drawn if mine is part) for part in (True, False))
+        return type(self)(first), type(self)(second)
 
 
 class TabularDataset(Dataset):
     """Files that are read as a table, where the table is used. What is done with it before is only noted."""
 
     def to_pandas_dataframe(self, on_error: str = "null", out_of_range_datetime: str = "null") -> Any:
-        """Return the table as a pandas.DataFrame. Raises FailedPrecondition without pandas."""
+        """Return the table as a pandas.DataFrame.
+
+        Values that are not of their column's type are missing, and refused where `on_error` is "fail". Raises
+        FailedPrecondition without pandas.
+        """
         from orris.sdk.frames import read_frame
 
         assert self.table is not None
         with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
-            self.workspace.transfer.download(self.tree, Path(folder))
-            return read_frame(folder, fields_of(self.table))
+            self.files.save(Path(folder))
+            return read_frame(folder, plan_of(self.table), strict=on_error == "fail")
 
     def take(self, count: int) -> Self:
         """Return the first rows."""
@@ -336,11 +336,20 @@ class TabularDataset(Dataset):
         """Return all other columns."""
         return self._after(data_pb2.Table.Step(drop_columns=_columns(columns)))
 
+    def filter(self, expression: RowCondition) -> Self:
+        """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
+        if not isinstance(expression, RowCondition):
+            raise InvalidArgument("filter: compare a column, like table['age'] > 30", field="filter")
+        return self._after(data_pb2.Table.Step(filter=expression.message))
+
+    def __getitem__(self, name: str) -> Column:
+        return Column(name)
+
     def _after(self, step: data_pb2.Table.Step) -> Self:
         table = data_pb2.Table()
         table.CopyFrom(self.table or data_pb2.Table())
         table.steps.append(step)
-        made = type(self)(self.workspace, self.tree, table)
+        made = type(self)(self.files, table)
         made.origin = self.origin
         return made
 
@@ -357,8 +366,20 @@ def resource_name(workspace: Workspace, name: str, version: int | str | None = L
 def adopt(workspace: Workspace, message: data_pb2.DatasetVersion) -> FileDataset | TabularDataset:
     """Return a registered version as the kind of dataset that it is."""
     if message.HasField("table"):
-        return TabularDataset(workspace, message.tree, message.table, message)
-    return FileDataset(workspace, message.tree, None, message)
+        return TabularDataset(KeptFiles(workspace, message.tree), message.table, message)
+    return FileDataset(KeptFiles(workspace, message.tree), None, message)
+
+
+def _of_machine(workspace: Workspace, path: str | os.PathLike[str]) -> KeptFiles:
+    from orris.sdk.data_folder import data_files
+    from orris.sdk.digest_cache import DigestCache
+    from orris.sdk.progress import bytes_shown
+
+    files = data_files(path)
+    if not files:
+        raise InvalidArgument(f"path: {os.fspath(path)!r} has no files in it", field="path")
+    with bytes_shown("Uploading the data") as progress:
+        return KeptFiles(workspace, workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name)
 
 
 def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:

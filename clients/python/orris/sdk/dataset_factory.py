@@ -1,4 +1,4 @@
-"""Datasets of what is in datastores, as it is now."""
+"""Datasets of what is in datastores, or on the web, as it is now."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from orris.errors import InvalidArgument
 from orris.sdk import table_options
 from orris.sdk.data_selection import Selection, selected
 from orris.sdk.dataset import FileDataset, TabularDataset
+from orris.sdk.dataset_files import DatasetFiles, KeptFiles
 from orris.sdk.datastore import paths_of
 
 if TYPE_CHECKING:
     from orris.artifacts.v1 import data_pb2
-    from orris.sdk.workspace import Workspace
 
 
-def files_at(path: object) -> tuple[Workspace, str]:
-    """Return the workspace and tree of the files that paths in datastores mean. Raises NotFound, InvalidArgument."""
+def files_at(path: object) -> DatasetFiles:
+    """Return the files that paths in datastores mean, or that are at http or https URLs.
+
+    Raises NotFound, InvalidArgument; for URLs also what `orris.sdk.web_files.fetched` raises.
+    """
+    if urls := _urls_in(path):
+        from orris.sdk.web_files import fetched  # loads what speaks HTTP
+
+        return fetched(urls)
     paths = paths_of(path)
     workspace = paths[0].datastore.workspace
     listings: dict[str, Callable[[str], Any]] = {}
@@ -26,19 +33,30 @@ def files_at(path: object) -> tuple[Workspace, str]:
             raise InvalidArgument("path: the datastores are of different workspaces", field="path")
         listings.setdefault(each.datastore.name, each.datastore.files.entries)
     found = selected([(Selection(each.path_on_datastore), listings[each.datastore.name]) for each in paths])
-    return workspace, workspace.transfer.compose(found).name
+    return KeptFiles(workspace, workspace.transfer.compose(found).name)
 
 
 def from_files(path: object) -> FileDataset:
     """Return the files that paths in datastores mean, as they are now."""
-    return FileDataset(*files_at(path))
+    return FileDataset(files_at(path))
 
 
 def from_table(path: object, table: data_pb2.Table) -> TabularDataset:
     """Return the table that the files at paths in datastores are, as they are now."""
-    return TabularDataset(*files_at(path), table)
+    files = files_at(path)
+    table_options.check_paths(table, files.paths() if table.partition_format else ())
+    return TabularDataset(files, table)
 
 
 def from_delimited_files(path: object, **options: Any) -> TabularDataset:
     """Return a table of files with lines of values; the options are those of `orris.sdk.table_options.delimited`."""
     return from_table(path, table_options.delimited(**options))
+
+
+def _urls_in(path: object) -> list[str]:
+    """Return the URLs that are meant: one, or all of a list. Raises InvalidArgument for URLs beside something else."""
+    given = [path] if isinstance(path, str) else path if isinstance(path, list | tuple) else []
+    found = [each for each in given if isinstance(each, str) and each.lower().startswith(("http://", "https://"))]
+    if found and len(found) != len(given):
+        raise InvalidArgument("path: give URLs or paths in datastores, not both; upload the others", field="path")
+    return found

@@ -202,7 +202,7 @@ def paths_of(path: object) -> list[DataPath]:
         if found:
             return found
     message = (
-        f"path: {str(path)[:200]!r} is no path in a datastore; upload the files first: "
+        f"path: {str(path)[:200]!r} is neither a path in a datastore nor an http URL; upload the files first: "
         "Datastore.get_default(workspace).upload(folder, 'data'), then give (datastore, 'data')"
     )
     raise InvalidArgument(message, field="path")

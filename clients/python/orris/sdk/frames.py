@@ -1,6 +1,6 @@
 """Read the files of a dataset as a table, with pandas: as `orris_agent/inside/orris/_frames.py` does inside a run.
 
-`table` is a definition as an object of JSON (`orris.tables.fields_of`).
+`table` is a definition as `orris.tables.plan_of` tells it.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orris.errors import FailedPrecondition, InvalidArgument
+from orris.sdk import column_values, row_conditions
 
-_TYPES = {"int": "int64", "float": "float64", "bool": "bool"}
 
-
-def read_frame(folder: str | os.PathLike[str], table: Mapping[str, Any]) -> Any:
+def read_frame(folder: str | os.PathLike[str], table: Mapping[str, Any], *, strict: bool = False) -> Any:
     """Return the rows of all files of a folder, in the order of their paths, as a pandas.DataFrame.
 
-    Raises FailedPrecondition where pandas, or what it reads Parquet with, is not installed, InvalidArgument for columns
-    that are not there.
+    Values that are not of their column's type are missing; `strict`: are refused. Raises FailedPrecondition where
+    pandas, or what it reads Parquet with, is not installed, InvalidArgument for columns that are not there.
     """
     try:
         import pandas
     except ImportError as error:
         raise FailedPrecondition("a table is read with pandas: install it here", reason="NO_PANDAS") from error
-    frames = [_read(pandas, os.path.join(folder, path), path, table) for path in _paths(folder)]
+    frames = [_read(pandas, os.path.join(folder, path), path, table, strict) for path in _paths(folder)]
     frame = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
     for step in table.get("steps", ()):
-        frame = _after(frame, step)
+        frame = _after(pandas, frame, step)
     return frame
 
 
@@ -37,34 +36,40 @@ def _paths(folder: str | os.PathLike[str]) -> list[str]:
     return sorted(os.path.relpath(path, folder).replace(os.sep, "/") for path in found)
 
 
-def _read(pandas: Any, place: str, path: str, table: Mapping[str, Any]) -> Any:
-    types = table.get("column_types", {})
+def _read(pandas: Any, place: str, path: str, table: Mapping[str, Any], strict: bool) -> Any:
     frame = _READERS[table["format"]](pandas, place, table)
-    for column, kind in types.items():
+    for column, kind in table.get("column_types", {}).items():
         if column in frame.columns:
-            frame[column] = _converted(pandas, frame[column], kind)
+            formats = table.get("time_formats", {}).get(column, {}).get("formats", [])
+            frame[column] = column_values.converted(pandas, frame[column], kind, formats, strict)
+    for name, value in reversed(column_values.of_path(pandas, table.get("partition"), path)):
+        if name in frame.columns:
+            raise InvalidArgument(f"partition_format: {path} has a column {name!r} itself", field="partition_format")
+        frame.insert(0, name, value)
     if table.get("path_column"):
         frame.insert(0, table["path_column"], f"/{path}")
     return frame
 
 
 def _read_delimited(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
-    types = table.get("column_types", {})
-    texts = {column: str for column, kind in types.items() if kind == "string"}
-    frame = pandas.read_csv(
-        place,
-        sep=table.get("separator") or ",",
-        header=None if table.get("no_header") else "infer",
-        encoding=table.get("encoding") or "utf-8",
-        dtype=texts,
-    )
+    options = {"sep": table.get("separator") or ",", "encoding": table.get("encoding") or "utf-8"}
+    first = pandas.read_csv(place, nrows=1, header=None, dtype=str, **options)
     if table.get("no_header"):
-        frame.columns = [f"Column{number}" for number in range(1, len(frame.columns) + 1)]
-    return frame
+        names = [f"Column{number}" for number in range(1, len(first.columns) + 1)]
+        options.update(header=None, names=names)
+    else:
+        names = [str(name) for name in first.iloc[0]]
+    types = table.get("column_types", {})
+    texts = {name: str for name in names if types.get(name, "string" if table.get("all_text") else "") == "string"}
+    frame = pandas.read_csv(place, dtype=texts, **options)
+    return column_values.without_gaps(frame) if table.get("empty_is_text") else frame
 
 
 def _read_json_lines(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
-    return pandas.read_json(place, lines=True, encoding=table.get("encoding") or "utf-8")
+    encoding = table.get("encoding") or "utf-8"
+    if not table.get("skip_invalid_lines"):
+        return pandas.read_json(place, lines=True, encoding=encoding)
+    return pandas.DataFrame(column_values.objects_in(place, encoding))
 
 
 def _read_parquet(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
@@ -81,13 +86,7 @@ _READERS: dict[str, Callable[[Any, str, Mapping[str, Any]], Any]] = {
 }
 
 
-def _converted(pandas: Any, column: Any, kind: str) -> Any:
-    if kind == "datetime":
-        return pandas.to_datetime(column)
-    return column if kind == "string" and column.dtype == object else column.astype(_TYPES.get(kind, str))
-
-
-def _after(frame: Any, step: Mapping[str, Any]) -> Any:
+def _after(pandas: Any, frame: Any, step: Mapping[str, Any]) -> Any:
     if "take" in step:
         return frame.iloc[: step["take"]].reset_index(drop=True)
     if "skip" in step:
@@ -97,10 +96,10 @@ def _after(frame: Any, step: Mapping[str, Any]) -> Any:
         chance = random.Random(sample["seed"])
         taken = [sample["low"] <= chance.random() < sample["high"] for _ in range(len(frame))]
         return frame[taken].reset_index(drop=True)
+    if "filter" in step:
+        return frame[row_conditions.holds(pandas, frame, step["filter"])].reset_index(drop=True)
     kept = "keep_columns" in step
     names = (step["keep_columns"] if kept else step["drop_columns"]).get("names", [])
-    unknown = [name for name in names if name not in frame.columns]
-    if unknown:
-        has = ", ".join(map(str, frame.columns))
-        raise InvalidArgument(f"the table has no column {unknown[0]!r}; it has {has}", field="columns")
+    for name in names:
+        row_conditions.column(frame, name)
     return frame[names] if kept else frame.drop(columns=names)

@@ -1,4 +1,4 @@
-"""What an Orris does now: runs, agents, endpoints, builds and the machine, as plain values."""
+"""What an Orris does now: runs, sweeps, agents, endpoints, builds and the machine, as plain values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from orris.errors import OrrisError
 from orris.images.v1 import images_pb2, images_service_pb2
 from orris.inference.v1 import inference_pb2, inference_service_pb2
 from orris.names import EndpointName, ExperimentName, RunName, WorkspaceName
-from orris.runs.v1 import agents_service_pb2, runs_pb2, runs_service_pb2, workspaces_service_pb2
+from orris.runs.v1 import (
+    agents_service_pb2,
+    runs_pb2,
+    runs_service_pb2,
+    sweeps_service_pb2,
+    workspaces_service_pb2,
+)
 from orris.sdk.connection import Connection
 from orris.sdk.paging import pages
 from orris.sdk.spelling import moment, spell
@@ -20,6 +28,8 @@ from orris.sdk.statistics import endpoint_statistics
 
 # Of each kind in a workspace; more is told as a number.
 MOST = 100
+# Each is asked for by itself.
+MOST_SWEEPS = 20
 
 _S = runs_pb2.Run
 _EXECUTED = (_S.STATE_RUNNING, _S.STATE_FINALIZING, _S.STATE_CANCEL_REQUESTED, _S.STATE_NOT_RESPONDING)
@@ -32,8 +42,9 @@ _BUILT = (_B.STATE_SUCCEEDED, _B.STATE_FAILED, _B.STATE_CANCELED)
 def overview(connection: Connection) -> dict[str, Any]:
     """Return what goes on in all workspaces that the token may see.
 
-    runs: those that execute, then those that wait, with their reason; at most 100 of each in a workspace. builds: those
-    that are not finished. machine: load and memory, where the Orris is on this machine, else None. Raises Unavailable.
+    runs: those that execute, then those that wait, with their reason; at most 100 of each in a workspace. sweeps: those
+    that go on, at most 20 in a workspace. builds: those that are not finished. machine: load and memory, where the
+    Orris is on this machine, else None. Raises Unavailable.
     """
     listed = connection.workspaces.ListWorkspaces(workspaces_service_pb2.ListWorkspacesRequest(page_size=1000))
     names = [each.name for each in listed.workspaces]
@@ -45,6 +56,7 @@ def overview(connection: Connection) -> dict[str, Any]:
         "address": connection.address,
         "machine": _machine() if _is_here(connection.address) else None,
         "agents": [_agent(each, replicas) for each in _agents(connection)],
+        "sweeps": [each for name in names for each in _sweeps(connection, name)],
         "runs": [each for each in (*executed, *waiting) if each["kind"] != "Replica"],
         "endpoints": [each for name in names for each in _endpoints(connection, name)],
         "builds": [each for name in names for each in _builds(connection, name)],
@@ -55,7 +67,6 @@ def _runs(connection: Connection, workspace: str, states: Iterable[Any]) -> Iter
     request = runs_service_pb2.ListRunsRequest(parent=workspace, states=states, kinds=_KINDS, page_size=MOST)
     for run in connection.runs.ListRuns(request).runs:
         name = RunName.parse(run.name)
-        begun = moment(run.start_time if run.HasField("start_time") else run.create_time)
         yield {
             "name": run.name,
             "run": name.run,
@@ -65,8 +76,37 @@ def _runs(connection: Connection, workspace: str, states: Iterable[Any]) -> Iter
             "status": spell(runs_pb2.Run.State.DESCRIPTOR, run.state),
             "reason": run.state_reason,
             "agent": run.agent.removeprefix("agents/"),
-            "seconds": max(0.0, (datetime.now(UTC) - begun).total_seconds()) if begun else 0.0,
+            "seconds": _seconds_since(run.start_time if run.HasField("start_time") else run.create_time),
         }
+
+
+def _sweeps(connection: Connection, workspace: str) -> Iterator[dict[str, Any]]:
+    request = runs_service_pb2.ListRunsRequest(
+        parent=workspace, states=(*_EXECUTED, *_WAITING), kinds=[runs_pb2.RUN_KIND_SWEEP], page_size=MOST_SWEEPS
+    )
+    for run in connection.runs.ListRuns(request).runs:
+        try:
+            sweep = connection.sweeps.GetSweep(sweeps_service_pb2.GetSweepRequest(name=run.name)).sweep
+        except OrrisError:
+            continue  # deleted meanwhile
+        counts = sweep.counts
+        yield {
+            "name": run.name,
+            "sweep": RunName.parse(run.name).run,
+            "workspace": RunName.parse(run.name).workspace,
+            "status": spell(runs_pb2.Run.State.DESCRIPTOR, run.state),
+            "ended": counts.total - counts.waiting - counts.running,
+            "running": counts.running,
+            "planned": sweep.planned_trials,
+            "metric": sweep.metric,
+            "best": sweep.best.best_value if sweep.best.HasField("best_value") else None,
+            "seconds": _seconds_since(run.create_time),
+        }
+
+
+def _seconds_since(time: Timestamp) -> float:
+    begun = moment(time)
+    return max(0.0, (datetime.now(UTC) - begun).total_seconds()) if begun else 0.0
 
 
 def _agents(connection: Connection) -> Iterator[agents_service_pb2.Agent]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ from orris.sdk.paging import pages
 from orris.sdk.resources import Resources, resources_details
 from orris.sdk.spelling import moment, spell
 
-POLL_SECONDS = 0.5
+# Less time than this is none at all: gRPC would not even ask.
+LEAST_SECONDS = 0.001
 _NODE_STATES = pb.DESCRIPTOR.message_types_by_name["Node"].enum_types_by_name["State"]
 _POOL_STATES = pb.DESCRIPTOR.message_types_by_name["Pool"].enum_types_by_name["State"]
 
@@ -167,29 +168,54 @@ class Pool:
             "updated": moment(message.update_time),
         }
 
+    def watch(self, timeout_seconds: float | None = None) -> Iterator[Pool]:
+        """Yield it as it stands, and whenever it has changed, until it is gone. This object changes along.
+
+        Raises NotFound where it is gone already, DeadlineExceeded when the time is over.
+        """
+        from orris.sdk.streams import watch
+
+        end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        request = pb.WatchPoolRequest(name=self.message.name)
+
+        def opened() -> Iterable[pb.WatchPoolResponse]:
+            left = None if end is None else max(end - time.monotonic(), LEAST_SECONDS)
+            messages: Iterable[pb.WatchPoolResponse] = self.connection.pools.WatchPool(request, timeout=left)
+            return messages
+
+        for message in watch(opened, lambda message: message.end):
+            self.message = message.pool
+            if not message.end:
+                yield self
+
     def wait_for_nodes(
         self, count: int, timeout_seconds: float | None = None, each_time: Callable[[Pool], object] = lambda _: None
     ) -> None:
-        """Return when so many nodes are there, calling `each_time` whenever it was looked. Raises DeadlineExceeded."""
-        end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        while self.refresh().node_count < count:
-            each_time(self)
-            if end is not None and time.monotonic() > end:
-                why = f": {self.error}" if self.error else ""
-                raise DeadlineExceeded(f"pool {self.name} has {self.node_count} of {count} nodes{why}")
-            time.sleep(POLL_SECONDS)
+        """Return when so many nodes are there, calling `each_time` whenever the pool has changed before.
+
+        Raises DeadlineExceeded, NotFound where the pool is deleted meanwhile.
+        """
+        if self.refresh().node_count >= count:
+            return
+        try:
+            for _ in self.watch(timeout_seconds):
+                if self.node_count >= count:
+                    return
+                each_time(self)
+        except DeadlineExceeded as error:
+            why = f": {self.error}" if self.error else ""
+            raise DeadlineExceeded(f"pool {self.name} has {self.node_count} of {count} nodes{why}") from error
+        raise NotFound(f"pool {self.name} was deleted before it had {count} nodes", reason="POOL_NOT_FOUND")
 
     def wait_until_gone(self, timeout_seconds: float | None = None) -> None:
         """Return when a deleted pool is gone. Raises DeadlineExceeded."""
-        end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        while True:
-            try:
-                self.refresh()
-            except NotFound:
-                return
-            if end is not None and time.monotonic() > end:
-                raise DeadlineExceeded(f"pool {self.name} is there still: its nodes end")
-            time.sleep(POLL_SECONDS)
+        try:
+            for _ in self.watch(timeout_seconds):
+                pass
+        except NotFound:
+            return
+        except DeadlineExceeded as error:
+            raise DeadlineExceeded(f"pool {self.name} is there still: its nodes end") from error
 
     def __repr__(self) -> str:
         return f"Pool({self.name!r})"

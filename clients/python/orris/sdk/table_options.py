@@ -2,44 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
+from orris.partitions import partition_of
+from orris.sdk.column_values import matched
 
 PATH_COLUMN = "Path"
+# As Azure calls them -> as Python does.
+_ENCODINGS = {
+    "utf8": "",
+    "utf-8": "",
+    "utf8bom": "utf-8-sig",
+    "iso88591": "iso-8859-1",
+    "windows1252": "windows-1252",
+}
 _WORDS = ("string", "int", "float", "bool", "datetime")
 
 
 def delimited(
-    separator: str = ",", header: Any = True, encoding: str = "utf8", include_path: bool = False, types: Any = None
+    separator: str = ",",
+    header: Any = True,
+    encoding: str = "utf8",
+    include_path: bool = False,
+    types: Any = None,
+    *,
+    infer_types: bool = True,
+    empty_is_text: bool = False,
+    partition_format: str | None = None,
 ) -> Table:
     """Return how lines of values are read."""
     return Table(
         format=Table.FORMAT_DELIMITED,
         separator="" if separator == "," else separator,
         no_header=not _has_header(header),
-        encoding="" if encoding in ("utf8", "utf-8") else encoding,
-        path_column=PATH_COLUMN if include_path else "",
-        column_types=column_types(types),
+        encoding=_encoding(encoding),
+        all_text=not infer_types,
+        empty_is_text=empty_is_text,
+        **_of_any_format(include_path, types, partition_format),
     )
 
 
-def parquet(include_path: bool = False, types: Any = None) -> Table:
+def parquet(include_path: bool = False, types: Any = None, partition_format: str | None = None) -> Table:
     """Return how Parquet is read."""
-    path = PATH_COLUMN if include_path else ""
-    return Table(format=Table.FORMAT_PARQUET, path_column=path, column_types=column_types(types))
+    return Table(format=Table.FORMAT_PARQUET, **_of_any_format(include_path, types, partition_format))
 
 
-def json_lines(include_path: bool = False, encoding: str = "utf8", types: Any = None) -> Table:
+def json_lines(
+    include_path: bool = False,
+    encoding: str = "utf8",
+    types: Any = None,
+    *,
+    skip_invalid_lines: bool = False,
+    partition_format: str | None = None,
+) -> Table:
     """Return how JSON lines are read."""
     return Table(
         format=Table.FORMAT_JSON_LINES,
-        encoding="" if encoding in ("utf8", "utf-8") else encoding,
-        path_column=PATH_COLUMN if include_path else "",
-        column_types=column_types(types),
+        encoding=_encoding(encoding),
+        skip_invalid_lines=skip_invalid_lines,
+        **_of_any_format(include_path, types, partition_format),
     )
+
+
+def check_paths(table: Table, paths: Iterable[str]) -> None:
+    """Raise InvalidArgument for a path that the table's `partition_format` does not fit, or for one that is none."""
+    if table.partition_format:
+        partition = partition_of(table.partition_format)
+        for path in paths:
+            matched(partition, path)
+
+
+def _of_any_format(include_path: bool, types: Any, partition_format: str | None) -> dict[str, Any]:
+    formats = {name: kind.formats for name, kind in dict(types or {}).items() if getattr(kind, "formats", ())}
+    return {
+        "path_column": PATH_COLUMN if include_path else "",
+        "column_types": column_types(types),
+        "time_formats": {str(name): Table.TimeFormats(formats=each) for name, each in formats.items()},
+        "partition_format": partition_format or "",
+    }
+
+
+def _encoding(name: str) -> str:
+    return _ENCODINGS.get(name, name)
 
 
 def column_types(types: Any) -> dict[str, str]:
@@ -56,8 +103,9 @@ def column_types(types: Any) -> dict[str, str]:
 class DataType:
     """The type of a column: `DataType.to_string()` and so on."""
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, formats: Sequence[str] = ()) -> None:
         self.word = word
+        self.formats = formats
 
     @staticmethod
     def to_string() -> DataType:
@@ -71,7 +119,10 @@ class DataType:
 
     @staticmethod
     def to_float(decimal_mark: str = ".") -> DataType:
-        """Return numbers."""
+        """Return numbers. Raises InvalidArgument for other decimal marks than a point."""
+        if decimal_mark != ".":
+            message = f"decimal_mark: {decimal_mark!r} is not read; take to_string(), and convert it with pandas"
+            raise InvalidArgument(message, field="decimal_mark")
         return DataType("float")
 
     @staticmethod
@@ -81,8 +132,8 @@ class DataType:
 
     @staticmethod
     def to_datetime(formats: Any = None) -> DataType:
-        """Return moments."""
-        return DataType("datetime")
+        """Return moments, written as a format of Python's strptime, or the first of several that fits, says."""
+        return DataType("datetime", [formats] if isinstance(formats, str) else list(formats or ()))
 
     def __repr__(self) -> str:
         return f"DataType({self.word!r})"

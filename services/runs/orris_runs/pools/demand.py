@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from orris_runs import limits
 from orris_runs.bounds import Bounds
-from orris_runs.demands import Demands, Isolation, demands_of
+from orris_runs.demands import ABILITIES, Demands, Isolation, demands_of
 from orris_runs.line import owner_of
 from orris_runs.model import Agent, Slot
 from orris_runs.pools.model import Pool
@@ -71,7 +71,8 @@ def fresh_node(pool: Pool) -> Agent:
         return pool.machine
     resources = replace(pool.node_resources, gpus=limits.GPUS)
     isolations = tuple(each for each in Isolation if each)
-    return Agent("", pool.id, pool.node_slots, _REPLICA_SLOTS, isolations=isolations, resources=resources)
+    new = Agent("", pool.id, pool.node_slots, _REPLICA_SLOTS, isolations=isolations, resources=resources)
+    return replace(new, abilities=ABILITIES)
 
 
 _COUNTED = (

@@ -244,6 +244,7 @@ class Keeping:
         connection.execute(nodes.delete().where(nodes.c.pool == pool_id))
         connection.execute(pools.delete().where(pools.c.id == pool_id))
         look.change.then(lambda: self._agents.serve(pool_id, None))
+        look.change.wake(pool_changed(pool_id))
         return True
 
     def _forget_old(self, look: _Look) -> None:

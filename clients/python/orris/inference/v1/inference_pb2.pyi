@@ -375,7 +375,9 @@ class EndpointStatistics(_message.Message):
     """Rows that were compared; of many at a time, some are."""
     @_builtins.property
     def count_begin_time(self) -> _timestamp_pb2.Timestamp:
-        """Since when requests and errors are counted."""
+        """Since when requests and errors are counted: they go on after a restart of the service, but for those of the last seconds
+        before one that was not asked for.
+        """
 
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointErrors]:

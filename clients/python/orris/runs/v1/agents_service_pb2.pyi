@@ -40,6 +40,7 @@ class Agent(_message.Message):
     ISOLATIONS_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    ABILITIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `agents/{agent}`."""
     pool: _builtins.str
@@ -72,6 +73,12 @@ class Agent(_message.Message):
     def resources(self) -> _runs_pb2.Resources:
         """Processors, memory and graphics processors of the machine; `pids` and `shared_memory_bytes` are 0."""
 
+    @_builtins.property
+    def abilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it knows how to do that agents of older versions leave out without a word: "data" (a run's inputs and what it leaves in
+        datastores), "joblib" (runs that are spread). Runs that need it are leased to nobody else. At most 100 words.
+        """
+
     def __init__(
         self,
         *,
@@ -87,10 +94,11 @@ class Agent(_message.Message):
         isolations: _abc.Iterable[_runs_pb2.Isolation.ValueType] | None = ...,
         resources: _runs_pb2.Resources | None = ...,
         draining: _builtins.str = ...,
+        abilities: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time", "resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "draining", b"draining", "hostname", b"hostname", "isolations", b"isolations", "last_seen_time", b"last_seen_time", "name", b"name", "platform", b"platform", "pool", b"pool", "replica_slots", b"replica_slots", "resources", b"resources", "runs", b"runs", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "connected", b"connected", "draining", b"draining", "hostname", b"hostname", "isolations", b"isolations", "last_seen_time", b"last_seen_time", "name", b"name", "platform", b"platform", "pool", b"pool", "replica_slots", b"replica_slots", "resources", b"resources", "runs", b"runs", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

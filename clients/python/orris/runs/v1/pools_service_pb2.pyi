@@ -620,6 +620,56 @@ class DeletePoolResponse(_message.Message):
 Global___DeletePoolResponse: _TypeAlias = DeletePoolResponse  # noqa: Y015
 
 @_typing.final
+class WatchPoolRequest(_message.Message):
+    """Request of WatchPool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name: `pools/{pool}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchPoolRequest: _TypeAlias = WatchPoolRequest  # noqa: Y015
+
+@_typing.final
+class WatchPoolResponse(_message.Message):
+    """Response of WatchPool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOL_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    end: _builtins.bool
+    """Whether it is gone: this is the last message."""
+    @_builtins.property
+    def pool(self) -> Global___Pool:
+        """The pool as it stands now, or stood last."""
+
+    def __init__(
+        self,
+        *,
+        pool: Global___Pool | None = ...,
+        end: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "pool", b"pool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchPoolResponse: _TypeAlias = WatchPoolResponse  # noqa: Y015
+
+@_typing.final
 class ListNodesRequest(_message.Message):
     """Request of ListNodes."""
 

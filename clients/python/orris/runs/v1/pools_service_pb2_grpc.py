@@ -61,6 +61,11 @@ class PoolServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.DeletePoolRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.DeletePoolResponse.FromString,
                 _registered_method=True)
+        self.WatchPool = channel.unary_stream(
+                '/orris.runs.v1.PoolService/WatchPool',
+                request_serializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.WatchPoolRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.WatchPoolResponse.FromString,
+                _registered_method=True)
         self.ListNodes = channel.unary_unary(
                 '/orris.runs.v1.PoolService/ListNodes',
                 request_serializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.ListNodesRequest.SerializeToString,
@@ -132,6 +137,17 @@ class PoolServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchPool(self, request, context):
+        """Sends a pool as it stands, and again whenever it has changed, until it is gone. Changes in quick succession become one.
+        A stream may end before, when the service stops: watch again.
+
+        Errors:
+        - NOT_FOUND (POOL_NOT_FOUND): no such pool.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListNodes(self, request, context):
         """Lists the nodes of a pool, the newest first: at most 1,000, and of those that are gone the last hundred.
 
@@ -169,6 +185,11 @@ def add_PoolServiceServicer_to_server(servicer, server):
                     servicer.DeletePool,
                     request_deserializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.DeletePoolRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.DeletePoolResponse.SerializeToString,
+            ),
+            'WatchPool': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchPool,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.WatchPoolRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_pools__service__pb2.WatchPoolResponse.SerializeToString,
             ),
             'ListNodes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListNodes,
@@ -313,6 +334,33 @@ class PoolService:
             '/orris.runs.v1.PoolService/DeletePool',
             orris_dot_runs_dot_v1_dot_pools__service__pb2.DeletePoolRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_pools__service__pb2.DeletePoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchPool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/orris.runs.v1.PoolService/WatchPool',
+            orris_dot_runs_dot_v1_dot_pools__service__pb2.WatchPoolRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_pools__service__pb2.WatchPoolResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -74,6 +74,13 @@ class PoolServiceStub:
     - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
     - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
     """
+    WatchPool: _grpc.UnaryStreamMultiCallable[_pools_service_pb2.WatchPoolRequest, _pools_service_pb2.WatchPoolResponse]
+    """Sends a pool as it stands, and again whenever it has changed, until it is gone. Changes in quick succession become one.
+    A stream may end before, when the service stops: watch again.
+
+    Errors:
+    - NOT_FOUND (POOL_NOT_FOUND): no such pool.
+    """
     ListNodes: _grpc.UnaryUnaryMultiCallable[_pools_service_pb2.ListNodesRequest, _pools_service_pb2.ListNodesResponse]
     """Lists the nodes of a pool, the newest first: at most 1,000, and of those that are gone the last hundred.
 
@@ -126,6 +133,13 @@ class PoolServiceAsyncStub(PoolServiceStub):
       an agent that came by itself is connected: stop it first.
     - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
     - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
+    """
+    WatchPool: _aio.UnaryStreamMultiCallable[_pools_service_pb2.WatchPoolRequest, _pools_service_pb2.WatchPoolResponse]  # type: ignore[assignment]
+    """Sends a pool as it stands, and again whenever it has changed, until it is gone. Changes in quick succession become one.
+    A stream may end before, when the service stops: watch again.
+
+    Errors:
+    - NOT_FOUND (POOL_NOT_FOUND): no such pool.
     """
     ListNodes: _aio.UnaryUnaryMultiCallable[_pools_service_pb2.ListNodesRequest, _pools_service_pb2.ListNodesResponse]  # type: ignore[assignment]
     """Lists the nodes of a pool, the newest first: at most 1,000, and of those that are gone the last hundred.
@@ -206,6 +220,19 @@ class PoolServiceServicer(metaclass=_abc_1.ABCMeta):
           an agent that came by itself is connected: stop it first.
         - FAILED_PRECONDITION (POOL_IS_DEFAULT): `pools/local` is always there.
         - PERMISSION_DENIED (OTHER_WORKSPACE): the token is for one workspace; pools belong to the installation.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchPool(
+        self,
+        request: _pools_service_pb2.WatchPoolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_pools_service_pb2.WatchPoolResponse], _abc.AsyncIterator[_pools_service_pb2.WatchPoolResponse]]:
+        """Sends a pool as it stands, and again whenever it has changed, until it is gone. Changes in quick succession become one.
+        A stream may end before, when the service stops: watch again.
+
+        Errors:
+        - NOT_FOUND (POOL_NOT_FOUND): no such pool.
         """
 
     @_abc_1.abstractmethod

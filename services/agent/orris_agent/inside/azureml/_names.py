@@ -9,6 +9,7 @@ REAL = {
     "ComputeTargetException": "azureml.exceptions:ComputeTargetException",
     "Dataset": "orris._data:Dataset",
     "Diabetes": "azureml._opendatasets:Diabetes",
+    "Environment": "orris._environment:Environment",
     "Experiment": "orris._surroundings:Experiment",
     "FileDataset": "orris._data:FileDataset",
     "Model": "orris._model:Model",

@@ -169,7 +169,7 @@ class TabularDataset(_Given):
         """Return the table as a pandas.DataFrame. Raises UserErrorException where the environment has no pandas."""
         from ._frames import read_frame
 
-        return read_frame(self._folder, self._given["table"])
+        return read_frame(self._folder, self._given["table"], strict=on_error == "fail")
 
     def take(self, count: int) -> "TabularDataset":
         """Return the first rows."""
@@ -198,6 +198,19 @@ class TabularDataset(_Given):
     def drop_columns(self, columns) -> "TabularDataset":
         """Return all other columns."""
         return self._after({"drop_columns": {"names": _names(columns)}})
+
+    def filter(self, expression) -> "TabularDataset":
+        """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
+        from ._table_filter import RowCondition
+
+        if not isinstance(expression, RowCondition):
+            raise UserErrorException("filter: compare a column, like table['age'] > 30")
+        return self._after({"filter": expression.condition})
+
+    def __getitem__(self, name: str):
+        from ._table_filter import Column
+
+        return Column(name)
 
     def _after(self, step: dict) -> "TabularDataset":
         table = dict(self._given["table"], steps=list(self._given["table"].get("steps", ())) + [step])

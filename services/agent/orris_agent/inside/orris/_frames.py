@@ -5,21 +5,23 @@ submitted.
 import os
 import random
 
+from . import _column_values, _row_conditions
 from ._exceptions import UserErrorException
 
-_TYPES = {"int": "int64", "float": "float64", "bool": "bool"}
 
+def read_frame(folder: str, table: dict, strict=False):
+    """Return the rows of all files of a folder, in the order of their paths, as a pandas.DataFrame.
 
-def read_frame(folder: str, table: dict):
-    """Return the rows of all files of a folder, in the order of their paths, as a pandas.DataFrame."""
+    Values that are not of their column's type are missing; `strict`: are refused.
+    """
     try:
         import pandas
     except ImportError:
         raise UserErrorException("a table is read with pandas: add it to the environment of the run") from None
-    frames = [_read(pandas, os.path.join(folder, path), path, table) for path in _paths(folder)]
+    frames = [_read(pandas, os.path.join(folder, path), path, table, strict) for path in _paths(folder)]
     frame = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
     for step in table.get("steps", ()):
-        frame = _after(frame, step)
+        frame = _after(pandas, frame, step)
     return frame
 
 
@@ -28,32 +30,40 @@ def _paths(folder: str) -> list:
     return sorted(os.path.relpath(path, folder).replace(os.sep, "/") for path in found)
 
 
-def _read(pandas, place: str, path: str, table: dict):
+def _read(pandas, place: str, path: str, table: dict, strict: bool):
     frame = _READERS[table["format"]](pandas, place, table)
     for column, kind in table.get("column_types", {}).items():
         if column in frame.columns:
-            frame[column] = _converted(pandas, frame[column], kind)
+            formats = table.get("time_formats", {}).get(column, {}).get("formats", [])
+            frame[column] = _column_values.converted(pandas, frame[column], kind, formats, strict)
+    for name, value in reversed(_column_values.of_path(pandas, table.get("partition"), path)):
+        if name in frame.columns:
+            raise UserErrorException("partition_format: %s has a column %r itself" % (path, name))
+        frame.insert(0, name, value)
     if table.get("path_column"):
         frame.insert(0, table["path_column"], "/" + path)
     return frame
 
 
 def _read_delimited(pandas, place: str, table: dict):
-    types = table.get("column_types", {})
-    frame = pandas.read_csv(
-        place,
-        sep=table.get("separator") or ",",
-        header=None if table.get("no_header") else "infer",
-        encoding=table.get("encoding") or "utf-8",
-        dtype={column: str for column, kind in types.items() if kind == "string"},
-    )
+    options = {"sep": table.get("separator") or ",", "encoding": table.get("encoding") or "utf-8"}
+    first = pandas.read_csv(place, nrows=1, header=None, dtype=str, **options)
     if table.get("no_header"):
-        frame.columns = ["Column%d" % number for number in range(1, len(frame.columns) + 1)]
-    return frame
+        names = ["Column%d" % number for number in range(1, len(first.columns) + 1)]
+        options.update(header=None, names=names)
+    else:
+        names = [str(name) for name in first.iloc[0]]
+    types = table.get("column_types", {})
+    texts = {name: str for name in names if types.get(name, "string" if table.get("all_text") else "") == "string"}
+    frame = pandas.read_csv(place, dtype=texts, **options)
+    return _column_values.without_gaps(frame) if table.get("empty_is_text") else frame
 
 
 def _read_json_lines(pandas, place: str, table: dict):
-    return pandas.read_json(place, lines=True, encoding=table.get("encoding") or "utf-8")
+    encoding = table.get("encoding") or "utf-8"
+    if not table.get("skip_invalid_lines"):
+        return pandas.read_json(place, lines=True, encoding=encoding)
+    return pandas.DataFrame(_column_values.objects_in(place, encoding))
 
 
 def _read_parquet(pandas, place: str, table: dict):
@@ -70,13 +80,7 @@ _READERS = {
 }
 
 
-def _converted(pandas, column, kind: str):
-    if kind == "datetime":
-        return pandas.to_datetime(column)
-    return column if kind == "string" and column.dtype == object else column.astype(_TYPES.get(kind, str))
-
-
-def _after(frame, step: dict):
+def _after(pandas, frame, step: dict):
     if "take" in step:
         return frame.iloc[: step["take"]].reset_index(drop=True)
     if "skip" in step:
@@ -86,10 +90,10 @@ def _after(frame, step: dict):
         chance = random.Random(sample["seed"])
         taken = [sample["low"] <= chance.random() < sample["high"] for _ in range(len(frame))]
         return frame[taken].reset_index(drop=True)
+    if "filter" in step:
+        return frame[_row_conditions.holds(pandas, frame, step["filter"])].reset_index(drop=True)
     kept = "keep_columns" in step
     names = (step["keep_columns"] if kept else step["drop_columns"]).get("names", [])
-    unknown = [name for name in names if name not in frame.columns]
-    if unknown:
-        has = ", ".join(map(str, frame.columns))
-        raise UserErrorException("the table has no column %r; it has %s" % (unknown[0], has))
+    for name in names:
+        _row_conditions.column(frame, name)
     return frame[names] if kept else frame.drop(columns=names)

@@ -2,7 +2,7 @@
 
 import os
 
-from ._exceptions import ModelNotFoundException
+from ._exceptions import ModelNotFoundException, UserErrorException
 from ._placeholder import PlaceholderType, explain
 
 
@@ -38,6 +38,19 @@ class Model(metaclass=PlaceholderType):
             raise ModelNotFoundException("there is no model %s in %s" % (wanted, os.path.abspath(root)))
         entries = os.listdir(folder)
         return os.path.join(folder, entries[0]) if len(entries) == 1 else folder
+
+    @staticmethod
+    def register(workspace=None, model_path=None, model_name=None, **kwargs) -> "Model":
+        """Register a file or folder of this machine as a model of the run; return the model.
+
+        What else there is to say is as for `run.register_model`, which also says what is raised.
+        """
+        from ._run import Run
+
+        if not model_path or not model_name:
+            raise UserErrorException("give both model_path and model_name")
+        run = Run.get_context(allow_offline=False)
+        return run.register_model(model_name, run._kept(model_path, model_name), **kwargs)
 
     def __repr__(self) -> str:
         return "Model(name=%s, version=%s)" % (self.name, self.version)

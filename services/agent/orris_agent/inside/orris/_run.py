@@ -4,7 +4,8 @@ import os
 
 from . import _inputs, _journal, _offline, _surroundings
 from ._children import OtherRun, RunChildren
-from ._exceptions import NotSupportedException, RunEnvironmentException
+from ._environment import named
+from ._exceptions import NotSupportedException, RunEnvironmentException, UserErrorException
 from ._files import KeptFiles
 from ._placeholder import explain
 from ._requests import ask
@@ -16,7 +17,7 @@ from ._snapshots import RunSnapshots
 
 # What Azure's runs can do that a run cannot do to itself here; using one says so.
 NOT_INSIDE = frozenset(
-    """archive cancel_children delete get_all_logs get_detailed_status get_environment get_hyperdrive_run get_portal_url
+    """archive cancel_children delete get_all_logs get_detailed_status get_hyperdrive_run get_portal_url
     get_snapshot_id get_all get_run list start_logging unarchive wait_for_completion""".split()
 )
 
@@ -102,6 +103,16 @@ class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren, RunSnapshots)
             "runDefinition": {},
             "logFiles": {},
         }
+
+    def get_environment(self):
+        """Return the environment of the run: its name and version, and the variables that it sets.
+
+        Raises UserErrorException where the run has an image and no environment.
+        """
+        known = self._ask_run().get("environment")
+        if not known:
+            raise UserErrorException("the run was submitted with an image that belongs to no environment by name")
+        return named(known["name"], known["version"], known["variables"])
 
     # The end
 

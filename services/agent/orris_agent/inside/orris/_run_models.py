@@ -7,7 +7,7 @@ from ._requests import ask
 
 
 class RunModels:
-    """How a run registers models. Needs the run's `_folder`."""
+    """How a run registers models. Needs the run's `_folder` and `_files`."""
 
     def register_model(self, model_name, model_path=None, tags=None, properties=None, model_framework=None,
                        model_framework_version=None, description=None, datasets=None, sample_input_dataset=None,
@@ -38,6 +38,19 @@ class RunModels:
 
         answer = ask(self._folder, "register_model", {key: value for key, value in params.items() if value is not None})
         return registered(dict(params, name=model_name), answer)
+
+    def _kept(self, path, model_name) -> str:
+        """Return how the run calls a file or folder of this machine; one that is not in its outputs is kept besides."""
+        place = os.path.abspath(path)
+        outputs = os.path.realpath(os.path.join(self._folder, "work", "outputs"))
+        if (os.path.realpath(place) + os.sep).startswith(outputs + os.sep):
+            return os.path.join("outputs", os.path.relpath(os.path.realpath(place), outputs))
+        kept = "models/%s/%s" % (model_name, os.path.basename(place))
+        if os.path.isdir(place):
+            self._files.keep_folder(kept, place)
+        else:
+            self._files.keep_file(kept, place)
+        return kept
 
     def _relative(self, path) -> str:
         return os.path.relpath(os.path.join(self._folder, "work", str(path)), os.path.join(self._folder, "work"))

@@ -1,5 +1,6 @@
 """A script to submit below the run."""
 
+from ._environment import Environment
 from ._exceptions import UserErrorException
 from ._placeholder import PlaceholderType, explain
 
@@ -20,7 +21,7 @@ class ScriptRunConfig:
                 raise explain("ScriptRunConfig(%s=...)" % name)
         if bool(script) == bool(command):
             raise UserErrorException("ScriptRunConfig needs either script or command")
-        if environment is not None and not isinstance(environment, str):
+        if environment is not None and not isinstance(environment, (str, Environment)):
             raise UserErrorException("environment: inside a run name it, 'NAME' or 'NAME:VERSION'")
         if compute_target is not None and not isinstance(compute_target, (str, PlaceholderType)):
             raise UserErrorException("compute_target: inside a run name it")
@@ -28,7 +29,7 @@ class ScriptRunConfig:
         self.script = None if script is None else str(script).replace("\\", "/")
         self.arguments = [str(each) for each in arguments or ()]
         self.command = _words(command)
-        self.environment = environment
+        self.environment = None if environment is None else str(environment)
         self.compute_target = compute_target
         self.max_run_duration_seconds = max_run_duration_seconds
         self.environment_variables = {}

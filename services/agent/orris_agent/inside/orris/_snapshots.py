@@ -7,6 +7,8 @@ from ._files import clean
 from ._requests import ask
 
 TAKEN = "snapshots"  # where those that it takes itself are among its files
+_IGNORE_FILES = (".amlignore", ".gitignore")  # the first one that is there counts
+_ASKED = 500  # names at a time: a request has at most 4 MiB
 
 
 class RunSnapshots:
@@ -43,14 +45,27 @@ class RunSnapshots:
         return archive
 
     def take_snapshot(self, file_or_folder_path) -> str:
-        """Keep a file or folder with the run, as it is now; return the id that `restore_snapshot` takes."""
+        """Keep a file, or a folder but for what its ignore file names, as it is now.
+
+        Return the id that `restore_snapshot` takes.
+        """
         wanted = os.urandom(16).hex()
-        if os.path.isdir(file_or_folder_path):
-            self._files.keep_folder("%s/%s" % (TAKEN, wanted), file_or_folder_path)
-        else:
-            name = os.path.basename(os.path.abspath(file_or_folder_path))
-            self._files.keep_file("%s/%s/%s" % (TAKEN, wanted, name), file_or_folder_path)
+        top = os.path.abspath(file_or_folder_path)
+        names = self._source_files(top) if os.path.isdir(top) else [""]
+        for name in names:
+            kept = "%s/%s/%s" % (TAKEN, wanted, name or os.path.basename(top))
+            self._files.keep_file(kept, os.path.join(top, name) if name else top)
         return wanted
+
+    def _source_files(self, folder) -> list:
+        """Return the files of a folder that are sources; the agent knows the patterns of ignore files."""
+        patterns, names, kept = _patterns(folder), _files(folder), []
+        for begin in range(0, len(names), _ASKED):
+            asked = {"patterns": patterns, "names": names[begin : begin + _ASKED]}
+            kept += ask(self._folder, "select_sources", asked)["names"]
+        if not kept:
+            raise UserErrorException("there are no files in %s but for what its ignore file names" % folder)
+        return kept
 
     def _snapshot(self, snapshot_id):
         """Return the id of a snapshot, and what yields the bytes of its files, by their paths."""
@@ -78,6 +93,30 @@ class RunSnapshots:
                 yield data
 
         return pieces
+
+
+def _patterns(folder) -> list:
+    for name in _IGNORE_FILES:
+        place = os.path.join(folder, name)
+        if os.path.isfile(place):
+            try:
+                with open(place, encoding="utf-8-sig") as file:
+                    return file.read().splitlines()
+            except UnicodeDecodeError as error:
+                raise UserErrorException("%s: %s; correct the pattern" % (place, error)) from error
+    return []
+
+
+def _files(folder) -> list:
+    """Return the paths of the files below a folder, but for those of virtual environments in it."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        if parent != folder and "pyvenv.cfg" in names:
+            del folders[:]
+            continue
+        places = [os.path.join(parent, name) for name in names]
+        found += [os.path.relpath(place, folder).replace(os.sep, "/") for place in places if os.path.isfile(place)]
+    return sorted(found)
 
 
 def _kept(place: str):

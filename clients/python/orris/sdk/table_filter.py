@@ -1,0 +1,85 @@
+"""Conditions on the rows of a table, as Python spells them: `(table["age"] > 30) & ~table["name"].is_null()`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NoReturn
+
+from orris.artifacts.v1.data_pb2 import Table
+from orris.errors import InvalidArgument
+
+_C = Table.Condition
+_EXACT = 2**53  # above it, not every whole number is one of the contract's numbers
+
+
+class RowCondition:
+    """What a row must be like; combined with `&`, `|` and `~`."""
+
+    def __init__(self, message: Table.Condition) -> None:
+        self.message = message
+
+    def __and__(self, other: RowCondition) -> RowCondition:
+        return RowCondition(_C(all=_C.Conditions(conditions=_messages(self, other))))
+
+    def __or__(self, other: RowCondition) -> RowCondition:
+        return RowCondition(_C(any=_C.Conditions(conditions=_messages(self, other))))
+
+    def __invert__(self) -> RowCondition:
+        return RowCondition(_C(negated=self.message))
+
+    def __bool__(self) -> NoReturn:
+        raise InvalidArgument("filter: combine conditions with &, | and ~, not with and, or, not", field="filter")
+
+
+class Column:
+    """A column of a table, to be compared with a text, a number, a truth value or a moment."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __eq__(self, value: object) -> RowCondition:  # type: ignore[override]  # not whether it is the same column
+        return self._compare(_C.OPERATOR_EQUAL, value)
+
+    def __ne__(self, value: object) -> RowCondition:  # type: ignore[override]
+        return ~(self == value) & ~self.is_null()
+
+    def __lt__(self, value: object) -> RowCondition:
+        return self._compare(_C.OPERATOR_LESS, value)
+
+    def __le__(self, value: object) -> RowCondition:
+        return self._compare(_C.OPERATOR_LESS_OR_EQUAL, value)
+
+    def __gt__(self, value: object) -> RowCondition:
+        return ~(self <= value) & ~self.is_null()
+
+    def __ge__(self, value: object) -> RowCondition:
+        return ~(self < value) & ~self.is_null()
+
+    __hash__ = None  # type: ignore[assignment]  # what is equal to it is a question
+
+    def is_null(self) -> RowCondition:
+        """Return that the row has no value there."""
+        return RowCondition(_C(compare=_C.Comparison(column=self.name, operator=_C.OPERATOR_MISSING)))
+
+    def _compare(self, how: Any, value: object) -> RowCondition:
+        comparison = _C.Comparison(column=self.name, operator=how)
+        if isinstance(value, bool):
+            comparison.truth = value
+        elif isinstance(value, int | float) and abs(value) <= _EXACT:
+            comparison.number = value
+        elif isinstance(value, str):
+            comparison.text = value
+        elif isinstance(value, datetime | date):
+            comparison.time = value.isoformat()
+        else:
+            message = f"filter: {value!r} is no text, number, truth value or moment"
+            raise InvalidArgument(message, field="filter")
+        return RowCondition(_C(compare=comparison))
+
+
+def _messages(*conditions: object) -> Sequence[Table.Condition]:
+    for each in conditions:
+        if not isinstance(each, RowCondition):
+            raise InvalidArgument(f"filter: {each!r} is no condition; put comparisons in parentheses", field="filter")
+    return [each.message for each in conditions if isinstance(each, RowCondition)]

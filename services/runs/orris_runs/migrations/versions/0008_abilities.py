@@ -1,0 +1,13 @@
+"""Agents say what they know how to do that others may not: runs that need it are given to nobody else."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from orris_kit.database import Text
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    op.add_column("agents", sa.Column("abilities", Text(), nullable=False, server_default="[]"))
