@@ -12,7 +12,6 @@ from orris.errors import FailedPrecondition
 from orris_kit.lifecycle import stop_signals
 from orris_kit.logging import get_logger
 from orris_kit.telemetry import telemetry
-from orris_runs.engines.local import end_all
 from orris_standalone import instance, ports, stopping
 from orris_standalone.agent_process import kept_running
 from orris_standalone.config import Settings
@@ -54,7 +53,7 @@ async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[in
             await inference.aclose()
             await stopping.end_all_runs(here)
         # Only now does nobody bring new ones.
-        await asyncio.to_thread(end_all, home)
+        instance.write_left(home, await stopping.end_all_nodes())
 
 
 def _describe(home: Path, chosen: ports.Ports) -> instance.Instance:
