@@ -33,14 +33,16 @@ class Row:
         return asdict(self)
 
 
-def measured(row: str, unit: str, ours: Sequence[float], reference: Sequence[float] = (), *, goal: str = "") -> Row:
+def measured(
+    row: str, unit: str, ours: Sequence[float], reference: Sequence[float] = (), *, goal: str = "", note: str = ""
+) -> Row:
     """Return the row of the medians of what was measured. The ratio is the median over the rounds: a machine that
     grows busier in between disturbs it less than the medians.
     """
     own = median(ours)
     other = median(reference) if reference else None
     ratio = median(a / b for a, b in zip(ours, reference, strict=True)) if reference else None
-    return Row(row, own, other, unit, ratio, goal, _is_met(goal, own, ratio))
+    return Row(row, own, other, unit, ratio, goal, _is_met(goal, own, ratio), note)
 
 
 def skipped(row: str, unit: str, goal: str, reason: str) -> Row:

@@ -24,6 +24,8 @@ SUBJECTS = (
     "submitting",
     "scheduling",
     "sweeps",
+    "ray_tune",
+    "ray_jobs",
     "endpoints",
     "inference_v2",
 )

@@ -9,23 +9,27 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from orris_kit.ray_versions import RayVersions
 from orris_runs.engines.local import LocalEngine, end_all, nodes_folder
 from orris_runs.engines.port import Engine, NodeRequest, Surroundings
 from orris_runs.engines.ray.config import RaySettings
 from orris_runs.engines.ray.engine import RayEngine
-from tests.servers.ray_cluster import RESOURCE, RayCluster
+from tests.servers.ray_cluster import RESOURCE, RayCluster, ray_versions
 
 
 class EngineLab(Protocol):
     """An engine, another one over the same machines, and a way to kill a node's agent behind its back."""
 
     engine: Engine
+    options: Mapping[str, str]
+    ray: RayVersions | None
 
     def another(self) -> Engine:
         """Return the engine as the next process of the service makes it."""
@@ -55,6 +59,9 @@ def surroundings(home: Path) -> Surroundings:
 class LocalLab:
     """Processes of this machine."""
 
+    options: Mapping[str, str] = {}
+    ray: RayVersions | None = None
+
     def __init__(self, home: Path) -> None:
         self._surroundings = surroundings(home)
         self.engine: Engine = LocalEngine(self._surroundings)
@@ -77,6 +84,8 @@ class RayLab:
         self._cluster = cluster
         self._folder = home / "machine"
         self._engines: list[Engine] = []
+        self.options: Mapping[str, str] = {"resource": RESOURCE}
+        self.ray: RayVersions | None = ray_versions()
         self.engine = self.another()
 
     def another(self) -> Engine:

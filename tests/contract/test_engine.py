@@ -94,6 +94,11 @@ def test_a_node_that_is_killed_is_gone_says_why_and_is_forgotten_once_it_is_stop
     assert runs(lab.engine, "lab-2")
 
 
+def test_an_engine_says_which_ray_cluster_its_nodes_are_on(lab: EngineLab) -> None:
+    """Before there is a node: runs that are spread have their environments made meanwhile."""
+    assert lab.engine.ray(lab.options) == lab.ray
+
+
 def test_stopping_what_was_never_there_is_fine(lab: EngineLab) -> None:
     lab.engine.stop(POOL, "lab-9")
     assert lab.engine.nodes(POOL) == []

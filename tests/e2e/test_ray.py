@@ -18,7 +18,7 @@ from orris.sdk.script_run_config import ScriptRunConfig
 from orris.sdk.workspace import Workspace
 from tests.e2e.conftest import Orris, command_line
 from tests.e2e.processes import processes_of, wait_until
-from tests.servers.ray_cluster import MOST_NODES, RESOURCE, RayCluster
+from tests.servers.ray_cluster import MOST_NODES, RESOURCE, RayCluster, ray_versions
 
 pytestmark = [pytest.mark.needs("ray"), pytest.mark.needs("pypi")]
 
@@ -32,6 +32,19 @@ print("begun", flush=True)
 while not os.path.exists(sys.argv[1]):
     time.sleep(0.05)
 print("done", flush=True)
+"""
+# Says where its work was done, and with what.
+WHERE = """
+import os, time
+from joblib import Parallel, delayed
+
+def where(number):
+    import packaging
+    time.sleep(0.5)
+    return f"on {os.environ.get('WHICH_MACHINE', 'one of the first')} with packaging {packaging.__version__}"
+
+for said in sorted(set(Parallel(n_jobs=-1)(delayed(where)(number) for number in range(12)))):
+    print(said)
 """
 SECONDS = 120.0
 
@@ -48,6 +61,9 @@ def orris(home: Path, ray_cluster: RayCluster) -> Iterator[Orris]:
         "ORRIS_RUNS_RAY_PYTHON": str(ray_cluster.python),
         "ORRIS_RUNS_RAY_ADDRESS": ray_cluster.address,
         "ORRIS_RUNS_RAY_TOKEN_FILE": str(ray_cluster.token_file),
+        "ORRIS_RUNS_RAY_CALL_SECONDS": "10",
+        "ORRIS_RUNS_LEASE_DURATION": "12",
+        "ORRIS_RUNS_LEASE_MARGIN": "3",
     }
     run = command_line(home, home, **told)
     run("up", "-d")
@@ -68,6 +84,29 @@ def pool(orris: Orris) -> dict[str, Any]:
 
 def live_nodes(orris: Orris) -> list[dict[str, Any]]:
     return [node for node in pool(orris)["nodes"] if node["state"] != "Gone"]
+
+
+def submitted(orris: Orris, folder: Path, *more: str) -> str:
+    """Submit a run that waits until there is a file `go`; return its id."""
+    (folder / "waits.py").write_text(WAITS)
+    submit = ("submit", "--environment", "orris-sklearn", "--no-wait", "--pool", "rack", *more)
+    return orris(*submit, "waits.py", str(folder / "go"), cwd=folder).stdout.strip()
+
+
+def begun(orris: Orris, folder: Path, *more: str) -> str:
+    """Do the same, and wait until it is executed."""
+    run = submitted(orris, folder, *more)
+    wait_until(lambda: "begun" in orris("runs", "logs", run).stdout, SECONDS)
+    return run
+
+
+def shown(orris: Orris, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(orris("runs", "show", run, "--json").stdout)
+    return found
+
+
+def ended(orris: Orris, run: str) -> None:
+    wait_until(lambda: shown(orris, run)["status"] in ("Completed", "Failed", "Canceled"), SECONDS)
 
 
 def test_a_pool_goes_from_no_machine_to_three_and_back_while_runs_end(
@@ -93,43 +132,67 @@ def test_a_run_goes_on_when_its_agent_is_killed(
     orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
 ) -> None:
     """Ray's actor starts the agent again, which takes up what it finds."""
-    (tmp_path / "waits.py").write_text(WAITS)
-    submit = (
-        "submit",
-        "--environment",
-        "orris-sklearn",
-        "--no-wait",
-        "--pool",
-        "rack",
-        "waits.py",
-        str(tmp_path / "go"),
-    )
-    run = orris(*submit, cwd=tmp_path).stdout.strip()
-    wait_until(lambda: "begun" in orris("runs", "logs", run).stdout, SECONDS)
+    run = begun(orris, tmp_path)
     (agent,) = ray_cluster.agents(home / "machine")
     os.kill(agent, signal.SIGKILL)
     wait_until(lambda: ray_cluster.agents(home / "machine") not in ([], [agent]), SECONDS)
     (tmp_path / "go").touch()
-    found: dict[str, Any] = {}
-
-    def ended() -> bool:
-        found.update(json.loads(orris("runs", "show", run, "--json").stdout))
-        return found["status"] in ("Completed", "Failed")
-
-    wait_until(ended, SECONDS)
+    ended(orris, run)
+    found = shown(orris, run)
     assert (found["status"], found["attempt"]) == ("Completed", 1)
     assert orris("runs", "logs", run).stdout == "begun\ndone\n"
 
 
-def test_the_work_of_one_script_is_done_by_several_machines(orris: Orris, tmp_path: Path) -> None:
-    """The script is unchanged. Ray brings the machines when they are asked for."""
+def test_a_run_whose_machine_is_lost_says_so_and_begins_again_on_another(
+    orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """A raylet is killed; on another machine nothing is left of what it ran."""
+    run = begun(orris, tmp_path, "--max-retries", "1")
+    (agent,) = ray_cluster.agents(home / "machine")
+    for marker in (home / "machine" / "nodes").glob("*/machine"):
+        marker.write_text("another")
+    ray_cluster.kill_machine(agent)
+    wait_until(lambda: shown(orris, run)["attempt"] == 2, SECONDS)
+    (tmp_path / "go").touch()
+    ended(orris, run)
+    found = shown(orris, run)
+    (lost,) = found["failedAttempts"]
+    assert (found["status"], lost["error"].split(":")[0]) == ("Completed", "CODE_AGENT_LOST")
+    assert "its machine was lost" in [node["endReason"] for node in pool(orris)["nodes"]]
+
+
+def test_the_loss_of_the_head_ends_no_run_and_what_waits_says_so_until_it_is_back(
+    orris: Orris, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    run = begun(orris, tmp_path)
+    (head,) = ray_cluster.processes("gcs_server")
+    os.kill(head, signal.SIGKILL)
+    wait_until(lambda: "Ray" in pool(orris)["error"], SECONDS)
+    (tmp_path / "go").touch()
+    ended(orris, run)
+    assert shown(orris, run)["status"] == "Completed"
+    ray_cluster.stop()
+    waits = submitted(orris, tmp_path)
+    wait_until(lambda: "Ray" in shown(orris, waits)["statusReason"], SECONDS)
+    ray_cluster.start()
+    ended(orris, waits)
+    assert shown(orris, waits)["status"] == "Completed"
+
+
+def test_the_work_of_one_script_is_done_by_several_machines(
+    orris: Orris, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """The script is unchanged, its environment gets the cluster's Ray, and Ray brings the machines."""
     folder = tmp_path / "search"
     shutil.copytree(SPREAD, folder)
     spread = ("submit", "--pool", "rack", "--distribution", "joblib", "--python", PYTHON, "--package", "scikit-learn")
-    refused = orris(*spread, "search.py", code=1, cwd=folder)
-    assert "add ray==2.60.0 to the environment" in refused.stdout + refused.stderr
-    orris(*spread, "--package", "ray==2.60.0", "search.py", cwd=folder)
+    ray = ray_versions().ray
+    refused = orris(*spread, "--package", "ray==2.9.0", "search.py", code=1, cwd=folder)
+    assert f"asks for ray==2.9.0: leave that out, or ask for ray=={ray}" in refused.stdout + refused.stderr
+    orris(*spread, "search.py", cwd=folder)
     (run, *_) = json.loads(orris("runs", "list", "--json").stdout)
+    image = json.loads(orris("images", "show", shown(orris, run["runId"])["image"], "--json").stdout)
+    assert image["packages"]["ray"] == ray
     metrics = json.loads(orris("runs", "metrics", run["runId"], "--json").stdout)
     assert metrics["machines"] > 1
     assert metrics["accuracy"] > 0.97
@@ -139,3 +202,42 @@ def test_the_work_of_one_script_is_done_by_several_machines(orris: Orris, tmp_pa
     assert metrics["forest"] == 1.0
     assert metrics["failure"] == "number 3 is not wanted"
     assert metrics["same"] is True
+
+
+@pytest.mark.needs("tmpfs")
+def test_a_machine_without_the_environment_gets_it_for_its_workers(
+    orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """It has no agent, and nothing in the folder of environments; modules of the snapshot take no part in that."""
+    (tmp_path / "orris_kit.py").write_text("raise ImportError('this is another')")
+    with ray_cluster.joined(3, without_environments(home), WHICH_MACHINE="another"):
+        assert "on another with packaging 24.2" in ask_where(orris, tmp_path)
+
+
+@pytest.mark.needs("tmpfs")
+def test_a_machine_that_cannot_install_the_environment_is_named_with_why(
+    orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """Nobody waits for workers that Ray would start for ever."""
+    nowhere = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
+    with ray_cluster.joined(3, without_environments(home), **nowhere):
+        said = ask_where(orris, tmp_path, code=1)
+    assert "a worker could not begin on the cluster" in said
+    assert "network was disabled" in said
+
+
+def without_environments(home: Path) -> list[str]:
+    """Return how a program is started that sees no environment of this machine: as on another."""
+    environments = home / "machine" / "environments"
+    environments.mkdir(parents=True, exist_ok=True)
+    shell = f'mount -t tmpfs tmpfs {environments} && exec "$@"'
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", shell, "sh"]
+
+
+def ask_where(orris: Orris, folder: Path, code: int = 0) -> str:
+    """Return what a script that is spread says of where its work was done, or of why it was not."""
+    (folder / "where.py").write_text(WHERE)
+    spread = ("submit", "--pool", "rack", "--distribution", "joblib", "--python", PYTHON)
+    orris(*spread, "--package", "joblib", "--package", "packaging==24.2", "where.py", cwd=folder, code=code)
+    (run, *_) = json.loads(orris("runs", "list", "--json").stdout)
+    return orris("runs", "logs", run["runId"]).stdout

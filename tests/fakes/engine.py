@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from orris_kit.ray_versions import RayVersions
 from orris_runs.engines.port import EngineNode, EngineUnavailable, NodePhase, NodeRequest
 
 
@@ -13,6 +16,7 @@ class FakeEngine:
         self.requests: dict[str, NodeRequest] = {}
         self.known: dict[str, EngineNode] = {}
         self.away = ""
+        self.versions: RayVersions | None = None
         self.closed = False
 
     def start(self, request: NodeRequest) -> None:
@@ -27,6 +31,10 @@ class FakeEngine:
     def nodes(self, pool: str) -> list[EngineNode]:
         self._answer()
         return [node for name, node in self.known.items() if self.requests[name].pool == pool]
+
+    def ray(self, options: Mapping[str, str]) -> RayVersions | None:
+        self._answer()
+        return self.versions
 
     def close(self) -> None:
         self.closed = True

@@ -50,6 +50,8 @@ class FakeImages(ImageServiceServicer):
         self.calls: Counter[str] = Counter()
         self.lost_images: set[str] = set()
         self.reference = ""
+        self.additions: list[pb.CreateBuildRequest.Addition] = []
+        self.conflict: Exception | None = None
 
     def build(self) -> Build:
         """The newest build."""
@@ -60,6 +62,10 @@ class FakeImages(ImageServiceServicer):
         self.calls["CreateBuild"] += 1
         if request.environment not in (READY, COLD):
             raise NotFound("no such environment", reason="ENVIRONMENT_NOT_FOUND")
+        if request.HasField("addition"):
+            self.additions.append(request.addition)
+            if self.conflict is not None:
+                raise self.conflict
         under_way = [each for each in self.builds.values() if not each.ended]
         if request.environment == COLD and under_way:
             return pb.CreateBuildResponse(build=under_way[0].message)

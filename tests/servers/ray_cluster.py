@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orris_kit.ray_versions import RayVersions
 from tests.servers.programs import free_ports
 
 NODES = Path(__file__).parent / "ray_nodes"
@@ -41,6 +42,17 @@ def ray_python() -> Path | None:
     return Path(found).resolve().parent / "python" if found else None
 
 
+def ray_versions() -> RayVersions:
+    """Return the versions of the Ray on PATH."""
+    program = (
+        "import platform; from importlib.metadata import version; print(version('ray'), platform.python_version())"
+    )
+    python = ray_python()
+    assert python is not None, "mark the test with needs('ray')"
+    said = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=True)
+    return RayVersions(*said.stdout.split())
+
+
 @dataclass
 class RayCluster:
     """A cluster as a test sees it: its head's machine, which runs nothing, and up to three that take an agent each.
@@ -51,6 +63,7 @@ class RayCluster:
     folder: Path
     python: Path
     port: int
+    dashboard_port: int = 0
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     _head: subprocess.Popen[bytes] | None = None
 
@@ -58,6 +71,11 @@ class RayCluster:
     def address(self) -> str:
         """Where its head listens."""
         return f"{HEAD_HOST}:{self.port}"
+
+    @property
+    def dashboard(self) -> str:
+        """Where it takes jobs of its own, if it has a dashboard."""
+        return f"http://{HEAD_HOST}:{self.dashboard_port}"
 
     @property
     def token_file(self) -> Path:
@@ -70,20 +88,21 @@ class RayCluster:
         self.token_file.write_text(self.token)
         config = self.folder / "autoscaling.json"
         config.write_text(json.dumps(_autoscaling(self.address)))
-        log = self.folder / "head.log"
-        with log.open("ab") as said:
-            self._head = subprocess.Popen(
-                [sys.executable, str(NODES / "head.py"), *self._command(config)],
-                env=self._environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                start_new_session=True,
-            )
-        assert self._head.stdout is not None
-        if self._head.stdout.readline() != b"ready\n":
-            self.stop()
-            raise RuntimeError(f"no Ray cluster:\n{log.read_text(errors='replace')[-3000:]}")
+        self._head = self._started("head", self._command(config))
+
+    @contextmanager
+    def joined(self, cpus: int, before: Sequence[str] = (), **variables: str) -> Iterator[None]:
+        """Let a machine join that has processors and no agent. `before`: what its `ray start` is started by."""
+        command = [
+            *before, str(self.python.with_name("ray")), "start", f"--address={self.address}", f"--num-cpus={cpus}",
+            "--node-ip-address=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0",
+            "--dashboard-agent-listen-port=0", "--object-store-memory=80000000", "--disable-usage-stats",
+        ]  # fmt: skip
+        machine = self._started("machine", command, **variables)
+        try:
+            yield
+        finally:
+            machine.communicate()
 
     def stop(self) -> None:
         """End every process of the cluster."""
@@ -108,16 +127,38 @@ class RayCluster:
         """Return the processes of agents whose things are in a folder, or below it."""
         return [pid for pid in self.processes("orris_agent --until-eof") if str(home) in _read(pid, "environ")]
 
+    def _started(self, name: str, command: Sequence[str], **variables: str) -> subprocess.Popen[bytes]:
+        """Return what holds a machine of the cluster, which ends with its input. Raises RuntimeError: what it said."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as said:
+            machine = subprocess.Popen(
+                [sys.executable, str(NODES / "head.py"), *command],
+                env={**self.environment(), **variables},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                start_new_session=True,
+            )
+        assert machine.stdout is not None
+        for line in machine.stdout:
+            if line == b"ready\n":
+                return machine
+        machine.communicate()
+        raise RuntimeError(f"no Ray {name}:\n{log.read_text(errors='replace')[-3000:]}")
+
     def _command(self, config: Path) -> Sequence[str]:
         return [
             str(self.python.with_name("ray")), "start", "--head", f"--autoscaling-config={config}",
-            f"--node-ip-address={HEAD_HOST}", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false",
-            "--dashboard-agent-listen-port=0", f"--ray-client-server-port={free_ports(1)[0]}",
+            f"--node-ip-address={HEAD_HOST}", f"--port={self.port}", "--num-cpus=0",
+            f"--include-dashboard={'true' if self.dashboard_port else 'false'}", f"--dashboard-host={HEAD_HOST}",
+            f"--dashboard-port={self.dashboard_port or 8265}", "--dashboard-agent-listen-port=0",
+            f"--ray-client-server-port={free_ports(1)[0]}",
             "--object-store-memory=80000000", f"--temp-dir={self.folder / 'ray'}", "--disable-usage-stats",
             f"--system-config={json.dumps(_QUICK)}",
         ]  # fmt: skip
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the variables of its programs, its token among them."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("RAY_", "ORRIS_", "PYTHON"))}
         return kept | {
             "RAY_AUTH_MODE": "token",
@@ -132,12 +173,13 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster() -> Iterator[RayCluster]:
-    """Run a cluster."""
+def ray_cluster(dashboard: bool = False) -> Iterator[RayCluster]:
+    """Run a cluster; one with a dashboard takes jobs of Ray's own."""
     python = ray_python()
     assert python is not None, "mark the test with needs('ray')"
     with tempfile.TemporaryDirectory(prefix="orris-ray-", ignore_cleanup_errors=True) as folder:
-        cluster = RayCluster(Path(folder), python, free_ports(1)[0])
+        port, dashboard_port = free_ports(2)
+        cluster = RayCluster(Path(folder), python, port, dashboard_port if dashboard else 0)
         try:
             cluster.start()
             yield cluster

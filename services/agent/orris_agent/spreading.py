@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import sys
@@ -15,10 +14,10 @@ from orris.images.v1 import images_pb2 as images
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
+from orris_kit.ray_versions import RayVersions
 
 IMAGE_FILE = ".orris-image"
 _INSIDE = Path(__file__).parent / "inside" / "orris_joblib"
-_RAY = re.compile(r"^ray(?:\[[^\]]*\])? *== *([^ ;\\]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Spreading:
         if self._cluster is None:
             message = f"distribution: the machines of pool {run.pool!r} are not in a Ray cluster; name a pool whose are"
             raise errors.FailedPrecondition(message, reason="NOT_IN_A_CLUSTER")
-        if wrong := _mismatch(image.lock, self._cluster):
+        if wrong := RayVersions(self._cluster.version, self._cluster.python_version).mismatch(image.lock):
             raise errors.FailedPrecondition(f"distribution: {wrong}", reason="CLUSTER_MISMATCH")
 
     def variables(self, lease: agents.Lease, folder: RunFolder, given: Mapping[str, str]) -> dict[str, str]:
@@ -64,7 +63,8 @@ class Spreading:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(folder.work, aside, symlinks=True)
         (aside / IMAGE_FILE).write_bytes(lease.image.SerializeToString())
-        worker = [sys.executable, "-m", "orris_agent.worker", str(self._environments)]
+        # It starts in the snapshot, whose modules are none of its own.
+        worker = [sys.executable, "-E", "-P", "-m", "orris_agent.worker", _on_any_machine(self._environments)]
         return {
             "ORRIS_RAY_ADDRESS": self._cluster.address,
             "ORRIS_RAY_PROCESSORS": str(self._cluster.processors),
@@ -78,6 +78,12 @@ class Spreading:
         }
 
 
+def _on_any_machine(folder: Path) -> str:
+    """Return a folder as each machine finds it: below its user's home, if it is there on this one."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+
+
 def check_not_spread(run: runs.Run) -> None:
     """Raise FailedPrecondition for a run that cannot be spread, since its agent puts it into a container."""
     if _is_spread(run):
@@ -87,22 +93,3 @@ def check_not_spread(run: runs.Run) -> None:
 
 def _is_spread(run: runs.Run) -> bool:
     return run.distribution == runs.DISTRIBUTION_JOBLIB
-
-
-def _mismatch(lock: images.Lock, cluster: RayCluster) -> str:
-    """Return why an environment does not go with the cluster, and what to do; empty where it does."""
-    if lock.interpreter:
-        return "an interpreter of one's own is on one machine alone; let Orris make the environment"
-    needs = f"the cluster has Ray {cluster.version}: add ray=={cluster.version} to the environment"
-    found = _RAY.search(lock.requirements)
-    if found is None:
-        return f"the environment has no Ray, and {needs}"
-    if found[1] != cluster.version:
-        return f"the environment has Ray {found[1]}, and {needs}"
-    minor = cluster.python_version.rpartition(".")[0]
-    if lock.python_version.split(".")[:2] != minor.split("."):
-        return (
-            f"the environment has Python {lock.python_version}, and the cluster has {cluster.python_version}: "
-            f"ask for python={minor} in the environment"
-        )
-    return ""

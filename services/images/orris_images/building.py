@@ -268,4 +268,6 @@ class Building:
 def _what(build: Build) -> str:
     if build.restored:
         return f"image {build.restored} is made again: it is not where it was"
-    return f"environment {build.environment}" if build.environment else "an image with more packages"
+    if not build.environment:
+        return "an image with more packages"
+    return f"environment {build.environment}" + (f", and with it {build.added}" if build.added else "")

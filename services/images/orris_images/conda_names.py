@@ -20,7 +20,7 @@ ON_PYPI = {
     "tensorflow-base": "tensorflow", "tensorflow-gpu": "tensorflow", "matplotlib-base": "matplotlib",
     "seaborn-base": "seaborn", "py-xgboost": "xgboost", "py-xgboost-cpu": "xgboost", "py-xgboost-gpu": "xgboost",
     "opencv": "opencv-python-headless", "py-opencv": "opencv-python-headless", "pytables": "tables",
-    "dask-core": "dask",
+    "dask-core": "dask", "ray-core": "ray", "ray-default": "ray",
     "msgpack-python": "msgpack", "python-graphviz": "graphviz", "psycopg2": "psycopg2-binary", "numpy-base": "numpy",
     "sklearn": "scikit-learn", "pyqt": "pyqt5", "python-tzdata": "tzdata", "snappy": "python-snappy",
     "google-api-core-grpc": "google-api-core", "brotli-python": "brotli",

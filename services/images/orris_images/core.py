@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from orris_images.adding import Adding
 from orris_images.build.port import Builder
 from orris_images.build_log import Key
 from orris_images.building import Building
@@ -39,6 +40,7 @@ class Core:
         self.building = Building(engine, pythons, resolver, builder, clock, notify, workers)
         self.environments = Environments(engine, clock)
         self.images = Images(engine)
+        self.adding = Adding(engine, pythons, resolver)
         self.builds = Builds(engine, self.building, builder, self.images, pythons, clock, new_id)
         self.references = References(engine)
         self.uses = Uses(engine, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -25,6 +26,7 @@ class State(IntEnum):
 UNFINISHED = (State.QUEUED, State.RESOLVING, State.BUILDING, State.PUSHING)
 _RESTORED = "image"
 OVERLAY = "overlay/"
+_ADDED = " + "
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,13 @@ class Build:
     def environment(self) -> str:
         """Resource name of the version built, empty for an overlay and for a lost image."""
         other = self.restored or self.target == overlay_target(self.spec)
-        return "" if other else f"workspaces/{self.workspace}/environments/{self.target}"
+        version, _, _ = self.target.partition(_ADDED)
+        return "" if other else f"workspaces/{self.workspace}/environments/{version}"
+
+    @property
+    def added(self) -> str:
+        """The packages that the environment gets besides, else empty."""
+        return self.target.partition(_ADDED)[2]
 
     @property
     def restored(self) -> str:
@@ -126,6 +134,11 @@ class Image:
 def overlay_target(spec: Spec) -> str:
     """Return what a build of an overlay without an environment is a build of."""
     return f"{OVERLAY}{spec.digest}"
+
+
+def added_target(target: str, packages: Sequence[str]) -> str:
+    """Return what a build of an environment's version with more packages is a build of."""
+    return target + _ADDED + ", ".join(packages)
 
 
 def restore_target(image: str) -> str:

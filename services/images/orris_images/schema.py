@@ -58,8 +58,8 @@ references = sa.Table(
     sa.Index("references_by_image", "workspace", "image"),
 )
 
-# `target` is `<environment>/versions/<version>`, `overlay/<digest>`, or `image/<id>` where one is made again from its
-# lock; `state` is a number of records.State.
+# `target` is `<environment>/versions/<version>`, the same with ` + <packages>` added, `overlay/<digest>`, or
+# `image/<id>` where one is made again from its lock; `state` is a number of records.State.
 builds = sa.Table(
     "builds",
     metadata,

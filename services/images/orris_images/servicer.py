@@ -22,9 +22,9 @@ from orris_images.core import Core
 from orris_images.environments import check_not_reserved
 from orris_images.image_handlers import ImageHandlers, readers, writers
 from orris_images.listing import PAGE_SIZE, page_of, query_of, token_after, workspace_of
-from orris_images.records import Build, overlay_target
+from orris_images.records import Build, added_target, overlay_target
 from orris_images.spec import Spec
-from orris_images.specification import overlay_packages, spec_from
+from orris_images.specification import addition_of, overlay_packages, spec_from
 from orris_images.translation import build_message, environment_message
 from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
@@ -42,6 +42,7 @@ class ImageServicer(ImageHandlers):
     def __init__(self, core: Core, changes: Changes, contexts: Contexts) -> None:
         super().__init__(core)
         self._environments, self._changes, self._contexts = core.environments, changes, contexts
+        self._adding = core.adding
 
     @writers
     async def CreateEnvironment(
@@ -61,8 +62,9 @@ class ImageServicer(ImageHandlers):
 
     @writers
     async def CreateBuild(self, request: pb.CreateBuildRequest, context: Any) -> pb.CreateBuildResponse:
-        if request.HasField("overlay") and current_principal().role is not Role.SERVICE:
-            message = "only services ask for an overlay; register an environment with it and build that"
+        more = request.HasField("overlay") or request.HasField("addition")
+        if more and current_principal().role is not Role.SERVICE:
+            message = "only services ask for an overlay or an addition; register an environment with it and build that"
             raise PermissionDenied(message, reason="ROLE_NOT_ADMITTED")
         return pb.CreateBuildResponse(build=build_message(await run_blocking(self._create_build, request)))
 
@@ -161,13 +163,19 @@ class ImageServicer(ImageHandlers):
     def _target(self, workspace: str, request: pb.CreateBuildRequest) -> tuple[str, Spec]:
         if request.HasField("overlay") == bool(request.environment):
             raise InvalidArgument("set either environment or overlay", field="environment")
+        if request.HasField("overlay") and request.HasField("addition"):
+            raise InvalidArgument("addition: an overlay has packages of its own; leave one out", field="addition")
         if request.HasField("overlay"):
             spec = self._overlay(workspace, request.overlay.image, overlay_packages(request.overlay))
             return overlay_target(spec), spec
         name = parse_environment(request.environment, field="environment")
         _same_workspace(workspace, name.workspace, "environment")
         found = self._environments.get(*_environment(name))
-        return found.target, found.spec
+        if not request.HasField("addition"):
+            return found.target, found.spec
+        spec = self._adding.added(workspace, found.spec, addition_of(request.addition))
+        packages = sorted(set(spec.packages) - set(found.spec.packages))
+        return added_target(found.target, packages) if packages else found.target, spec
 
     def _overlay(self, workspace: str, image: str, packages: Sequence[str]) -> Spec:
         name = ImageName.parse(image, field="overlay.image")

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from orris.errors import FieldViolation, InvalidArgument
 from orris.images.v1 import images_pb2 as pb
+from orris.images.v1 import images_service_pb2 as service
 from orris.names import TreeName
 from orris_images import pep508, requirements
+from orris_images.adding import Addition
 from orris_images.conda import parse_conda
 from orris_images.conda_names import MatchSpec
 from orris_images.container import DEFAULT_INTERPRETER, Dockerfile
@@ -41,6 +43,12 @@ def overlay_packages(message: pb.EnvironmentSpec.Overlay) -> list[str]:
     """Return the packages to add to an image, in canonical form. Raises InvalidArgument (INVALID_SPEC)."""
     with _invalid_spec():
         return [pep508.canonical(each, f"overlay.pip_packages[{n}]") for n, each in enumerate(message.pip_packages)]
+
+
+def addition_of(message: service.CreateBuildRequest.Addition) -> Addition:
+    """Return what an environment gets besides. Raises InvalidArgument (INVALID_SPEC)."""
+    with _invalid_spec():
+        return Addition(tuple(message.pip_packages), message.python_version)
 
 
 def message_of_curated(spec: Spec) -> pb.EnvironmentSpec:
@@ -143,4 +151,4 @@ def _invalid_spec() -> Iterator[None]:
 
 
 def _place(field: str) -> str:
-    return field if field.startswith(("spec", "overlay")) else f"spec.{field}"
+    return field if field.startswith(("spec", "overlay", "addition")) else f"spec.{field}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orris.images.v1 import images_pb2
+from orris_kit.ray_versions import RayVersions
 from orris_runs.model import Prepared
 
 
@@ -21,8 +22,13 @@ class BuildResult:
 class Images(Protocol):
     """The images of environments. All methods raise what the service raises: NotFound, Unavailable and so on."""
 
-    async def prepare(self, workspace: str, environment: str, image: str) -> Prepared:
-        """Return the image to run in, or the build that makes it."""
+    async def prepare(
+        self, workspace: str, environment: str, image: str, cluster: RayVersions | None = None
+    ) -> Prepared:
+        """Return the image to run in, or the build that makes it; an environment gets the Ray of a `cluster`.
+
+        Where it does not go with that: FailedPrecondition (PACKAGE_CONFLICT, PYTHON_CONFLICT, USER_MANAGED_IMAGE).
+        """
         ...
 
     async def use(self, name: str) -> None:

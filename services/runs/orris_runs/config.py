@@ -23,7 +23,7 @@ def _size(written: object) -> int:
 
 
 def _either(own: str, noun: str) -> AliasChoices:
-    return AliasChoices(f"ORRIS_RUNS_ENGINE_{own}ADDRESS", f"ORRIS_{noun}_ADDRESS")
+    return AliasChoices(f"ORRIS_RUNS_ENGINE_{own}ADDRESS", "ORRIS_RUNS_ENGINE_ADDRESS", f"ORRIS_{noun}_ADDRESS")
 
 
 class Settings(ServiceSettings):
@@ -33,8 +33,8 @@ class Settings(ServiceSettings):
     log_cap: how large a log may become, in bytes (or 4GiB); what is written behind that is counted, and not kept.
     session_patience, session_duration: how long an interactive run may be silent before it is NOT_RESPONDING, and
     before it has failed.
-    engine_address, engine_artifacts_address and so on: where the agents that engines start find the services; by
-    default where this one finds them, and where it listens.
+    engine_address: where the agents that engines start find the services; by default where this one finds them, and
+    where it listens. engine_artifacts_address and so on: the same of those that are not at that address.
     """
 
     model_config = settings_of("runs")

@@ -11,6 +11,7 @@ from orris.images.v1 import images_pb2
 from orris.images.v1 import images_service_pb2 as service
 from orris.images.v1.images_service_pb2_grpc import ImageServiceStub
 from orris.names import WorkspaceName
+from orris_kit.ray_versions import RayVersions
 from orris_runs.bounded import Bounded
 from orris_runs.builds import BuildResult
 from orris_runs.checks import is_version
@@ -35,10 +36,14 @@ class ImagesClient:
         self._variables: Bounded[str, Mapping[str, str]] = Bounded(REMEMBERED)
         self._ready: Bounded[str, tuple[float, Prepared]] = Bounded(REMEMBERED)
 
-    async def prepare(self, workspace: str, environment: str, image: str) -> Prepared:
-        """Return the image to run in, or the build that makes it."""
+    async def prepare(
+        self, workspace: str, environment: str, image: str, cluster: RayVersions | None = None
+    ) -> Prepared:
+        """Return the image to run in, or the build that makes it; an environment gets the Ray of a `cluster`."""
         if image:
             return await self._given(environment, image)
+        if cluster is not None:
+            return await self._built(workspace, environment, cluster)
         known = self._ready.get(environment)
         if known is not None and self._clock() - known[0] < FRESH_SECONDS:
             return known[1]
@@ -97,14 +102,18 @@ class ImagesClient:
         variables = dict(answer.environment.spec.environment_variables)
         return Prepared(answer.environment.name, image, variables=variables)
 
-    async def _built(self, workspace: str, environment: str) -> Prepared:
-        request = service.CreateBuildRequest(parent=str(WorkspaceName(workspace)), environment=environment)
+    async def _built(self, workspace: str, environment: str, cluster: RayVersions | None = None) -> Prepared:
+        request = service.CreateBuildRequest(
+            parent=str(WorkspaceName(workspace)),
+            environment=environment,
+            addition=_addition(cluster) if cluster else None,
+        )
         build = (await self._stub.CreateBuild(request)).build
         prepared = Prepared(build.environment, variables=await self._variables_of(build.environment))
         if build.state != _Build.STATE_SUCCEEDED:
             return replace(prepared, build=build.name)
         prepared = replace(prepared, image=build.image, warnings=list(build.warnings))
-        if is_version(environment):
+        if is_version(environment) and cluster is None:
             self._ready.put(environment, (self._clock(), prepared))
         return prepared
 
@@ -115,3 +124,7 @@ class ImagesClient:
         variables = dict(answer.environment.spec.environment_variables)
         self._variables.put(version, variables)
         return variables
+
+
+def _addition(cluster: RayVersions) -> service.CreateBuildRequest.Addition:
+    return service.CreateBuildRequest.Addition(pip_packages=[cluster.requirement], python_version=cluster.python)

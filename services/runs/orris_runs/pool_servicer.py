@@ -126,6 +126,7 @@ def _pool_message(pool: Pool) -> pb.Pool:
         update_time=timestamp(pool.update_time),
         node_counts=counts,
         waiting_runs=pool.waiting,
+        ray_cluster=pb.RayCluster(ray_version=pool.ray.ray, python_version=pool.ray.python) if pool.ray else None,
     )
 
 

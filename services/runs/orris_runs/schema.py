@@ -226,6 +226,8 @@ pools = sa.Table(
     sa.Column("machine", Text(), nullable=False),
     sa.Column("create_time", UtcDateTime, nullable=False),
     sa.Column("update_time", UtcDateTime, nullable=False),
+    # Of the Ray cluster that its nodes are on; empty: on none, null: its engine was not asked yet.
+    sa.Column("ray", Text()),
 )
 
 # Nodes that an engine was asked for: here before it is, so that none is lost or asked for twice. `failed`: gone

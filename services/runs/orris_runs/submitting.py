@@ -18,6 +18,7 @@ from orris_runs.identical import Earlier
 from orris_runs.leases import Outcome
 from orris_runs.model import NewRun, Prepared, Run
 from orris_runs.references import References
+from orris_runs.spreading import Spreading
 from orris_runs.sweeps.plan import Plan
 
 
@@ -29,6 +30,7 @@ class Submitting:
         self._images = images
         self._artifacts = artifacts
         self._references = references
+        self._spreading = Spreading(core, images)
         # A reference is noted durably before it is made: recording the run takes the note back.
         self._noting = Gathering[RunName](lambda runs: run_blocking(core.loose.begin, runs))
 
@@ -151,7 +153,7 @@ class Submitting:
         return wanted
 
     async def _prepare(self, new: NewRun) -> Prepared:
-        prepared = await self._images.prepare(new.workspace, new.environment, new.image)
+        prepared = await self._spreading.prepare(new)
         if not prepared.image or new.demands.isolation is not Isolation.CONTAINER:
             return prepared
         if not (await self._images.image(prepared.image)).reference:

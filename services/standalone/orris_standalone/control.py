@@ -58,6 +58,11 @@ def down(home: Path, timeout: float = 60.0) -> bool:
     return True
 
 
+def left(home: Path) -> str:
+    """Return what may go on though the instance of a home has ended, and how it is ended; empty where nothing does."""
+    return instance.read_left(home)
+
+
 @contextlib.contextmanager
 def _ended(pid: int) -> Iterator[Callable[[], bool]]:
     """Give what tells whether a process has ended, also one that nobody has reaped; always true where nothing tells."""

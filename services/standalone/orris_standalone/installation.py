@@ -37,7 +37,8 @@ _SERVICES: tuple[tuple[Any, Any], ...] = (
 @contextlib.asynccontextmanager
 async def services(settings: Settings, listen: str) -> AsyncIterator[contextlib.AsyncExitStack]:
     """Serve all services at `listen` while the context lasts; give the stack of inference, to be closed first."""
-    server = Server(listen, authenticator=TokenVerifier(settings.public_key_path))
+    verifier, allowed = TokenVerifier(settings.public_key_path), settings.allow_insecure_listen
+    server = Server(listen, authenticator=verifier, allow_insecure=allowed)
     async with contextlib.AsyncExitStack() as stack:
         inference = contextlib.AsyncExitStack()
         for service, make_settings in _SERVICES:

@@ -1,4 +1,7 @@
-"""An instance is a home in use: a lock held by its process, and `instance.json` that tells others how to reach it."""
+"""An instance is a home in use: a lock held by its process, and `instance.json` that tells others how to reach it.
+
+Where what it had started could not be ended with it, `left.txt` says so.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from orris_kit.files import replace
 
 LOCK = "instance.lock"
 FILE = "instance.json"
+LEFT = "left.txt"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,22 @@ def read(home: Path) -> Instance | None:
         return Instance(**json.loads((home / FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def write_left(home: Path, left: str) -> None:
+    """Tell what may go on though the instance has ended; nothing where nothing does."""
+    if left:
+        replace(home / LEFT, left.encode() + b"\n", mode=0o600)
+    else:
+        (home / LEFT).unlink(missing_ok=True)
+
+
+def read_left(home: Path) -> str:
+    """Return what may go on though the last instance has ended; empty where nothing does."""
+    try:
+        return (home / LEFT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orris.errors import FailedPrecondition
+from orris_kit.address import Address
 from orris_kit.lifecycle import stop_signals
 from orris_kit.logging import get_logger
 from orris_kit.telemetry import telemetry
-from orris_runs.engines.local import end_all
 from orris_standalone import instance, ports, stopping
 from orris_standalone.agent_process import kept_running
 from orris_standalone.config import Settings
 
 log = get_logger(__name__)
 
-HOST = "127.0.0.1"
+HOST, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104  # only where it is asked for and allowed
 LISTEN_ATTEMPTS = 3
 NOUNS = ("artifacts", "images", "runs", "models", "inference")
 
@@ -40,13 +40,16 @@ async def run(settings: Settings, on_ready: Callable[[instance.Instance], None] 
 
 async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[instance.Instance], None]) -> None:
     home = settings.home
-    chosen = ports.choose(home, settings.port, settings.http_port)
-    here = _describe(home, chosen)
-    _tell_services(home, chosen)
+    listen = Address.parse(settings.listen)
+    chosen = ports.choose(home, settings.port or listen.port or None, settings.http_port)
+    own = HOST if listen.host == EVERYWHERE else listen.host
+    here = _describe(home, own, chosen)
+    _tell_services(home, own, chosen)
     from orris_standalone.installation import services
 
     with telemetry("orris", settings, os.environ):
-        async with services(settings, here.address) as inference, kept_running(home, _agent_settings(home, here)):
+        agent = kept_running(home, _agent_settings(home, here))
+        async with services(settings, str(Address(listen.host, chosen.grpc))) as inference, agent:
             instance.write(home, here)
             on_ready(here)
             await stop.wait()
@@ -54,13 +57,13 @@ async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[in
             await inference.aclose()
             await stopping.end_all_runs(here)
         # Only now does nobody bring new ones.
-        await asyncio.to_thread(end_all, home)
+        instance.write_left(home, await stopping.end_all_nodes())
 
 
-def _describe(home: Path, chosen: ports.Ports) -> instance.Instance:
+def _describe(home: Path, own: str, chosen: ports.Ports) -> instance.Instance:
     return instance.Instance(
         pid=os.getpid(),
-        address=f"{HOST}:{chosen.grpc}",
+        address=str(Address(own, chosen.grpc)),
         http_address=f"http://{HOST}:{chosen.http}",
         token_file=str(home / "user.token"),
         version=instance.version(),
@@ -68,10 +71,10 @@ def _describe(home: Path, chosen: ports.Ports) -> instance.Instance:
     )
 
 
-def _tell_services(home: Path, chosen: ports.Ports) -> None:
+def _tell_services(home: Path, own: str, chosen: ports.Ports) -> None:
     """Set what the services' own settings read: where they find each other, which is here."""
     os.environ["ORRIS_HOME"] = str(home)
-    os.environ.update({f"ORRIS_{noun.upper()}_ADDRESS": f"{HOST}:{chosen.grpc}" for noun in NOUNS})
+    os.environ.update({f"ORRIS_{noun.upper()}_ADDRESS": str(Address(own, chosen.grpc)) for noun in NOUNS})
     os.environ["ORRIS_INFERENCE_HTTP_LISTEN"] = f"{HOST}:{chosen.http}"
     os.environ["ORRIS_INFERENCE_HTTP_METRICS"] = "true"
 

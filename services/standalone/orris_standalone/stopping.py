@@ -42,6 +42,17 @@ async def end_all_runs(here: Instance) -> None:
             log.exception("runs are still executed")
 
 
+async def end_all_nodes() -> str:
+    """End the nodes of all pools, on machines of others too. Return what may go on, and how that is ended."""
+    from orris_runs.config import Settings
+    from orris_runs.engines.ending import end_nodes
+
+    left = await asyncio.to_thread(end_nodes, Settings().surroundings)
+    if left:
+        log.warning("not all nodes have ended", what=left)
+    return left
+
+
 async def _end(service: RunServiceAsyncStub, workspaces: WorkspaceServiceAsyncStub) -> None:
     listed = await workspaces.ListWorkspaces(workspaces_service_pb2.ListWorkspacesRequest(page_size=1000))
     names = [await _executed(service, workspace.name) for workspace in listed.workspaces]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from orris_agent.spreading import IMAGE_FILE, RayCluster, Spreading, check_not_s
 
 SPREAD = runs.Run(name="workspaces/lab/runs/r1", pool="rack", script="a.py", distribution=runs.DISTRIBUTION_JOBLIB)
 CLUSTER = RayCluster("head:6379", Path("/agent/ray.token"), "2.60.0", "3.11.9")
-FITTING = "joblib==1.6.0\nray[default]==2.60.0 \\\n    --hash=sha256:00\nscikit-learn==1.9.1\n"
 
 
-def image_of(requirements: str = FITTING, python: str = "3.11.4", interpreter: str = "") -> images.Image:
-    lock = images.Lock(requirements=requirements, python_version=python, interpreter=interpreter)
+def image_of(
+    package: str = "ray", version: str = "2.60.0", python: str = "3.11.4", interpreter: str = ""
+) -> images.Image:
+    packages = [images.Package(name="joblib", version="1.6.0"), images.Package(name=package, version=version)]
+    lock = images.Lock(packages=packages, python_version=python, interpreter=interpreter)
     return images.Image(name="workspaces/lab/images/i1", lock=lock)
 
 
@@ -35,8 +38,8 @@ def test_the_environment_has_the_clusters_ray_and_python() -> None:
 @pytest.mark.parametrize(
     ("image", "what"),
     [
-        (image_of("ray-tools==2.60.0\n"), r"has no Ray, and the cluster has Ray 2\.60\.0: add ray==2\.60\.0"),
-        (image_of("ray==2.59.0 ; python_version > '3'\n"), r"has Ray 2\.59\.0, and .*: add ray==2\.60\.0"),
+        (image_of("ray-tools"), r"has no Ray, and the cluster has Ray 2\.60\.0: add ray==2\.60\.0"),
+        (image_of(version="2.59.0"), r"has Ray 2\.59\.0, and .*: add ray==2\.60\.0"),
         (image_of(python="3.12.1"), r"has Python 3\.12\.1, and the cluster has 3\.11\.9: ask for python=3\.11"),
         (image_of(interpreter="/usr/bin/python3"), "let Orris make the environment"),
     ],
@@ -60,7 +63,7 @@ def test_a_container_is_not_spread_whoever_wanted_it() -> None:
 def test_other_runs_are_none_of_its_business(tmp_path: Path) -> None:
     run = runs.Run(name=SPREAD.name, script="a.py")
     nowhere = Spreading(None, Path("/environments"))
-    nowhere.check(run, image_of(""))
+    nowhere.check(run, image_of("none"))
     assert nowhere.variables(agents.Lease(run=run), RunFolder(tmp_path), {}) == {}
 
 
@@ -77,6 +80,21 @@ def test_a_run_is_told_of_the_cluster_and_its_workers_get_what_was_submitted(tmp
     aside = Path(given["ORRIS_RAY_SNAPSHOT"])
     assert (aside / "features.py").read_text() == "pass"
     assert images.Image.FromString((aside / IMAGE_FILE).read_bytes()) == lease.image
+
+
+@pytest.mark.parametrize(
+    ("environments", "told"),
+    [("/home/ada/.orris/environments", "~/.orris/environments"), ("/srv/environments", "/srv/environments")],
+)
+def test_workers_find_environments_in_the_home_of_their_own_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environments: str, told: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    folder = RunFolder(tmp_path)
+    folder.work.mkdir()
+    lease = agents.Lease(run=SPREAD, image=image_of())
+    given = Spreading(CLUSTER, Path(environments)).variables(lease, folder, {"PYTHONPATH": "/inside"})
+    assert shlex.split(given["ORRIS_RAY_WORKER"])[-1] == told
 
 
 def test_a_run_that_is_spread_starts_fresh() -> None:

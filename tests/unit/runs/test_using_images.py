@@ -8,6 +8,7 @@ import pytest
 
 from orris.errors import NotFound
 from orris.images.v1 import images_pb2
+from orris_kit.ray_versions import RayVersions
 from orris_runs.builds import BuildResult
 from orris_runs.model import Prepared
 from orris_runs.using_images import use_images
@@ -27,7 +28,9 @@ class FakeImages:
         if name.endswith("-gone"):
             raise NotFound("gone")
 
-    async def prepare(self, workspace: str, environment: str, image: str) -> Prepared:
+    async def prepare(
+        self, workspace: str, environment: str, image: str, cluster: RayVersions | None = None
+    ) -> Prepared:
         raise NotImplementedError
 
     async def image(self, name: str) -> images_pb2.Image:

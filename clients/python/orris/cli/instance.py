@@ -18,7 +18,7 @@ from orris.cli.output import print_fields, print_json
 if TYPE_CHECKING:
     from types import ModuleType
 
-DOWN_SECONDS = 30.0
+DOWN_SECONDS = 75.0  # the nodes of its pools end first
 
 Home = Annotated[
     Path | None,
@@ -48,11 +48,13 @@ def up(
 
 
 def down(home: Home = None) -> None:
-    """End the Orris on this machine. Runs that execute are ended too."""
+    """End the Orris on this machine, with the nodes of its pools. Runs that execute are ended too."""
     if not _control().down(home_of(home), timeout=DOWN_SECONDS):
         say("orris: no Orris is running here")
         return
     say("Orris has ended")
+    if left := _control().left(home_of(home)):
+        say(f"orris: {left}")
 
 
 def status(home: Home = None, json: AsJson = False) -> None:

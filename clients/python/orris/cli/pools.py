@@ -102,6 +102,7 @@ def show(
             "engine": message.engine or "none: agents come by themselves",
             "nodes": _bounds(found),
             "of each": _each(found),
+            "cluster": _cluster(found),
             "options": dict(message.options),
             "tags": dict(message.tags),
             "waiting": _waiting(message.waiting_runs),
@@ -178,6 +179,11 @@ def _each(pool: Pool) -> str:
         return ""
     slots = f"{message.node_slots} run{'' if message.node_slots == 1 else 's'} at a time"
     return ", ".join(filter(None, [slots, resources_text(message.node_resources)]))
+
+
+def _cluster(pool: Pool) -> str:
+    cluster = pool.message.ray_cluster
+    return f"Ray {cluster.ray_version}, Python {cluster.python_version}" if cluster.ray_version else ""
 
 
 def _waiting(count: int) -> str:

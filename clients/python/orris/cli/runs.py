@@ -77,6 +77,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "experiment": found.experiment.name,
             "script": " ".join([definition["script"] or "", *definition["command"], *definition["arguments"]]).strip(),
             "environment": ":".join(filter(None, environment.values())),
+            "image": details.get("image", ""),
             "data": [data_text(each.name, each.dataset, each.tree) for each in found.message.inputs],
             "leaves": [data_text(each.name, each.dataset, each.tree) for each in found.message.outputs_to],
             "isolation": ", ".join(

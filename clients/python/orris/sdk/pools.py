@@ -164,6 +164,7 @@ class Pool:
             "error": message.error,
             "nodeCounts": self.node_counts,
             "waitingRuns": message.waiting_runs,
+            "ray": _ray(message),
             "created": moment(message.create_time),
             "updated": moment(message.update_time),
         }
@@ -219,6 +220,12 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"Pool({self.name!r})"
+
+
+def _ray(message: pb.Pool) -> dict[str, str] | None:
+    """Return the versions of the Ray cluster that its machines are on; None for none."""
+    cluster = message.ray_cluster
+    return {"ray": cluster.ray_version, "python": cluster.python_version} if cluster.ray_version else None
 
 
 def _node(message: pb.Node) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def details(run: Run) -> dict[str, Any]:
         "target": "sdk" if interactive else message.pool or "local",
         "status": run.status,
         "statusReason": message.state_reason,
+        "image": message.image.rpartition("/")[2] or None,
         "earlyStopped": message.early_stopped or None,
         "startTimeUtc": utc_text(message.start_time),
         "endTimeUtc": utc_text(message.end_time),

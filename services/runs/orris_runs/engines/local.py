@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from time import clock_gettime, monotonic, sleep
@@ -75,6 +75,9 @@ class LocalEngine:
         except FileNotFoundError:
             return []
         return [self._node(folder) for folder in folders]
+
+    def ray(self, options: Mapping[str, str]) -> None:
+        """Its nodes are on no cluster."""
 
     def close(self) -> None:
         """Agents go on; there is nothing to let go of."""

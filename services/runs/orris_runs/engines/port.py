@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orris.errors import Unavailable
+from orris_kit.ray_versions import RayVersions
 
 
 class EngineUnavailable(Unavailable):
@@ -85,6 +86,10 @@ class Engine(Protocol):
 
     def nodes(self, pool: str) -> list[EngineNode]:
         """Return every node of the pool that the engine knows, those asked for by earlier processes included."""
+        ...
+
+    def ray(self, options: Mapping[str, str]) -> RayVersions | None:
+        """Return the versions of the Ray cluster that the nodes of a pool with these options are on; None for none."""
         ...
 
     def close(self) -> None:

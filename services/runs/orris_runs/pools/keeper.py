@@ -10,7 +10,7 @@ from orris.errors import OrrisError
 from orris_kit.blocking import run_blocking
 from orris_kit.logging import get_logger
 from orris_runs.engines.port import Engine, EngineUnavailable
-from orris_runs.pools.keeping import Keeping, Todo
+from orris_runs.pools.keeping import Keeping, Kept, Todo
 from orris_runs.store import POOLS_CHANGED, Store
 
 log = get_logger(__name__)
@@ -42,38 +42,42 @@ class Keeper:
             async with asyncio.TaskGroup() as group, self._store.changes.watch(POOLS_CHANGED) as waiter:
                 while True:
                     tasks = {pool: task for pool, task in tasks.items() if not task.done()}
-                    for pool, engine in (await run_blocking(self._keeping.kept)).items():
+                    for pool, kept in (await run_blocking(self._keeping.kept)).items():
                         if pool not in tasks:
-                            tasks[pool] = group.create_task(self._keep(pool, engine))
+                            tasks[pool] = group.create_task(self._keep(pool, kept))
                     await waiter.wait()
         finally:
             for opened in self._engines.values():
                 await asyncio.to_thread(opened.close)
             self._engines.clear()
 
-    async def _keep(self, pool: str, engine: str) -> None:
+    async def _keep(self, pool: str, kept: Kept) -> None:
         # A thread of its own: an engine that hangs keeps nobody else waiting.
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"pool-{pool}")
         try:
-            await self._go_on(_Calls(thread), pool, engine)
+            await self._go_on(_Calls(thread), pool, kept)
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _go_on(self, calls: "_Calls", pool: str, engine: str) -> None:
-        retry = FIRST_RETRY_SECONDS
+    async def _go_on(self, calls: "_Calls", pool: str, kept: Kept) -> None:
+        retry, ray_known = FIRST_RETRY_SECONDS, False
         async with self._store.changes.watch(POOLS_CHANGED) as waiter:
             while True:
                 try:
-                    todo = await self._once(calls, pool, engine)
+                    todo = await self._once(calls, pool, kept.engine)
+                    if todo.over:
+                        return
+                    if not ray_known:
+                        versions = await calls.make(partial(self._engines[kept.engine].ray, kept.options))
+                        await run_blocking(self._keeping.note_ray, pool, versions)
                 except EngineUnavailable as problem:
-                    log.warning("an engine cannot be asked", pool=pool, engine=engine, reason=problem.message)
+                    log.warning("an engine cannot be asked", pool=pool, engine=kept.engine, reason=problem.message)
                     await run_blocking(self._keeping.note_error, pool, problem.message)
                     await asyncio.sleep(retry)
-                    retry = min(2 * retry, LONGEST_RETRY_SECONDS)
+                    # What answers next may be another cluster.
+                    retry, ray_known = min(2 * retry, LONGEST_RETRY_SECONDS), False
                     continue
-                if todo.over:
-                    return
-                retry = FIRST_RETRY_SECONDS
+                retry, ray_known = FIRST_RETRY_SECONDS, True
                 if await waiter.wait(timeout=SETTLED_SECONDS if todo.settled else MOVING_SECONDS):
                     await asyncio.sleep(GATHERING_SECONDS)
 

@@ -3,6 +3,7 @@
 So whoever goes on after kill -9 asks for the same nodes again, which changes nothing, and for no others.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.database import take_turn
+from orris_kit.ray_versions import RayVersions
 from orris_kit.text import readable
 from orris_runs import limits, line
 from orris_runs.agents import Agents
@@ -20,7 +22,7 @@ from orris_runs.moves import Moves
 from orris_runs.pools import scaling
 from orris_runs.pools.demand import more_nodes, waiting_in
 from orris_runs.pools.model import SERVING, NodeState, Pool, PoolState, Presence
-from orris_runs.pools.rows import find_pool, live_nodes, machine_to_text
+from orris_runs.pools.rows import find_pool, live_nodes, machine_to_text, ray_to_text
 from orris_runs.pools.scaling import Demand, Ended, Seen
 from orris_runs.rooms import Held
 from orris_runs.schema import nodes, pools, runs
@@ -28,6 +30,14 @@ from orris_runs.states import FINAL
 from orris_runs.store import Change, Store, pool_changed
 
 POOL_DELETED = "its pool was deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a pool is kept: by which engine, and what that is told besides."""
+
+    engine: str
+    options: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,19 @@ class Keeping:
         self._moves = moves
         self._since = store.clock.monotonic()
 
-    def kept(self) -> dict[str, str]:
-        """Return the pools that an engine keeps, each with its engine."""
+    def kept(self) -> dict[str, Kept]:
+        """Return the pools that an engine keeps."""
         with self._store.look() as connection:
-            chosen = sa.select(pools.c.id, pools.c.engine).where(pools.c.engine != "")
-            return {pool: engine for pool, engine in connection.execute(chosen)}  # noqa: C416  # rows are no pairs
+            chosen = sa.select(pools.c.id, pools.c.engine, pools.c.options).where(pools.c.engine != "")
+            return {row.id: Kept(row.engine, json.loads(row.options)) for row in connection.execute(chosen)}
+
+    def note_ray(self, pool_id: str, versions: RayVersions | None) -> None:
+        """Note which Ray cluster a pool's nodes are on, None for none."""
+        told = ray_to_text(versions)
+        with self._store.change() as change:
+            is_it = (pools.c.id == pool_id, pools.c.ray.is_distinct_from(told))
+            if change.connection.execute(pools.update().where(*is_it).values(ray=told)).rowcount:
+                change.wake(pool_changed(pool_id))
 
     def note_error(self, pool_id: str, error: str) -> None:
         """Say what keeps a pool from its nodes; empty: nothing does."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from orris_kit.ray_versions import RayVersions
 from orris_runs.demands import NO_RESOURCES, Resources
 from orris_runs.model import Agent
 
@@ -63,7 +64,10 @@ class PoolUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool as it stands. `machine`: what the last of its nodes offered, None before there was one."""
+    """A pool as it stands. `machine`: what the last of its nodes offered, None before there was one.
+
+    `ray`: of the cluster that its nodes are on; None where they are on none, or it was not asked yet (`ray_known`).
+    """
 
     id: str
     engine: str
@@ -82,6 +86,8 @@ class Pool:
     update_time: datetime
     node_counts: Mapping[NodeState, int] = field(default_factory=dict)
     waiting: int = 0
+    ray: RayVersions | None = None
+    ray_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.database import Statement
+from orris_kit.ray_versions import RayVersions
 from orris_runs.demands import ABILITIES, Isolation, Resources, resources_of, resources_to_text
 from orris_runs.model import Agent
 from orris_runs.pools.model import SERVING, NewPool, Node, NodeState, Pool
@@ -34,6 +35,8 @@ def pool_of(row: Any) -> Pool:
         options=json.loads(row.options),
         tags=json.loads(row.tags),
         machine=_machine_of(row.machine),
+        ray=RayVersions(**json.loads(row.ray)) if row.ray else None,
+        ray_known=row.ray is not None,
     )
 
 
@@ -45,6 +48,11 @@ def as_asked(pool: Pool) -> NewPool:
         options=pool.options,
         tags=pool.tags,
     )
+
+
+def ray_to_text(versions: RayVersions | None) -> str:
+    """Return a cluster's versions as a pool's row has them; empty: there is no cluster."""
+    return json.dumps(asdict(versions)) if versions else ""
 
 
 def machine_to_text(agent: Agent) -> str:

@@ -190,11 +190,38 @@ class CreateBuildRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Addition(_message.Message):
+        """Packages that an environment gets besides those that its specification asks for. They are chosen together."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PIP_PACKAGES_FIELD_NUMBER: _builtins.int
+        PYTHON_VERSION_FIELD_NUMBER: _builtins.int
+        python_version: _builtins.str
+        """The Python that they are for, for example "3.11.7"; its minor version counts. Empty: any."""
+        @_builtins.property
+        def pip_packages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """PEP 508 requirements of one version each, for example "ray==2.60.0". What the environment has already is not added."""
+
+        def __init__(
+            self,
+            *,
+            pip_packages: _abc.Iterable[_builtins.str] | None = ...,
+            python_version: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["pip_packages", b"pip_packages", "python_version", b"python_version"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PARENT_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
     OVERLAY_FIELD_NUMBER: _builtins.int
     REFRESH_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ADDITION_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The workspace: `workspaces/{workspace}`."""
     environment: _builtins.str
@@ -207,6 +234,10 @@ class CreateBuildRequest(_message.Message):
     def overlay(self) -> _images_pb2.EnvironmentSpec.Overlay:
         """An image with more packages, built without registering an environment. Only services ask for it."""
 
+    @_builtins.property
+    def addition(self) -> Global___CreateBuildRequest.Addition:
+        """What `environment` gets besides, without being another version of it. Only services ask for it."""
+
     def __init__(
         self,
         *,
@@ -215,10 +246,11 @@ class CreateBuildRequest(_message.Message):
         overlay: _images_pb2.EnvironmentSpec.Overlay | None = ...,
         refresh: _builtins.bool = ...,
         request_id: _builtins.str = ...,
+        addition: Global___CreateBuildRequest.Addition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["overlay", b"overlay"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["addition", b"addition", "overlay", b"overlay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["environment", b"environment", "overlay", b"overlay", "parent", b"parent", "refresh", b"refresh", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addition", b"addition", "environment", b"environment", "overlay", b"overlay", "parent", b"parent", "refresh", b"refresh", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

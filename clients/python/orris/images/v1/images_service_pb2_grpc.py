@@ -157,7 +157,9 @@ class ImageServiceServicer:
         - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
         - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
         - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
-        - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
+        - FAILED_PRECONDITION (PACKAGE_CONFLICT): the environment asks for another version of what is added; the message says which.
+        - FAILED_PRECONDITION (PYTHON_CONFLICT): what is added is for another Python; the message says which to ask for.
+        - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` and `addition` are for services; register an environment instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,7 +62,9 @@ class ImageServiceStub:
     - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
     - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
     - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
-    - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
+    - FAILED_PRECONDITION (PACKAGE_CONFLICT): the environment asks for another version of what is added; the message says which.
+    - FAILED_PRECONDITION (PYTHON_CONFLICT): what is added is for another Python; the message says which to ask for.
+    - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` and `addition` are for services; register an environment instead.
     """
     GetBuild: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.GetBuildRequest, _images_service_pb2.GetBuildResponse]
     """Returns a build.
@@ -174,7 +176,9 @@ class ImageServiceAsyncStub(ImageServiceStub):
     - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
     - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
     - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
-    - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
+    - FAILED_PRECONDITION (PACKAGE_CONFLICT): the environment asks for another version of what is added; the message says which.
+    - FAILED_PRECONDITION (PYTHON_CONFLICT): what is added is for another Python; the message says which to ask for.
+    - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` and `addition` are for services; register an environment instead.
     """
     GetBuild: _aio.UnaryUnaryMultiCallable[_images_service_pb2.GetBuildRequest, _images_service_pb2.GetBuildResponse]  # type: ignore[assignment]
     """Returns a build.
@@ -307,7 +311,9 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND (IMAGE_NOT_FOUND): the overlay's image is unknown; build its environment first.
         - FAILED_PRECONDITION (INTERPRETER_NOT_FOUND): the Python that a curated or strict environment names is absent; install it.
         - FAILED_PRECONDITION (USER_MANAGED_IMAGE): nothing can be added to an interpreter that its user looks after.
-        - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` is for services; register an environment with it instead.
+        - FAILED_PRECONDITION (PACKAGE_CONFLICT): the environment asks for another version of what is added; the message says which.
+        - FAILED_PRECONDITION (PYTHON_CONFLICT): what is added is for another Python; the message says which to ask for.
+        - PERMISSION_DENIED (ROLE_NOT_ADMITTED): `overlay` and `addition` are for services; register an environment instead.
         """
 
     @_abc_1.abstractmethod

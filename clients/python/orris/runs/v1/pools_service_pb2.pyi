@@ -108,6 +108,7 @@ class Pool(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     NODE_COUNTS_FIELD_NUMBER: _builtins.int
     WAITING_RUNS_FIELD_NUMBER: _builtins.int
+    RAY_CLUSTER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `pools/{pool}`."""
     engine: _builtins.str
@@ -156,6 +157,10 @@ class Pool(_message.Message):
     def node_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeCount]:
         """How many of its nodes there are in which state; of those that are GONE none. Set by the server."""
 
+    @_builtins.property
+    def ray_cluster(self) -> Global___RayCluster:
+        """The Ray cluster that its nodes are on; absent where they are on none, or it was not reached yet. Set by the server."""
+
     def __init__(
         self,
         *,
@@ -175,14 +180,41 @@ class Pool(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         node_counts: _abc.Iterable[Global___NodeCount] | None = ...,
         waiting_runs: _builtins.int = ...,
+        ray_cluster: Global___RayCluster | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "idle_time", b"idle_time", "node_resources", b"node_resources", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "idle_time", b"idle_time", "node_resources", b"node_resources", "ray_cluster", b"ray_cluster", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "engine", b"engine", "error", b"error", "idle_time", b"idle_time", "max_nodes", b"max_nodes", "min_nodes", b"min_nodes", "name", b"name", "node_counts", b"node_counts", "node_resources", b"node_resources", "node_slots", b"node_slots", "options", b"options", "state", b"state", "tags", b"tags", "update_time", b"update_time", "waiting_runs", b"waiting_runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "engine", b"engine", "error", b"error", "idle_time", b"idle_time", "max_nodes", b"max_nodes", "min_nodes", b"min_nodes", "name", b"name", "node_counts", b"node_counts", "node_resources", b"node_resources", "node_slots", b"node_slots", "options", b"options", "ray_cluster", b"ray_cluster", "state", b"state", "tags", b"tags", "update_time", b"update_time", "waiting_runs", b"waiting_runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Pool: _TypeAlias = Pool  # noqa: Y015
+
+@_typing.final
+class RayCluster(_message.Message):
+    """A Ray cluster, and what programs need that spread their work over it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RAY_VERSION_FIELD_NUMBER: _builtins.int
+    PYTHON_VERSION_FIELD_NUMBER: _builtins.int
+    ray_version: _builtins.str
+    """Its version of Ray, for example "2.60.0"."""
+    python_version: _builtins.str
+    """Its version of Python, for example "3.11.7"."""
+    def __init__(
+        self,
+        *,
+        ray_version: _builtins.str = ...,
+        python_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["python_version", b"python_version", "ray_version", b"ray_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RayCluster: _TypeAlias = RayCluster  # noqa: Y015
 
 @_typing.final
 class NodeCount(_message.Message):

@@ -168,8 +168,8 @@ class _DistributionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Distribu
     """Not set: the program has one machine."""
     DISTRIBUTION_JOBLIB: _Distribution.ValueType  # 1
     """What the program gives joblib (scikit-learn's `n_jobs`) is done by processes on all machines of the Ray cluster that its
-    pool is on, a processor each, in the run's environment and with its snapshot. The environment has the cluster's versions
-    of Ray and Python.
+    pool is on, a processor each, in the run's environment and with its snapshot. The environment gets the cluster's version of
+    Ray, and has its minor version of Python.
     """
 
 class Distribution(_Distribution, metaclass=_DistributionEnumTypeWrapper):
@@ -179,8 +179,8 @@ DISTRIBUTION_UNSPECIFIED: Distribution.ValueType  # 0
 """Not set: the program has one machine."""
 DISTRIBUTION_JOBLIB: Distribution.ValueType  # 1
 """What the program gives joblib (scikit-learn's `n_jobs`) is done by processes on all machines of the Ray cluster that its
-pool is on, a processor each, in the run's environment and with its snapshot. The environment has the cluster's versions
-of Ray and Python.
+pool is on, a processor each, in the run's environment and with its snapshot. The environment gets the cluster's version of
+Ray, and has its minor version of Python.
 """
 Global___Distribution: _TypeAlias = Distribution  # noqa: Y015
 

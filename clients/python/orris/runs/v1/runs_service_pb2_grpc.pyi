@@ -87,6 +87,9 @@ class RunServiceStub:
     - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
     - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+    - FAILED_PRECONDITION (NOT_IN_A_CLUSTER): a run that is spread names a pool whose machines are in no Ray cluster; name another.
+    - FAILED_PRECONDITION (CLUSTER_MISMATCH): its environment does not go with the cluster's Ray or Python; the message says how.
+    - UNAVAILABLE (CLUSTER_UNKNOWN): the pool's cluster has not been reached yet; the message says what keeps it. Try again.
     - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
     - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
     - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.
@@ -274,6 +277,9 @@ class RunServiceAsyncStub(RunServiceStub):
     - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
     - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+    - FAILED_PRECONDITION (NOT_IN_A_CLUSTER): a run that is spread names a pool whose machines are in no Ray cluster; name another.
+    - FAILED_PRECONDITION (CLUSTER_MISMATCH): its environment does not go with the cluster's Ray or Python; the message says how.
+    - UNAVAILABLE (CLUSTER_UNKNOWN): the pool's cluster has not been reached yet; the message says what keeps it. Try again.
     - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
     - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
     - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.
@@ -506,6 +512,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND (POOL_NOT_FOUND): there is no such pool, or it is being deleted; the message lists those there are.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script; the message lists what it has.
         - FAILED_PRECONDITION (PARENT_ENDED): an interactive run is part of a run that has ended.
+        - FAILED_PRECONDITION (NOT_IN_A_CLUSTER): a run that is spread names a pool whose machines are in no Ray cluster; name another.
+        - FAILED_PRECONDITION (CLUSTER_MISMATCH): its environment does not go with the cluster's Ray or Python; the message says how.
+        - UNAVAILABLE (CLUSTER_UNKNOWN): the pool's cluster has not been reached yet; the message says what keeps it. Try again.
         - PERMISSION_DENIED (OTHER_RUN): a run begins one that is not below itself.
         - PERMISSION_DENIED (BEYOND_PARENT): a run begins one that has more rights than itself; the message names the field.
         - RESOURCE_EXHAUSTED (TOO_MANY_CHILDREN): a run has begun 10,000 others, or is 10 generations below the first.

@@ -40,6 +40,9 @@ class SweepServiceStub:
     - INVALID_ARGUMENT (INVALID_SWEEP, INVALID_RUN): a field cannot be used; the violations say which and why.
     - NOT_FOUND (WORKSPACE_NOT_FOUND, ENVIRONMENT_NOT_FOUND, TREE_NOT_FOUND, RUN_NOT_FOUND): what it refers to does not exist.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script.
+    - FAILED_PRECONDITION (NOT_IN_A_CLUSTER): its trials are spread, and it names a pool whose machines are in no Ray cluster; name another.
+    - FAILED_PRECONDITION (CLUSTER_MISMATCH): its environment does not go with the cluster's Ray or Python; the message says how.
+    - UNAVAILABLE (CLUSTER_UNKNOWN): the pool's cluster has not been reached yet; the message says what keeps it. Try again.
     - ABORTED (REQUEST_ID_REUSED): the request id was used for something else.
     """
     GetSweep: _grpc.UnaryUnaryMultiCallable[_sweeps_service_pb2.GetSweepRequest, _sweeps_service_pb2.GetSweepResponse]
@@ -79,6 +82,9 @@ class SweepServiceAsyncStub(SweepServiceStub):
     - INVALID_ARGUMENT (INVALID_SWEEP, INVALID_RUN): a field cannot be used; the violations say which and why.
     - NOT_FOUND (WORKSPACE_NOT_FOUND, ENVIRONMENT_NOT_FOUND, TREE_NOT_FOUND, RUN_NOT_FOUND): what it refers to does not exist.
     - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script.
+    - FAILED_PRECONDITION (NOT_IN_A_CLUSTER): its trials are spread, and it names a pool whose machines are in no Ray cluster; name another.
+    - FAILED_PRECONDITION (CLUSTER_MISMATCH): its environment does not go with the cluster's Ray or Python; the message says how.
+    - UNAVAILABLE (CLUSTER_UNKNOWN): the pool's cluster has not been reached yet; the message says what keeps it. Try again.
     - ABORTED (REQUEST_ID_REUSED): the request id was used for something else.
     """
     GetSweep: _aio.UnaryUnaryMultiCallable[_sweeps_service_pb2.GetSweepRequest, _sweeps_service_pb2.GetSweepResponse]  # type: ignore[assignment]
@@ -121,6 +127,9 @@ class SweepServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (INVALID_SWEEP, INVALID_RUN): a field cannot be used; the violations say which and why.
         - NOT_FOUND (WORKSPACE_NOT_FOUND, ENVIRONMENT_NOT_FOUND, TREE_NOT_FOUND, RUN_NOT_FOUND): what it refers to does not exist.
         - FAILED_PRECONDITION (SCRIPT_NOT_IN_SNAPSHOT): the snapshot has no such script.
+        - FAILED_PRECONDITION (NOT_IN_A_CLUSTER): its trials are spread, and it names a pool whose machines are in no Ray cluster; name another.
+        - FAILED_PRECONDITION (CLUSTER_MISMATCH): its environment does not go with the cluster's Ray or Python; the message says how.
+        - UNAVAILABLE (CLUSTER_UNKNOWN): the pool's cluster has not been reached yet; the message says what keeps it. Try again.
         - ABORTED (REQUEST_ID_REUSED): the request id was used for something else.
         """
 

@@ -67,7 +67,7 @@ class Workers:
                 self._wait_for(actor)
                 return
             except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
-                self._own.problem = str(error)
+                self._own.problem = str(getattr(error, "cause", error))
             if self._ended:
                 return
             self._actors.remove(actor)
@@ -107,7 +107,9 @@ class Worker:
     """The process. It is no daemon's: what it calls may use threads."""
 
     def begin(self, path):
-        """Find modules where the script does."""
+        """Find modules where the script does. Raises RuntimeError where there is no environment for them."""
+        if "ORRIS_WORKER_PROBLEM" in os.environ:
+            raise RuntimeError(os.environ["ORRIS_WORKER_PROBLEM"])
         sys.path[:0] = [os.path.abspath(entry) for entry in path]
 
     def call(self, payload, arrays):

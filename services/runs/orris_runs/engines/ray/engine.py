@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from orris_kit.ray_versions import RayVersions
 from orris_runs.engines.port import EngineNode, EngineUnavailable, NodePhase, NodeRequest, Surroundings
 from orris_runs.engines.ray.config import PoolOptions, RaySettings, pool_options
 from orris_runs.engines.ray.conversation import Conversation
@@ -59,7 +61,32 @@ class RayEngine:
         if not (address := self._address(pool)):
             return []
         told = self._cluster(address).ask("nodes", prefix=self._prefix(pool))
+        if not told:
+            (self._folder / f"{pool}.json").unlink(missing_ok=True)  # nothing of this pool is on the cluster
         return [EngineNode(one["id"], NodePhase(one["phase"]), one["message"], one["host"]) for one in told]
+
+    def ray(self, options: Mapping[str, str]) -> RayVersions:
+        """Return the cluster's versions. Raises InvalidArgument (what the pool says to Ray)."""
+        address = pool_options(options, self._settings.address).address
+        return RayVersions(**self._cluster(address).ask("versions"))
+
+    def end_all(self) -> None:
+        """End all that was started for this home, of pools that are no more as well.
+
+        Raises EngineUnavailable: some clusters cannot be asked; what they are and why.
+        """
+        kept = [json.loads(file.read_bytes())["address"] for file in self._folder.glob("*.json")]
+        problems = []
+        for address in sorted(set(kept)):
+            try:
+                self._cluster(address).ask("stop_all", prefix=f"{self._installation()}/")
+            except EngineUnavailable as problem:
+                problems.append(
+                    f"agents of this instance may go on on the Ray cluster at {address} ({problem.message})"
+                )
+        if problems:
+            what = "start the instance again when the cluster answers, and delete the pool; or end the cluster"
+            raise EngineUnavailable("; ".join([*problems, what]))
 
     def close(self) -> None:
         """End the connections; the actors are detached from them."""

@@ -40,7 +40,13 @@ def _connect(address: str) -> Any:
 
 
 def _do(cluster: Any, request: dict[str, Any]) -> dict[str, Any]:
-    methods: dict[str, Callable[..., Any]] = {"start": cluster.start, "stop": cluster.stop, "nodes": cluster.nodes}
+    methods: dict[str, Callable[..., Any]] = {
+        "start": cluster.start,
+        "stop": cluster.stop,
+        "stop_all": cluster.stop_all,
+        "nodes": cluster.nodes,
+        "versions": cluster.versions,
+    }
     try:
         return {"result": methods[request["method"]](**request["params"])}
     except Exception as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import platform
+import threading
 import time
 from typing import Any
 
@@ -33,6 +35,10 @@ class Cluster:
             message = f"no head at {address} lets this machine in: it does not run, or has another token"
             raise ConnectionError(message) from error
 
+    def versions(self) -> dict[str, str]:
+        """Return the versions of Ray and Python here: the cluster's, or it would not have let this machine in."""
+        return {"ray": ray.__version__, "python": platform.python_version()}
+
     def start(self, prefix: str, order: dict[str, Any]) -> None:
         """Ask for a node. It holds one of the custom resource, and no processors: they are for work that asks Ray."""
         keeper = ray.remote(agent_actor.AgentActor).options(
@@ -59,6 +65,16 @@ class Cluster:
                     ray.get(actor.end.remote(), timeout=_END_SECONDS)
             ray.kill(actor, no_restart=True)
         self._forgotten.add(known["ActorID"])
+
+    def stop_all(self, prefix: str) -> int:
+        """End all nodes whose names begin with `prefix`, side by side, for good; return how many there were."""
+        names = [name for name, actor in self._told(prefix).items() if actor["State"] != "DEAD"]
+        threads = [threading.Thread(target=self.stop, args=(name,), daemon=True) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(names)
 
     def nodes(self, prefix: str) -> list[dict[str, str]]:
         """Return the nodes whose names begin with `prefix`, what has lately gone included: id, phase, message, host."""

@@ -1,0 +1,5 @@
+"""Says when it began."""
+
+import time
+
+print(time.time(), flush=True)
