@@ -8,6 +8,7 @@ class Settings(ServiceSettings):
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,17 +17,22 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orris.errors import InvalidArgument
-from orris_kit.address import Address
+from orris_kit.address import Address, check_target
 
 
-def _check_address(text: str) -> str:
-    try:
-        return str(Address.parse(text))
-    except InvalidArgument as error:
-        raise ValueError(error.message) from error
+def _checked(check: Callable[[str], object]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            return str(check(text))
+        except InvalidArgument as error:
+            raise ValueError(error.message) from error
+
+    return AfterValidator(validate)
 
 
-Listen = Annotated[str, AfterValidator(_check_address)]
+Listen = Annotated[str, _checked(Address.parse)]
+# Whom to call; several that do the same are one, too.
+Target = Annotated[str, _checked(check_target)]
 
 
 def settings_of(noun: str) -> SettingsConfigDict:

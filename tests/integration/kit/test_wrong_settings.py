@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -47,3 +48,10 @@ def test_what_cannot_be_used_is_told_with_what_to_do(setting: str, value: str, r
     told = said("orris_artifacts", tmp_path, **{f"ORRIS_ARTIFACTS_{setting}": value})
     assert remedy in told.splitlines()[-1]
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("program", [each for each in PROGRAMS if each != "orris_artifacts"])
+def test_several_artifacts_services_are_one_address(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = "ipv4:10.0.0.5:6747,10.0.0.6:6747"
+    monkeypatch.setenv("ORRIS_ARTIFACTS_ADDRESS", both)
+    assert importlib.import_module(f"{program}.config").Settings().artifacts_address == both

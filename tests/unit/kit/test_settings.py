@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orris.errors import InvalidArgument
-from orris_kit.address import Address
+from orris_kit.address import Address, check_target
 from orris_kit.config import ServiceSettings, settings_of
 
 
@@ -57,6 +57,23 @@ def test_what_is_wrong_is_named_by_its_variable_and_not_repeated(monkeypatch: py
     assert "ORRIS_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'" in caught.value.message
     assert "ORRIS_RUNS_LISTEN: address: '7001' is not of the form host:port" in caught.value.message
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["artifacts:6747", "unix:/run/orris.sock", "ipv4:10.0.0.5:6747,10.0.0.6:6747", "ipv6:[2001:db8::5]:1,[::1]:2"],
+)
+def test_whom_to_call_may_be_several_of_a_kind(text: str) -> None:
+    assert check_target(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ipv4:", "ipv4:artifacts:1", "ipv4:10.0.0.5", "ipv4:10.0.0.5:1,", "ipv6:10.0.0.5:1", "10.0.0.5:1,10.0.0.6:1"],
+)
+def test_several_are_addresses_of_one_family_with_ports(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        check_target(text)
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:0", "localhost:65535", "[::1]:7001", "unix:/run/orris.sock", "host:1"])
