@@ -6,7 +6,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from minio import Minio
 from minio.credentials.credentials import Credentials
@@ -31,7 +31,8 @@ def put_pieces(bucket: Bucket, name: str, pieces: Sequence[Bytes]) -> None:
     size = sum(map(len, pieces))
 
     def put(client: Minio, bucket_name: str, name: str) -> None:
-        url = urlsplit(f"{bucket.options.endpoint}/{bucket_name}/{quote(name)}")
+        # The SDK knows where a bucket is: AWS's have hosts of their own. What it signs in the address is not used.
+        url = urlsplit(client.get_presigned_url("PUT", bucket_name, name))._replace(query="")
         now = utcnow()
         headers: DictType = {
             "Host": url.netloc,
