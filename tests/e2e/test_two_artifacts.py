@@ -68,7 +68,7 @@ def test_a_run_goes_on_and_keeps_all_while_either_service_is_killed(suite: Suite
     suite.kill("artifacts")
     check(orris, tmp_path / "with the first", data)
     (kept,) = json.loads(orris("storage", "--json").stdout)
-    assert kept["damagedBlobs"] == 0
+    assert kept["damaged_blobs"] == 0
 
 
 def check(orris: Orris, into: Path, data: bytes) -> None:
