@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orris.errors import Unavailable
-from orris_images.build.oci.engine import Engine
+from orris.errors import NotFound, Unavailable
+from orris_images.build.oci.engine import Engine, translated
 
 NOBODY = 65534
 
@@ -73,3 +73,11 @@ def test_an_engine_that_is_not_there_is_named_with_what_to_look_at(path: Path) -
     with closing(socket.socket(socket.AF_UNIX)) as left:
         left.bind(str(path))
     assert "(Connection refused)" in said_by(path)
+
+
+def test_what_was_being_dealt_with_is_not_the_reason() -> None:
+    try:
+        raise NotFound("the engine has lost layers")
+    except NotFound:
+        with pytest.raises(Unavailable, match=r"does not answer \(timed out\)"), translated():
+            raise TimeoutError("timed out")

@@ -206,9 +206,13 @@ def _silence(error: BaseException) -> str:
 
 def _root(error: BaseException) -> BaseException:
     """Return what an error of the SDK is about: the permission denied below three layers of libraries."""
-    while True:
+    while getattr(error, "errno", None) is None:
         around = (*error.args, error.__cause__, error.__context__)
-        inner = next((each for each in around if isinstance(each, BaseException)), None)
+        # An error of ours is what was being dealt with, and not the reason.
+        inner = next(
+            (each for each in around if isinstance(each, BaseException) and not isinstance(each, OrrisError)), None
+        )
         if inner is None:
-            return error
+            break
         error = inner
+    return error
