@@ -76,8 +76,11 @@ def test_an_engine_that_is_not_there_is_named_with_what_to_look_at(path: Path) -
 
 
 def test_what_was_being_dealt_with_is_not_the_reason() -> None:
+    def time_out() -> None:
+        raise TimeoutError("timed out")
+
     try:
         raise NotFound("the engine has lost layers")
     except NotFound:
         with pytest.raises(Unavailable, match=r"does not answer \(timed out\)"), translated():
-            raise TimeoutError("timed out")
+            time_out()
