@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,14 +27,20 @@ def free_port() -> int:
 class Suite:
     """Five services and an agent, each with a home of its own; what they share are keys and addresses.
 
-    Given the URL of a database, the services share that one too.
+    Given the URL of a database, the services share that one too. There may be several of `artifacts`, each at an
+    address of its own.
     """
 
-    def __init__(self, root: Path, database: str = "") -> None:
+    def __init__(
+        self, root: Path, database: str = "", *, artifacts: int = 1, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.root = root
         self._database = database
+        self._settings = settings or {}
         self.keys = root / "runs"
-        self.addresses = {f"ORRIS_{noun.upper()}_ADDRESS": f"127.0.0.1:{free_port()}" for noun in SERVICES}
+        self._listens = {noun: deque([f"127.0.0.1:{free_port()}"]) for noun in SERVICES}
+        self._listens["artifacts"].extend(f"127.0.0.1:{free_port()}" for _ in range(artifacts - 1))
+        self.addresses = {f"ORRIS_{noun.upper()}_ADDRESS": _address(each) for noun, each in self._listens.items()}
         self._processes: dict[str, list[subprocess.Popen[bytes]]] = defaultdict(list)
 
     def start(self, *nouns: str) -> None:
@@ -43,6 +50,8 @@ class Suite:
                 command = [sys.executable, "-m", f"orris_{noun}"]
                 process = subprocess.Popen(command, env=self._environment(noun), stdout=log, stderr=log)
             self._processes[noun].append(process)
+            if noun in self._listens:
+                self._listens[noun].rotate(-1)  # the next one is at the next address
 
     def kill(self, *nouns: str) -> None:
         """Kill services (SIGKILL): of each the process that was started first."""
@@ -71,10 +80,10 @@ class Suite:
         """Return what a service has written."""
         return (self.root / f"{noun}.log").read_text(errors="replace")
 
-    def until_up(self, seconds: float = 20.0) -> None:
-        """Wait until all services listen."""
+    def until_up(self, *nouns: str, seconds: float = 20.0) -> None:
+        """Wait until services listen; without names, all."""
         end = time.monotonic() + seconds
-        for address in self.addresses.values():
+        for address in itertools.chain(*(self._listens[noun] for noun in nouns or SERVICES)):
             host, port = address.rsplit(":", 1)
             while True:
                 try:
@@ -95,5 +104,11 @@ class Suite:
             "ORRIS_AGENT_NAME": "suite",
             f"ORRIS_{noun.upper()}_DATABASE": self._database,
         }
-        address = self.addresses.get(f"ORRIS_{noun.upper()}_ADDRESS")
-        return {**inherited, **self.addresses, **mine, **({f"ORRIS_{noun.upper()}_LISTEN": address} if address else {})}
+        if noun in self._listens:
+            mine[f"ORRIS_{noun.upper()}_LISTEN"] = self._listens[noun][0]
+        return {**inherited, **self.addresses, **mine, **self._settings}
+
+
+def _address(listens: Sequence[str]) -> str:
+    """Return where others find a service."""
+    return listens[0] if len(listens) == 1 else f"ipv4:{','.join(listens)}"

@@ -58,4 +58,4 @@ async def _stop_with_stdin(stopping: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    lifecycle.main(main)
+    lifecycle.run_alone(main)

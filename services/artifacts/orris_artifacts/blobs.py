@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from orris.errors import DataLoss, InvalidArgument, NotFound, OutOfRange
-from orris_artifacts.digests import check_bytes, check_digest
+from orris_artifacts.digests import check_bytes, check_digest, digest_of
 from orris_artifacts.incoming import Incoming
 from orris_artifacts.index import Index, Location
 from orris_artifacts.limits import MAX_BATCH_BYTES, MAX_BLOB_BYTES, MAX_DIGESTS
 from orris_artifacts.object_keys import blob_key, new_id, pack_key
 from orris_artifacts.packs import Span, packed, spans_of
+from orris_artifacts.pieces import cut
 from orris_artifacts.store.port import ObjectLost, Store
 
 # Parts of a batch that are read side by side: on an object storage each takes a round trip.
@@ -70,22 +71,23 @@ class Blobs:
             blobs.update(some)
         for digest in wanted:
             if digest not in blobs:
-                blobs[digest] = self._read(workspace, digest)
+                blobs[digest] = b"".join(self._read(workspace, digest))
         return [blobs[digest] for digest in digests]
 
-    def read(self, workspace: str, digest: str, offset: int = 0, length: int = 0) -> memoryview:
-        """Return a range of a blob; length 0 means all that follows. The whole blob is verified each time.
+    def read(self, workspace: str, digest: str, offset: int = 0, length: int = 0) -> deque[bytes]:
+        """Return a range of a blob in pieces; length 0 means all that follows. The whole blob is verified each time.
 
         Raises NotFound (BLOB_NOT_FOUND), OutOfRange (OFFSET_TOO_LARGE), DataLoss (BLOB_DAMAGED).
         """
         for field, value in (("offset", offset), ("length", length)):
             if value < 0:
                 raise InvalidArgument(f"{field} must not be negative", field=field)
-        data = self._read(workspace, digest)
-        if offset > len(data):
-            message = f"offset {offset} lies behind the blob's end at {len(data)}"
-            raise OutOfRange(message, reason="OFFSET_TOO_LARGE", metadata={"size": str(len(data))})
-        return memoryview(data)[offset : offset + length if length else len(data)]
+        pieces = self._read(workspace, digest)
+        size = sum(map(len, pieces))
+        if offset > size:
+            message = f"offset {offset} lies behind the blob's end at {size}"
+            raise OutOfRange(message, reason="OFFSET_TOO_LARGE", metadata={"size": str(size)})
+        return deque(cut(pieces, offset, length or None))
 
     def close(self) -> None:
         """End the threads."""
@@ -102,27 +104,31 @@ class Blobs:
         self._store.put(key, data)
         self._index.add(workspace, locations)
 
-    def _read(self, workspace: str, digest: str) -> bytes:
-        """Return a blob's bytes, verified."""
-        location, data = self._look(workspace, digest)
-        if data is None:
+    def _read(self, workspace: str, digest: str) -> list[bytes]:
+        """Return a blob's bytes, verified, in pieces."""
+        location, damaged, pieces = self._look(workspace, digest)
+        if pieces is None and not damaged:
             # It may have been moved while it was read, or a bit have flipped on its way here.
-            location, data = self._look(workspace, digest)
-        if data is None:
+            location, damaged, pieces = self._look(workspace, digest)
+        if pieces is None:
             self._index.mark_damaged(workspace, location)
             raise _damaged(digest)
-        return data
+        if damaged:
+            # Somebody has restored it, or the storage has found it again.
+            self._index.mark_whole(workspace, location)
+        return pieces
 
-    def _look(self, workspace: str, digest: str) -> tuple[Location, bytes | None]:
-        """Return where a blob lies, and its bytes if they are right."""
+    def _look(self, workspace: str, digest: str) -> tuple[Location, bool, list[bytes] | None]:
+        """Return where a blob lies, whether it was damaged, and its bytes if they are right."""
         found = self._index.find(workspace, digest)
         if found is None:
             raise _absent(digest)
         location, damaged = found
-        if damaged:
-            raise _damaged(digest)
-        span = Span(location.object, location.offset, location.offset + location.size, [location])
-        return location, self._read_span(span).get(digest)
+        try:
+            pieces = self._store.pieces(location.object, location.offset, location.size) if location.size else []
+        except ObjectLost:
+            return location, damaged, None
+        return location, damaged, pieces if digest_of(pieces) == digest else None
 
     def _read_span(self, span: Span) -> dict[str, bytes]:
         """Return those blobs of a span whose bytes are right."""
@@ -144,7 +150,7 @@ def check_upload(digest: str, size: int) -> None:
 
 def _verified(blobs: Iterable[tuple[Location, bytes]]) -> Iterator[tuple[str, bytes]]:
     for location, data in blobs:
-        if hashlib.sha256(data).hexdigest() == location.digest:
+        if digest_of([data]) == location.digest:
             yield location.digest, data
 
 
@@ -173,5 +179,5 @@ def _absent(digest: str) -> NotFound:
 
 
 def _damaged(digest: str) -> DataLoss:
-    message = f"blob {digest} is damaged in the store; upload the file again or restore the blob from a copy"
+    message = f"blob {digest} is damaged in the store; upload the file again, or restore the store from a copy"
     return DataLoss(message, reason="BLOB_DAMAGED", metadata={"digest": digest})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from orris.digests import is_digest
 from orris.errors import InvalidArgument
@@ -15,9 +16,17 @@ def check_digest(digest: str, *, field: str) -> None:
         raise InvalidArgument(message, field=field, reason="INVALID_DIGEST")
 
 
+def digest_of(pieces: Iterable[bytes | bytearray]) -> str:
+    """Return the digest of what the pieces are together."""
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
+
+
 def check_bytes(digest: str, data: bytes | bytearray) -> None:
     """Raise InvalidArgument (DIGEST_MISMATCH) unless `data` is what the digest names."""
-    found = hashlib.sha256(data).hexdigest()
+    found = digest_of([data])
     if found != digest:
         raise wrong_bytes(digest, found)
 

@@ -38,17 +38,24 @@ class Room:
 
 
 class Draft:
-    """Collects checked entries; `close` it in any case."""
+    """Collects checked entries; `close` it in any case: also while more of them are being added, in another thread."""
 
     def __init__(self, workspace: str, room: Room) -> None:
         self.workspace = workspace
         self._room = room
         self._entries: list[Entry] = []
         self._manifest_bytes = 0
+        self._closed = False
+        self._at_work = threading.Lock()
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Take some of the tree's entries. Raises InvalidArgument that names the path."""
         entries = list(entries)
+        with self._at_work:
+            if not self._closed:
+                self._add(entries)
+
+    def _add(self, entries: list[Entry]) -> None:
         if len(self._entries) + len(entries) > MAX_TREE_ENTRIES:
             message = f"a tree holds at most {MAX_TREE_ENTRIES:,} files; pack small files into archives"
             raise InvalidArgument(message, field="entries", reason="TREE_TOO_LARGE")
@@ -69,8 +76,10 @@ class Draft:
 
     def close(self) -> None:
         """Give back the room."""
-        self._room.give_back(len(self._entries))
-        self._entries = []
+        with self._at_work:
+            self._closed = True
+            self._room.give_back(len(self._entries))
+            self._entries = []
 
 
 def _check_entry(entry: Entry) -> None:

@@ -76,7 +76,7 @@ def _mark_of(store: Store) -> str | None:
     try:
         return store.read(MARK).decode(errors="replace")[:_ID_BYTES]
     except ObjectLost:
-        return None
+        return None if store.size(MARK) is None else ""  # one that cannot be read is that of nobody knows whom
 
 
 def _has_what_is_promised(store: Store, engine: sa.Engine) -> bool:

@@ -101,10 +101,17 @@ class Index:
             check_young(locations, self._clock())
 
     def mark_damaged(self, workspace: str, location: Location) -> None:
-        """Let a blob count as missing whose bytes were found wrong, until it is stored again."""
+        """Let a blob count as missing whose bytes were found wrong, until it is stored again, or found right."""
+        self._mark(workspace, location, damaged=True)
+
+    def mark_whole(self, workspace: str, location: Location) -> None:
+        """Let a blob count as stored whose bytes were found right after they had been wrong."""
+        self._mark(workspace, location, damaged=False)
+
+    def _mark(self, workspace: str, location: Location, *, damaged: bool) -> None:
         with write(self._engine) as connection:
             there = (*_these(workspace, [location.digest]), blobs.c.object == location.object)
-            connection.execute(blobs.update().where(*there, blobs.c.offset == location.offset).values(damaged=True))
+            connection.execute(blobs.update().where(*there, blobs.c.offset == location.offset).values(damaged=damaged))
 
     def _row(self, workspace: str, location: Location, now: datetime) -> dict[str, object]:
         return {"workspace": workspace, "use_time": now, "damaged": False, **location._asdict()}

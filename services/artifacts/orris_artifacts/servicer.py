@@ -16,7 +16,6 @@ from orris_artifacts.collecting import reports_of
 from orris_artifacts.core import Artifacts
 from orris_artifacts.direct import Upload
 from orris_artifacts.garbage import DEFAULT_GRACE
-from orris_artifacts.limits import MESSAGE_BYTES
 from orris_artifacts.receiving import receive_blob, receive_draft
 from orris_artifacts.translation import (
     download_message,
@@ -95,9 +94,9 @@ class ArtifactServicer(ArtifactServiceServicer):
     ) -> AsyncIterator[pb.DownloadBlobResponse]:
         name = BlobName.parse(request.name)
         async with self._downloads:
-            data = await run_blocking(self._blobs.read, name.workspace, name.sha256, request.offset, request.length)
-            for begin in range(0, len(data), MESSAGE_BYTES):
-                yield pb.DownloadBlobResponse(data=bytes(data[begin : begin + MESSAGE_BYTES]))
+            pieces = await run_blocking(self._blobs.read, name.workspace, name.sha256, request.offset, request.length)
+            while pieces:
+                yield pb.DownloadBlobResponse(data=pieces.popleft())
 
     @writers
     async def CreateTree(

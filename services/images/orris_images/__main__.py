@@ -9,7 +9,7 @@ from orris_images.config import Settings
 from orris_images.service import open_service
 from orris_kit import logging
 from orris_kit.auth import TokenVerifier
-from orris_kit.lifecycle import main
+from orris_kit.lifecycle import run_alone
 from orris_kit.server import Server, serve
 from orris_kit.telemetry import telemetry
 
@@ -28,4 +28,4 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
-    main(run)
+    run_alone(run)

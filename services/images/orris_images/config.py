@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from orris_images.build.oci.settings import OciSettings
 from orris_kit.conda_channels import CondaChannels
-from orris_kit.config import Listen, ServiceSettings, settings_of
+from orris_kit.config import ServiceSettings, Target, settings_of
 from orris_kit.virtualenv import LinkMode
 
 HERE = "127.0.0.1:6747"
@@ -33,7 +33,7 @@ class Settings(ServiceSettings):
     model_config = settings_of("images")
 
     database: str = ""
-    artifacts_address: Listen = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
+    artifacts_address: Target = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
     environments: Path | None = Field(default=None, description="default: environments/ in the home")
     builders: int = Field(default=2, ge=1, le=64, description="builds at a time")
     allow_source_builds: bool = True

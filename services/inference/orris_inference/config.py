@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orris_kit.config import Listen, ServiceSettings, settings_of
+from orris_kit.config import Listen, ServiceSettings, Target, settings_of
 
 HERE = "127.0.0.1:6747"
 
@@ -32,10 +32,10 @@ class Settings(ServiceSettings):
     onnx_threads: Annotated[int, Field(ge=1, le=64)] = 1
     load_time_limit: Annotated[float, Field(gt=0)] = 600
     pool: str = ""
-    models_address: Listen = Field(default=HERE, validation_alias="ORRIS_MODELS_ADDRESS")
-    runs_address: Listen = Field(default=HERE, validation_alias="ORRIS_RUNS_ADDRESS")
-    artifacts_address: Listen = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
-    images_address: Listen = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
+    models_address: Target = Field(default=HERE, validation_alias="ORRIS_MODELS_ADDRESS")
+    runs_address: Target = Field(default=HERE, validation_alias="ORRIS_RUNS_ADDRESS")
+    artifacts_address: Target = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
+    images_address: Target = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
 
     @property
     def database_url(self) -> str:

@@ -1,4 +1,7 @@
-"""Where to listen and whom to call: `host:port`, `[::1]:port` or `unix:/path`."""
+"""Where to listen and whom to call: `host:port`, `[::1]:port` or `unix:/path`.
+
+Whom to call may be several that do the same, as gRPC writes them: `ipv4:10.0.0.5:6747,10.0.0.6:6747`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from orris.errors import InvalidArgument
+
+_FAMILIES = {"ipv4": 4, "ipv6": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,21 @@ class Address:
         if self.port is None:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def check_target(text: str) -> str:
+    """Return whom to call, as gRPC takes it. Raises InvalidArgument."""
+    scheme, colon, rest = text.partition(":")
+    if scheme not in _FAMILIES or not colon:
+        return str(Address.parse(text))
+    return f"{scheme}:{','.join(str(_literal(each, scheme)) for each in rest.split(','))}"
+
+
+def _literal(text: str, scheme: str) -> Address:
+    address = Address.parse(text)
+    try:
+        if ipaddress.ip_address(address.host).version == _FAMILIES[scheme]:
+            return address
+    except ValueError:
+        pass
+    raise InvalidArgument(f"address: {text!r} is no {scheme} address with a port: {scheme}: takes no names")

@@ -8,24 +8,31 @@ class Settings(ServiceSettings):
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orris.errors import InvalidArgument
-from orris_kit.address import Address
+from orris_kit.address import Address, check_target
 
 
-def _check_address(text: str) -> str:
-    try:
-        return str(Address.parse(text))
-    except InvalidArgument as error:
-        raise ValueError(error.message) from error
+def _checked(check: Callable[[str], object]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            return str(check(text))
+        except InvalidArgument as error:
+            raise ValueError(error.message) from error
+
+    return AfterValidator(validate)
 
 
-Listen = Annotated[str, AfterValidator(_check_address)]
+Listen = Annotated[str, _checked(Address.parse)]
+# Whom to call; several that do the same are one, too.
+Target = Annotated[str, _checked(check_target)]
 
 
 def settings_of(noun: str) -> SettingsConfigDict:
@@ -42,7 +49,17 @@ def default_home() -> Path:
 
 
 class ServiceSettings(BaseSettings):
-    """What every service can be told. Without a prefix (one variable for all services): home, logs, keys."""
+    """What every service can be told. Without a prefix (one variable for all services): home, logs, keys.
+
+    Raises InvalidArgument (INVALID_SETTING), which names the variables and repeats no value: it may be a secret.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            told = "; ".join(_told(type(self), each) for each in error.errors(include_url=False, include_input=False))
+            raise InvalidArgument(told, reason="INVALID_SETTING") from None
 
     home: Path = Field(default_factory=default_home, validation_alias="ORRIS_HOME")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", validation_alias="ORRIS_LOG_LEVEL")
@@ -62,3 +79,14 @@ class ServiceSettings(BaseSettings):
     def token_path(self) -> Path:
         """The token this service calls others with: as set, else in the home."""
         return self.token_file or self.home / "service.token"
+
+
+def _told(settings: type[BaseSettings], error: ErrorDetails) -> str:
+    """Return what is wrong with a setting, by the name of its variable."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    if name in settings.model_fields:
+        name = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+    return f"{name}: {message}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import (
@@ -13,8 +14,10 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from orris.errors import OrrisError
 from orris_kit.logging import get_logger
 
 T = TypeVar("T")
@@ -86,6 +89,15 @@ def main(program: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a program to its end, on uvloop where it imports."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(program())
+
+
+def run_alone(program: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    """Run a service that is a process of its own. What ends it is told in a sentence; level `debug` says where."""
+    try:
+        main(program)
+    except OrrisError as error:
+        log.debug("this is where it ended", exc_info=True)
+        sys.exit(f"{Path(sys.argv[0]).parent.name}: {error.message}")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

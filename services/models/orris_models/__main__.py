@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from orris_kit import logging
 from orris_kit.auth import TokenVerifier
-from orris_kit.lifecycle import main
+from orris_kit.lifecycle import run_alone
 from orris_kit.server import Server, serve
 from orris_kit.telemetry import telemetry
 from orris_models.config import Settings
@@ -28,4 +28,4 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
-    main(run)
+    run_alone(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from orris_kit.config import Listen, ServiceSettings, settings_of
+from orris_kit.config import ServiceSettings, Target, settings_of
 
 HERE = "127.0.0.1:6747"
 
@@ -15,9 +15,9 @@ class Settings(ServiceSettings):
     model_config = settings_of("models")
 
     database: str = ""
-    artifacts_address: Listen = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
-    images_address: Listen = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
-    runs_address: Listen = Field(default=HERE, validation_alias="ORRIS_RUNS_ADDRESS")
+    artifacts_address: Target = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
+    images_address: Target = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
+    runs_address: Target = Field(default=HERE, validation_alias="ORRIS_RUNS_ADDRESS")
     conversion_time_limit: float = Field(default=600, gt=0)
     conversions_at_a_time: int = Field(default=16, ge=1)
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from orris_kit import logging
 from orris_kit.auth import TokenVerifier
-from orris_kit.lifecycle import main
+from orris_kit.lifecycle import run_alone
 from orris_kit.server import Server, serve
 from orris_kit.telemetry import telemetry
 from orris_runs.config import Settings
@@ -26,4 +26,4 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
-    main(run)
+    run_alone(run)

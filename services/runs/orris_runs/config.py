@@ -8,7 +8,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from orris.errors import InvalidArgument
 from orris.sizes import parse_size
-from orris_kit.config import Listen, ServiceSettings, settings_of
+from orris_kit.config import ServiceSettings, Target, settings_of
 from orris_runs import limits
 from orris_runs.engines.port import Surroundings
 
@@ -40,8 +40,8 @@ class Settings(ServiceSettings):
     model_config = settings_of("runs")
 
     database: str = ""
-    artifacts_address: Listen = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
-    images_address: Listen = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
+    artifacts_address: Target = Field(default=HERE, validation_alias="ORRIS_ARTIFACTS_ADDRESS")
+    images_address: Target = Field(default=HERE, validation_alias="ORRIS_IMAGES_ADDRESS")
     lease_duration: float = Field(default=30, gt=0)
     lease_margin: float = Field(default=10, ge=0)
     log_cap: Annotated[int, BeforeValidator(_size), Field(ge=1024)] = limits.LOG_CAP_BYTES

@@ -6,7 +6,10 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
-NO_CONTAINER_IMAGES = "this instance makes no container images; start it with ORRIS_IMAGES_BUILDER=oci"
+NO_CONTAINER_IMAGES = (
+    "the environment has no container image: they are made where ORRIS_IMAGES_BUILDER=oci is set, and of an interpreter"
+    " that you look after where a base image is named that has it; or submit with process isolation"
+)
 
 
 class Isolation(IntEnum):

@@ -11,9 +11,9 @@ from orris_standalone.process import run
 
 
 def main() -> int:
-    settings = Settings()
-    logging.setup(settings.log_level, settings.log_style)
     try:
+        settings = Settings()
+        logging.setup(settings.log_level, settings.log_style)
         lifecycle.main(lambda: run(settings))
     except OrrisError as problem:
         print(f"orris: {problem.message}", file=sys.stderr)

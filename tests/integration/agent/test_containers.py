@@ -170,10 +170,13 @@ async def test_no_network_is_none(machine: Machine, execute: Execute) -> None:
     assert "eth0" in usual.std_log.read_text()
 
 
-async def test_graphics_processors_that_are_not_there_are_refused(machine: Machine) -> None:
+async def test_graphics_processors_that_are_not_there_are_refused(machine: Machine, engine: Engine) -> None:
+    """By the engine, which has understood what it was asked for."""
     lease, folder = machine.run("true", resources=runs.Resources(gpus=1))
     with pytest.raises(FailedPrecondition, match="1 graphics processors"):
         await machine.runtime().start(lease, folder)
+    (asked,) = container_of(engine, folder).attrs["HostConfig"]["DeviceRequests"]
+    assert (asked["Count"], asked["Capabilities"]) == (1, [["gpu"]])
     await machine.runtime().end(folder)
 
 

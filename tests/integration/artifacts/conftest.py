@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,7 @@ from orris.errors import Unauthenticated
 from orris.sdk.transfer import Transfer
 from orris_artifacts.config import Settings
 from orris_artifacts.service import open_service
+from orris_artifacts.store.s3.options import Patience, S3Options
 from orris_kit.auth import Principal, Role
 from orris_kit.server import Server
 
@@ -25,6 +27,15 @@ if TYPE_CHECKING:
     from tests.servers.object_storage import ObjectStorage
 
 Serve = Callable[..., AbstractAsyncContextManager["Running"]]
+
+
+class Impatient(Settings):
+    """The service's settings, but that it does not try again for long."""
+
+    @property
+    def s3(self) -> S3Options | None:
+        found = super().s3
+        return found and replace(found, patience=Patience(attempts=0.2, answer=5.0))
 
 
 class Tokens:

@@ -125,7 +125,7 @@ class Person:
         number = self._dice.randrange(FILES)
         with self._time.standing():
             self._service().blobs.put("lab", DIGESTS[number], CONTENTS[number])
-            assert bytes(self._service().blobs.read("lab", DIGESTS[number])) == CONTENTS[number]
+            assert b"".join(self._service().blobs.read("lab", DIGESTS[number])) == CONTENTS[number]
 
     def check(self, owner: str) -> None:
         """Check that what an owner needs is there and right."""
@@ -133,7 +133,7 @@ class Person:
         if self._dice.random() < 0.5:
             read = self._service().blobs.read_many("lab", [DIGESTS[each] for each in numbers])
         else:
-            read = [bytes(self._service().blobs.read("lab", DIGESTS[each])) for each in numbers]
+            read = [b"".join(self._service().blobs.read("lab", DIGESTS[each])) for each in numbers]
         assert read == [CONTENTS[each] for each in numbers], f"what {owner} needs is not right"
 
     def _meanwhile(self) -> None:

@@ -7,7 +7,6 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.artifacts.v1.artifacts_service_pb2 import GetStorageRequest
 from orris.errors import FailedPrecondition, OrrisError, ResourceExhausted, Unavailable
 from orris.sdk.content import CHUNK_BYTES
-from orris_artifacts.config import Settings
-from orris_artifacts.store.s3.options import Patience, S3Options
-from tests.integration.artifacts.conftest import Running, served
+from tests.integration.artifacts.conftest import Impatient, Running, served
 from tests.servers import minio as minio_server
 from tests.servers import proxy as faults
 from tests.servers.object_storage import ObjectStorage
@@ -31,15 +28,6 @@ pytestmark = [
 ]
 MIB = 1024 * 1024
 DIRECTLY = pytest.mark.parametrize("presign", [True, False], ids=["directly", "through the service"])
-
-
-class Impatient(Settings):
-    """The service's settings, but that it does not try again for long."""
-
-    @property
-    def s3(self) -> S3Options | None:
-        found = super().s3
-        return found and replace(found, patience=Patience(attempts=0.2, answer=5.0))
 
 
 class Lab:

@@ -33,7 +33,7 @@ class Twins:
             mine = {"ORRIS_HOME": str(folder / str(number)), "ORRIS_ARTIFACTS_LISTEN": address}
             env = {**settings, **mine, "ORRIS_PUBLIC_KEY": str(folder / "signing.pub")}
             argv = [sys.executable, "-m", "orris_artifacts"]
-            self.programs.append(Program(argv, env, log, partial(_listens, address)))
+            self.programs.append(Program(argv, env, log, partial(listens, address)))
 
     def stub(self, address: str, role: Role = Role.USER) -> ArtifactServiceStub:
         """Return a client of the service at an address."""
@@ -64,7 +64,7 @@ def twins(folder: Path, database: str, storage: ObjectStorage, **settings: str) 
         yield made
 
 
-def _listens(address: str) -> bool:
+def listens(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()

@@ -50,6 +50,13 @@ def test_large_numbers_fit_80_columns(orris: Invoke, monkeypatch: pytest.MonkeyP
     assert lines[1].endswith("  5 h ago")
 
 
+def test_damage_is_told_of_without_being_asked_for(orris: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = Storage(1, 1, 10, 1, 10, damaged_blobs=3, owners=1, collected=None)
+    assert orris("storage").stderr == ""
+    monkeypatch.setattr("orris.sdk.storage.storage_of", lambda workspace: damaged)
+    assert orris("storage").stderr == "lab: damaged blobs: 3, to be uploaded again\n"
+
+
 def test_one_workspace_is_told_of_in_full(orris: Invoke) -> None:
     lines = orris("storage", "-w", "lab").stdout.splitlines()
     assert [" ".join(line.split()) for line in lines] == [

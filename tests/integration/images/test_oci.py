@@ -6,12 +6,13 @@ import json
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orris.errors import Cancelled, FailedPrecondition, Unavailable
+from orris.errors import Cancelled, FailedPrecondition, NotFound, Unavailable
 from orris_images.interpreters import Interpreters
 from orris_images.lock import Lock
 from orris_images.locking import lock_spec
@@ -280,6 +281,22 @@ def test_an_engine_that_dies_in_the_middle_is_worth_another_try(maker: Maker, en
     assert caught.value.reason == "ENGINE_UNREACHABLE"
     engine.start()
     assert maker.run(maker.build(lock), "python", "-c", "import six; print(six.__version__)") == "1.9.0"
+
+
+def test_containers_that_a_killed_service_has_left_are_removed_and_no_others(
+    engine: Engine, registry: Registry, lock: Lock, tmp_path: Path
+) -> None:
+    """What opens a package index may be in one that packages are installed in."""
+    killed, other = (Maker(tmp_path / name, engine, registry) for name in ("ours", "others"))
+    at_work = [each.builder.engine.container(BASE_IMAGE, ["python3"]) for each in (killed, other)]
+    left, others = (each.__enter__().id for each in at_work)
+    Maker(tmp_path / "ours", engine, registry).build(lock)
+    assert left not in engine.containers_of_builds()
+    other.build(lock)
+    assert others in engine.containers_of_builds()
+    for each in at_work:
+        with suppress(NotFound):
+            each.__exit__(None, None, None)
 
 
 def test_a_registry_that_dies_in_the_middle_is_worth_another_try(maker: Maker, registry: Registry) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from orris.errors import InvalidArgument
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import identity
 from orris_agent.config import Settings
@@ -52,7 +52,7 @@ async def test_an_agent_waits_for_the_engine_that_it_needs(
 
 
 def test_containers_without_an_engine_are_refused() -> None:
-    with pytest.raises(ValidationError, match="ORRIS_AGENT_ENGINE=on"):
+    with pytest.raises(InvalidArgument, match="ORRIS_AGENT_ENGINE=on"):
         Settings(isolation="container", engine="off")
 
 

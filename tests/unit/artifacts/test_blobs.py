@@ -111,7 +111,7 @@ def test_ranges(core: Artifacts) -> None:
         (10, 0, b""),
         (9, 0, b"9"),
     ]:
-        assert core.blobs.read("lab", digest, offset, length) == expected
+        assert b"".join(core.blobs.read("lab", digest, offset, length)) == expected
     with pytest.raises(OutOfRange) as caught:
         core.blobs.read("lab", digest, 11)
     assert caught.value.reason == "OFFSET_TOO_LARGE"

@@ -49,7 +49,7 @@ def test_what_was_sent_exists_once_it_is_completed(core: Artifacts, store: Folde
     assert core.blobs.missing("lab", [DIGEST]) == [DIGEST]
     for _ in range(2):
         core.direct.complete_uploads("lab", [upload])
-    assert bytes(core.blobs.read("lab", DIGEST)) == DATA
+    assert b"".join(core.blobs.read("lab", DIGEST)) == DATA
     assert core.direct.prepare_uploads("lab", [(DIGEST, len(DATA))]) == []
 
 

@@ -155,7 +155,7 @@ def test_an_object_that_the_disk_cannot_read_is_lost(tmp_path: Path, monkeypatch
         def read(self, size: int) -> bytes:
             raise OSError(errno.EIO, "input/output error")
 
-    monkeypatch.setattr("builtins.open", lambda *args: Unreadable())
+    monkeypatch.setattr("builtins.open", lambda *args, **options: Unreadable())
     with pytest.raises(ObjectLost, match="disk cannot read"):
         store.read(KEY)
 

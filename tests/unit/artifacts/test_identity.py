@@ -13,6 +13,7 @@ from orris_artifacts.core import Artifacts
 from orris_artifacts.identity import MARK, claim
 from orris_artifacts.schema import metadata
 from orris_artifacts.store.folder import FolderStore
+from orris_artifacts.store.port import ObjectLost
 from orris_kit.database import open_database
 from tests.unit.artifacts.conftest import Clock
 
@@ -53,6 +54,24 @@ def test_an_empty_store_in_place_of_the_full_one_is_refused(
     assert caught.value.reason == "OTHER_STORE"
 
 
+def test_a_store_whose_mark_cannot_be_read_is_not_taken_for_a_new_one(
+    store: FolderStore, engine: sa.Engine, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the objects of another database would be garbage to this one."""
+    other = other_database(tmp_path)
+    claim(store, engine, clock)
+
+    def cannot_be_read(key: str, offset: int = 0, size: int | None = None) -> bytes:
+        raise ObjectLost(f"the disk cannot read {key}")
+
+    monkeypatch.setattr(store, "read", cannot_be_read)
+    for database, reason in ((other, "OTHER_DATABASE"), (engine, "OTHER_STORE")):
+        with pytest.raises(FailedPrecondition) as caught:
+            claim(store, database, clock)
+        assert caught.value.reason == reason
+    other.dispose()
+
+
 def test_a_crash_before_the_store_was_marked_is_made_good(
     core: Artifacts, store: FolderStore, engine: sa.Engine, clock: Clock
 ) -> None:
@@ -73,4 +92,4 @@ def test_blobs_of_an_earlier_version_are_taken_over(
     old.with_name(f"{DIGEST}.damaged").write_bytes(b"ld")
     claim(store, engine, clock)
     assert core.blobs.missing("lab", [DIGEST, "0" * 64]) == ["0" * 64]
-    assert bytes(core.blobs.read("lab", DIGEST)) == b"old"
+    assert b"".join(core.blobs.read("lab", DIGEST)) == b"old"

@@ -66,11 +66,25 @@ def test_one_damaged_blob_of_a_pack_spoils_no_other(core: Artifacts, index: Inde
     assert core.blobs.read_many("lab", [digest_of(b"bad")]) == [b"bad"]
 
 
+def test_what_was_damaged_and_is_restored_is_there_again(core: Artifacts, index: Index, tmp_path: Path) -> None:
+    put(core, b"one", b"two")
+    path = tmp_path / "blobs" / index.use("lab", [digest_of(b"one")])[digest_of(b"one")].object
+    right = path.read_bytes()
+    path.write_bytes(b"???" + right[3:])
+    for _ in range(2):
+        with pytest.raises(DataLoss, match=digest_of(b"one")):
+            core.blobs.read("lab", digest_of(b"one"))
+    assert core.blobs.missing("lab", [digest_of(b"one")]) == [digest_of(b"one")]
+    path.write_bytes(right)
+    assert core.blobs.read_many("lab", [digest_of(b"one"), digest_of(b"two")]) == [b"one", b"two"]
+    assert core.blobs.missing("lab", [digest_of(b"one")]) == []
+
+
 def test_a_pack_that_was_cut_short_is_damage(core: Artifacts, index: Index, tmp_path: Path) -> None:
     put(core, b"first", b"second")
     path = tmp_path / "blobs" / index.use("lab", [digest_of(b"first")])[digest_of(b"first")].object
     path.write_bytes(b"firstsec")
-    assert bytes(core.blobs.read("lab", digest_of(b"first"))) == b"first"
+    assert b"".join(core.blobs.read("lab", digest_of(b"first"))) == b"first"
     with pytest.raises(DataLoss) as caught:
         core.blobs.read("lab", digest_of(b"second"))
     assert caught.value.reason == "BLOB_DAMAGED"

@@ -76,7 +76,7 @@ def test_a_damaged_blob_stays_where_it_is_and_does_not_hold_up_the_others(
     store.put(old, bytes(data))
     for _ in range(3):
         collect(core)
-    assert bytes(core.blobs.read("lab", digest_of(b"good"))) == b"good"
+    assert b"".join(core.blobs.read("lab", digest_of(b"good"))) == b"good"
     assert core.blobs.missing("lab", [digest_of(b"bad")]) == [digest_of(b"bad")]
     assert old in objects(store)
     moved = index.use("lab", [digest_of(b"good")])[digest_of(b"good")]
@@ -97,19 +97,19 @@ def test_a_blob_that_moves_while_it_is_read_is_read(
 ) -> None:
     """A reader that has looked up the old place finds nothing there, and looks again."""
     old = half_dead(core, store, clock, b"one", b"two")
-    reading, asked = store.read, []
+    reading, asked = store.pieces, []
 
-    def read_late(key: str, offset: int = 0, size: int | None = None) -> bytes:
+    def read_late(key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
         asked.append(key)
         if len(asked) == 1:
-            monkeypatch.setattr(store, "read", reading)
+            monkeypatch.setattr(store, "pieces", reading)
             collect(core)
             collect(core)
             assert store.size(old) is None
         return reading(key, offset, size)
 
-    monkeypatch.setattr(store, "read", read_late)
-    assert bytes(core.blobs.read("lab", digest_of(b"one"))) == b"one"
+    monkeypatch.setattr(store, "pieces", read_late)
+    assert b"".join(core.blobs.read("lab", digest_of(b"one"))) == b"one"
     assert asked == [old]
 
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from orris.errors import InvalidArgument
 from orris_artifacts.config import Settings
 from orris_artifacts.schema import metadata
 from orris_artifacts.store.s3.options import Keys, S3Options
@@ -115,12 +115,12 @@ def test_white_space_around_keys_is_no_part_of_them(told: Callable[..., Settings
 
 @pytest.mark.parametrize("missing", ["S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"])
 def test_what_a_bucket_needs_is_named(told: Callable[..., Settings], missing: str) -> None:
-    with pytest.raises(ValidationError, match=rf"needs ORRIS_ARTIFACTS_{missing};.*_CREDENTIALS_FILE"):
+    with pytest.raises(InvalidArgument, match=rf"needs ORRIS_ARTIFACTS_{missing};.*_CREDENTIALS_FILE"):
         told(**{name: value for name, value in COMPLETE.items() if name != missing})
 
 
 def test_credentials_in_two_places_are_refused(told: Callable[..., Settings]) -> None:
-    with pytest.raises(ValidationError, match="not both"):
+    with pytest.raises(InvalidArgument, match="not both"):
         told(**COMPLETE, S3_CREDENTIALS_FILE="/credentials")
 
 
@@ -134,7 +134,7 @@ def test_credentials_in_two_places_are_refused(told: Callable[..., Settings]) ->
     ],
 )
 def test_a_store_that_is_not_supported_is_refused_at_start(told: Callable[..., Settings], store: str) -> None:
-    with pytest.raises(ValidationError, match="give") as caught:
+    with pytest.raises(InvalidArgument, match="give") as caught:
         told(**COMPLETE | {"STORE": store})
     assert SECRET not in str(caught.value)
 
@@ -148,13 +148,13 @@ def test_a_store_that_is_not_supported_is_refused_at_start(told: Callable[..., S
     ],
 )
 def test_an_endpoint_is_a_host_and_a_port(told: Callable[..., Settings], name: str, endpoint: str) -> None:
-    with pytest.raises(ValidationError, match="give http://host:port") as caught:
+    with pytest.raises(InvalidArgument, match="give http://host:port") as caught:
         told(**COMPLETE | {name: endpoint})
     assert SECRET not in str(caught.value)
 
 
 def test_requests_are_signed_for_an_hour_at_most(told: Callable[..., Settings]) -> None:
-    with pytest.raises(ValidationError, match="3600"):
+    with pytest.raises(InvalidArgument, match="3600"):
         told(**COMPLETE, S3_PRESIGN_SECONDS="3601")
 
 
@@ -163,7 +163,7 @@ def test_secrets_are_not_shown(told: Callable[..., Settings]) -> None:
     for shown in (repr(settings), str(settings), repr(settings.s3), settings.model_dump_json()):
         assert SECRET not in shown
     for wrong in ({"S3_CREDENTIALS_FILE": "/credentials"}, {"S3_REGION": "?"}):
-        with pytest.raises(ValidationError) as caught:
+        with pytest.raises(InvalidArgument) as caught:
             told(**wrong)
         assert SECRET not in str(caught.value)
         assert SECRET not in "".join(traceback.format_exception(caught.value))
@@ -194,5 +194,5 @@ def test_garbage_is_collected_after_a_day_every_few_hours_unless_told_otherwise(
 def test_times_that_would_lose_uploads_or_never_come_are_refused(
     told: Callable[..., Settings], name: str, value: str
 ) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidArgument):
         told(**{name: value})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -155,7 +155,7 @@ def test_a_file_of_several_chunks_is_checked_without_reading_it(
     core: Artifacts, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = stored(core, "a", b"one", b"two")
-    monkeypatch.setattr(store, "read", lambda *_: pytest.fail("a blob is read"))
+    monkeypatch.setattr(store, "pieces", lambda *_: pytest.fail("a blob is read"))
     create(core, entry)
 
 
@@ -195,7 +195,22 @@ def test_drafts_share_a_room_and_give_it_back() -> None:
         second.add([GOOD])
     second.close()
     first.close()
-    second.add([GOOD])
+    third = draft_module.Draft("lab", room)
+    third.add([GOOD])
+    assert third.complete() == [GOOD]
+
+
+def test_who_leaves_while_entries_are_being_added_takes_no_room_with_them() -> None:
+    """A call that is canceled ends while its last message is still being read, in another thread."""
+    room = Room(1)
+    left = draft_module.Draft("lab", room)
+
+    def entries() -> Iterator[Entry]:
+        yield GOOD
+        left.close()
+
+    left.add(entries())
+    room.take(1)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from orris.errors import InvalidArgument
-from orris_kit.address import Address
+from orris_kit.address import Address, check_target
 from orris_kit.config import ServiceSettings, settings_of
 
 
@@ -48,10 +48,32 @@ def test_settings_can_be_given_in_code(tmp_path: Path) -> None:
     assert Settings(home=tmp_path, listen="[::1]:7001").listen == "[::1]:7001"
 
 
-def test_a_bad_address_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_named_by_its_variable_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORRIS_RUNS_LISTEN", "7001")
-    with pytest.raises(ValidationError, match="listen"):
+    monkeypatch.setenv("ORRIS_LOG_LEVEL", "s3cret")
+    with pytest.raises(InvalidArgument) as caught:
         Settings()
+    assert caught.value.reason == "INVALID_SETTING"
+    assert "ORRIS_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'" in caught.value.message
+    assert "ORRIS_RUNS_LISTEN: address: '7001' is not of the form host:port" in caught.value.message
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["artifacts:6747", "unix:/run/orris.sock", "ipv4:10.0.0.5:6747,10.0.0.6:6747", "ipv6:[2001:db8::5]:1,[::1]:2"],
+)
+def test_whom_to_call_may_be_several_of_a_kind(text: str) -> None:
+    assert check_target(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ipv4:", "ipv4:artifacts:1", "ipv4:10.0.0.5", "ipv4:10.0.0.5:1,", "ipv6:10.0.0.5:1", "10.0.0.5:1,10.0.0.6:1"],
+)
+def test_several_are_addresses_of_one_family_with_ports(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        check_target(text)
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:0", "localhost:65535", "[::1]:7001", "unix:/run/orris.sock", "host:1"])

@@ -78,6 +78,9 @@ def storage(workspace: OnlyWorkspace = None, json: AsJson = False) -> None:
         ]
         titles = ("WORKSPACE", "TREES", "FILES", "SIZE", "KEPT", "RATIO", "COLLECTED")
         print_table(titles, rows, empty="no workspaces")
+        for name, each in found.items():
+            if each.damaged_blobs:
+                typer.echo(f"{name}: damaged blobs: {each.damaged_blobs}, to be uploaded again", err=True)
 
 
 def gc(workspace: OnlyWorkspace = None, grace: Grace = None, dry_run: DryRun = False, json: AsJson = False) -> None:

@@ -77,8 +77,9 @@ def channel_options(target: str) -> list[tuple[str, Any]]:
 
 
 def stays_here(target: str) -> bool:
-    """Tell whether `host:port` or `unix:/path` is on this machine."""
-    return target.startswith("unix:") or is_loopback(target.rpartition(":")[0].strip("[]"))
+    """Tell whether `host:port`, `unix:/path` or all of `ipv4:host:port,host:port` is on this machine."""
+    several = target.removeprefix("ipv4:").removeprefix("ipv6:").split(",")
+    return target.startswith("unix:") or all(is_loopback(each.rpartition(":")[0].strip("[]")) for each in several)
 
 
 def _target(address: str) -> tuple[bool, str]:

@@ -12,8 +12,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
+from orris_artifacts.pieces import PIECE_BYTES
 from orris_artifacts.store.disk import DurableFolders, NewFile
 from orris_artifacts.store.disk_errors import disk_errors_named
 from orris_artifacts.store.port import Bytes, ObjectLost, SignedRequest, StoredObject
@@ -58,19 +60,23 @@ class FolderStore:
 
     def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
+        return b"".join(self.pieces(key, offset, size))
+
+    def pieces(self, key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
+        """Return the same in pieces. Raises ObjectLost."""
         try:
-            with self._errors_named(), open(self._path(key), "rb") as file:
+            with self._errors_named(), open(self._path(key), "rb", buffering=0) as file:
                 file.seek(offset)
-                data = file.read(-1 if size is None else size)
+                pieces = [*_pieces(file, size)]
         except FileNotFoundError:
             raise ObjectLost(f"{key} is not there") from None
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             raise ObjectLost(f"the disk cannot read {key}") from error
-        if size is not None and len(data) < size:
-            raise ObjectLost(f"{key} ends {size - len(data)} bytes too early")
-        return data
+        if size is not None and (missing := size - sum(map(len, pieces))):
+            raise ObjectLost(f"{key} ends {missing} bytes too early")
+        return pieces
 
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, None when there is none."""
@@ -128,6 +134,13 @@ class FolderStore:
 
     def _errors_named(self) -> AbstractContextManager[None]:
         return disk_errors_named(self._root, self._incoming)
+
+
+def _pieces(file: FileIO, size: int | None) -> Iterator[bytes]:
+    left = PIECE_BYTES if size is None else size
+    while piece := file.read(min(PIECE_BYTES, left)):
+        left -= 0 if size is None else len(piece)
+        yield piece
 
 
 class FileWriter:

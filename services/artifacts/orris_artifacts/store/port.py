@@ -16,7 +16,7 @@ Bytes = bytes | bytearray | memoryview
 
 
 class ObjectLost(Exception):
-    """An object is not there, is shorter than it should be, or its disk cannot read it."""
+    """An object is not there, is shorter than it should be, or cannot be read while others can."""
 
 
 class StoredObject(NamedTuple):
@@ -64,6 +64,9 @@ class Store(Protocol):
 
     def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
+
+    def pieces(self, key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
+        """Return the same in pieces of at most 1 MiB, which may be let go one by one. Raises ObjectLost."""
 
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, None when there is none."""

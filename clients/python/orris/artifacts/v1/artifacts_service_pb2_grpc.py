@@ -215,7 +215,8 @@ class ArtifactServiceServicer:
         Errors:
         - NOT_FOUND (BLOB_NOT_FOUND): a blob is not stored; the message names it.
         - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; use DownloadBlob.
-        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+        others; upload the file again, or restore the store from a copy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,7 +228,8 @@ class ArtifactServiceServicer:
         Errors:
         - NOT_FOUND (BLOB_NOT_FOUND): the blob is not stored.
         - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
-        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+        others; upload the file again, or restore the store from a copy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -97,7 +97,8 @@ class ArtifactServiceStub:
     Errors:
     - NOT_FOUND (BLOB_NOT_FOUND): a blob is not stored; the message names it.
     - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; use DownloadBlob.
-    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+      others; upload the file again, or restore the store from a copy.
     """
     DownloadBlob: _grpc.UnaryStreamMultiCallable[_artifacts_service_pb2.DownloadBlobRequest, _artifacts_service_pb2.DownloadBlobResponse]
     """Reads one blob, or a range of it, in messages of at most 1 MiB.
@@ -105,7 +106,8 @@ class ArtifactServiceStub:
     Errors:
     - NOT_FOUND (BLOB_NOT_FOUND): the blob is not stored.
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
-    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+      others; upload the file again, or restore the store from a copy.
     """
     CreateTree: _grpc.StreamUnaryMultiCallable[_artifacts_service_pb2.CreateTreeRequest, _artifacts_service_pb2.CreateTreeResponse]
     """Creates a tree from its entries, sent in any order over any number of messages. The same entries give the same tree. Small
@@ -235,7 +237,8 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     Errors:
     - NOT_FOUND (BLOB_NOT_FOUND): a blob is not stored; the message names it.
     - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; use DownloadBlob.
-    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+      others; upload the file again, or restore the store from a copy.
     """
     DownloadBlob: _aio.UnaryStreamMultiCallable[_artifacts_service_pb2.DownloadBlobRequest, _artifacts_service_pb2.DownloadBlobResponse]  # type: ignore[assignment]
     """Reads one blob, or a range of it, in messages of at most 1 MiB.
@@ -243,7 +246,8 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     Errors:
     - NOT_FOUND (BLOB_NOT_FOUND): the blob is not stored.
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
-    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+    - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+      others; upload the file again, or restore the store from a copy.
     """
     CreateTree: _aio.StreamUnaryMultiCallable[_artifacts_service_pb2.CreateTreeRequest, _artifacts_service_pb2.CreateTreeResponse]  # type: ignore[assignment]
     """Creates a tree from its entries, sent in any order over any number of messages. The same entries give the same tree. Small
@@ -412,7 +416,8 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND (BLOB_NOT_FOUND): a blob is not stored; the message names it.
         - INVALID_ARGUMENT (BATCH_TOO_LARGE): together over 3 MiB; use DownloadBlob.
-        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+          others; upload the file again, or restore the store from a copy.
         """
 
     @_abc_1.abstractmethod
@@ -426,7 +431,8 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND (BLOB_NOT_FOUND): the blob is not stored.
         - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
-        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest; restore it from a copy.
+        - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
+          others; upload the file again, or restore the store from a copy.
         """
 
     @_abc_1.abstractmethod

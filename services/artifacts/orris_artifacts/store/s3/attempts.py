@@ -31,6 +31,11 @@ class Attempts:
         self._sleep = sleep
         self._in_vain = False
 
+    @property
+    def in_vain(self) -> bool:
+        """Tell whether what was tried last has failed again and again."""
+        return self._in_vain
+
     def run(self, act: Callable[[], T], passes: Callable[[Exception], bool]) -> T:
         """Return what `act` returns, or raise what it raised last; `passes` tells what to try again after."""
         begin = self._clock()

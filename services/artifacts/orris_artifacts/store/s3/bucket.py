@@ -38,6 +38,11 @@ class Bucket:
         )
         self._attempts = Attempts(options.patience.attempts)
 
+    @property
+    def is_away(self) -> bool:
+        """Tell whether it did not answer to what was asked last."""
+        return self._attempts.in_vain
+
     def keys(self) -> Keys:
         """Return what requests are signed with at this moment. Raises FailedPrecondition (STORE_REFUSES)."""
         return keys_of(self._provider)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import certifi
 import urllib3
 from urllib3 import BaseHTTPResponse, Timeout
 
+from orris_artifacts.store.port import Bytes
 from orris_artifacts.store.s3.options import Patience
 from orris_artifacts.store.s3.pace import PACED_POOLS
 
@@ -57,7 +58,8 @@ class Connections(urllib3.PoolManager):
         return response
 
 
-def _pieces(body: bytes) -> Iterator[memoryview]:
-    view = memoryview(body)
-    for begin in range(0, len(view), _PIECE_BYTES):
-        yield view[begin : begin + _PIECE_BYTES]
+def _pieces(body: Bytes | Sequence[Bytes]) -> Iterator[memoryview]:
+    for part in [body] if isinstance(body, Bytes) else body:
+        view = memoryview(part)
+        for begin in range(0, len(view), _PIECE_BYTES):
+            yield view[begin : begin + _PIECE_BYTES]

@@ -14,6 +14,7 @@ from urllib3 import exceptions as http
 from orris_artifacts.store.s3.connections import NotFromS3
 
 NOT_S3, NO_TLS, UNTRUSTED = "an answer that is none of S3's", "no TLS", "an untrusted certificate"
+LOST_CONNECTION = "the connection was lost"
 
 # Answers that say "not now", and those to a request that was damaged on its way.
 _PASSING_CODES = frozenset(
@@ -68,6 +69,14 @@ def failure_of(error: Exception) -> Failure:
     return Failure(NOT_S3, passes=False)
 
 
+def may_be_of_one_object(error: BaseException | None) -> bool:
+    """Tell whether a storage may fail so that finds one object's bytes rotten, as MinIO does; not one that is slow."""
+    if not isinstance(error, ERRORS):
+        return False
+    failure = failure_of(error)
+    return failure.code == LOST_CONNECTION or (failure.status >= 500 and failure.code != "SlowDown")
+
+
 def _answered(code: str, status: int) -> Failure:
     known = code if _CODE.fullmatch(code) else "an unknown code"
     return Failure(known, status, code in _PASSING_CODES or status in PASSING_STATUSES)
@@ -93,5 +102,5 @@ def _not_answered(error: http.HTTPError) -> str:
         case http.ReadTimeoutError():
             return "no answer in time"
         case http.ProtocolError():
-            return "the connection was lost"
+            return LOST_CONNECTION
     return type(error).__name__

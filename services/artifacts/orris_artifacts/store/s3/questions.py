@@ -6,21 +6,18 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from http import HTTPStatus
-from io import BytesIO
 from itertools import islice
 
 from minio import Minio
 from minio.deleteobjects import DeleteObject
-from minio.helpers import DictType
 
+from orris_artifacts.pieces import PIECE_BYTES, cut
 from orris_artifacts.store.port import Bytes
 from orris_artifacts.store.s3.failures import NotDeleted
 
 CHECKSUM_HEADER = "x-amz-checksum-sha256"
 # S3's limit for one list and for one deletion.
 AT_ONCE = 1000
-# The SDK cuts what is larger into parts.
-_PART_BYTES = 1024**3
 
 
 def checksum_of(data: Bytes) -> str:
@@ -28,21 +25,15 @@ def checksum_of(data: Bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def put(client: Minio, bucket: str, name: str, data: Bytes, checksum: str) -> None:
-    """Store an object. What was damaged on its way is refused, also by those who do not check what is signed."""
-    headers: DictType = {CHECKSUM_HEADER: checksum}
-    client.put_object(bucket, name, BytesIO(data), len(data), metadata=headers, part_size=_PART_BYTES)
-
-
-def read(client: Minio, bucket: str, name: str, offset: int, length: int) -> bytes:
-    """Return `length` bytes of an object from `offset` on, all that follows when 0."""
+def read(client: Minio, bucket: str, name: str, offset: int, length: int) -> list[bytes]:
+    """Return `length` bytes of an object from `offset` on, all that follows when 0, in pieces."""
     response = client.get_object(bucket, name, offset, length)
     try:
-        data = response.read()
+        pieces = response.stream(PIECE_BYTES, decode_content=False)
+        whole = response.status == HTTPStatus.OK  # some leave ranges to the reader
+        return [*cut(pieces, offset, length or None)] if whole else [*pieces]
     finally:
         response.release_conn()
-    whole = response.status == HTTPStatus.OK  # some leave ranges to the reader
-    return data[offset : offset + length if length else None] if whole else data
 
 
 def size(client: Minio, bucket: str, name: str) -> int:

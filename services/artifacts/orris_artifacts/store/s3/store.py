@@ -5,21 +5,23 @@ Correctness needs no more of it than that an object appears at once with all its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from itertools import islice
 
-from orris.errors import FailedPrecondition
-from orris_artifacts.object_keys import made_at
+from orris.errors import FailedPrecondition, OrrisError, Unavailable
+from orris_artifacts.object_keys import made_at, new_id
 from orris_artifacts.store.port import Bytes, ObjectLost, SignedRequest, StoredObject
 from orris_artifacts.store.s3 import questions
 from orris_artifacts.store.s3.bucket import Bucket
+from orris_artifacts.store.s3.failures import may_be_of_one_object
 from orris_artifacts.store.s3.presigning import Presigner
+from orris_artifacts.store.s3.putting import put_pieces
 
 # Where it is tried at the start what the storage can do.
 PROBES = ".probe/"
+_WITNESS = b"orris asks: can others be read"
 _ABANDONED = timedelta(hours=1)
 
 
@@ -43,23 +45,52 @@ class S3Store:
 
     def put(self, key: str, data: Bytes) -> None:
         """Store an object, durable on return. Raises ResourceExhausted (STORE_FULL), and as all methods."""
-        self._bucket.ask(questions.put, self._prefix + key, data, questions.checksum_of(data))
+        self._put(key, [data])
 
     @contextmanager
     def writer(self, key: str) -> Iterator[BufferedWriter]:
         """Begin an object that comes in pieces: they are kept in memory until it is complete."""
-        yield BufferedWriter(lambda data: self.put(key, data))
+        yield BufferedWriter(lambda pieces: self._put(key, pieces))
 
     def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
+        return b"".join(self.pieces(key, offset, size))
+
+    def pieces(self, key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
+        """Return the same in pieces. Raises ObjectLost."""
         if size == 0:  # a range has at least one byte
             if self.size(key) is None:
                 raise ObjectLost(f"{self.place} has no {key}")
-            return b""
-        data = self._bucket.ask(questions.read, self._prefix + key, offset, size or 0)
-        if size is not None and len(data) < size:
-            raise ObjectLost(f"{key} ends {size - len(data)} bytes too early in {self.place}")
-        return data
+            return []
+        pieces = self._read(key, offset, size or 0)
+        if size is not None and (missing := size - sum(map(len, pieces))) > 0:
+            raise ObjectLost(f"{key} ends {missing} bytes too early in {self.place}")
+        return pieces
+
+    def _put(self, key: str, pieces: Sequence[Bytes]) -> None:
+        put_pieces(self._bucket, self._prefix + key, pieces)
+
+    def _read(self, key: str, offset: int, size: int) -> list[bytes]:
+        was_away = self._bucket.is_away
+        try:
+            return self._bucket.ask(questions.read, self._prefix + key, offset, size)
+        except Unavailable as error:
+            if was_away or not may_be_of_one_object(error.__cause__) or not self._gives_others(key):
+                raise
+            raise ObjectLost(f"{self.place} gives other objects, but not {key}: {error.message}") from error
+
+    def _gives_others(self, key: str) -> bool:
+        """Tell whether an object that cannot be read is there, while another one can be written and read."""
+        other = PROBES + new_id(self._clock())
+        try:
+            if self.size(key) is None:
+                return False
+            self.put(other, _WITNESS)
+            given = b"".join(self._bucket.ask(questions.read, self._prefix + other, 0, 0))
+            self.delete([other])
+        except (ObjectLost, OrrisError):
+            return False
+        return given == _WITNESS
 
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, None when there is none."""
@@ -115,15 +146,15 @@ class S3Store:
 class BufferedWriter:
     """Keeps an object's pieces until all are there."""
 
-    def __init__(self, put: Callable[[bytes], None]) -> None:
+    def __init__(self, put: Callable[[Sequence[bytes]], None]) -> None:
         self._put = put
-        self._whole = BytesIO()
+        self._pieces: list[bytes] = []
 
     def write(self, data: Bytes) -> None:
         """Take the next bytes."""
-        self._whole.write(data)
+        self._pieces.append(bytes(data))
 
     def commit(self) -> None:
         """Store the object. Raises as `S3Store.put`."""
-        self._put(self._whole.getvalue())  # which is no copy: nothing is in memory twice
-        self._whole = BytesIO()
+        self._put(self._pieces)
+        self._pieces = []

@@ -8,9 +8,10 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from orris.errors import FailedPrecondition
+from orris.errors import FailedPrecondition, OrrisError
 from orris_images.build.installing import Installing
 from orris_images.build.oci.bases import Base, Bases
 from orris_images.build.oci.dockerfiles import build_dockerfile
@@ -26,6 +27,7 @@ from orris_images.build.port import Made, Progress
 from orris_images.contexts import Contexts
 from orris_images.interpreters import Interpreters
 from orris_images.lock import Lock
+from orris_kit import files
 from orris_kit.conda_channels import CondaChannels
 from orris_kit.environment_folder import python_of
 from orris_kit.file_lock import alone
@@ -45,7 +47,7 @@ class OciBuilder:
     ) -> None:  # fmt: skip
         self._settings, self._folder, self._environ = settings, folder, environ
         self.hosts, self._channels, self._contexts, self._timeout = hosts, channels, contexts, timeout
-        self.engine = Engine(environ)
+        self.engine = Engine(environ, owner_of(folder))
         self.bases = Bases(self.engine, settings, folder / "bases")
         self._cache = LayerCache(folder / "layers", settings.layer_cache_size)
         self._publishing = Publishing(settings, self.engine, environ) if settings.registry else None
@@ -69,6 +71,7 @@ class OciBuilder:
         self, lock: Lock, interpreter: Path, log: Log, progress: Progress, cancel: threading.Event | None = None
     ) -> Made:
         """Implement Builder.build."""
+        self.engine.sweep()
         tag = self._tag(lock, self._base_of(lock, log, cancel).id if lock.dockerfile is None else "")
         work = self._folder / "work"
         work.mkdir(parents=True, exist_ok=True)
@@ -154,6 +157,11 @@ class OciBuilder:
         self._cache.sweep()
         for left in (self._folder / "work").glob("*.tmp"):
             self._leave(left)
+        threading.Thread(target=self._sweep_engine, name="sweep-engine", daemon=True).start()
+
+    def _sweep_engine(self) -> None:
+        with suppress(OrrisError):  # the next build sweeps too
+            self.engine.sweep()
 
     def _leave(self, folder: Path) -> None:
         """Remove a folder of thousands of files, while nobody waits for that."""
@@ -168,6 +176,14 @@ class OciBuilder:
             return self.hosts.find(base.minor, strict=True).path
         except FailedPrecondition:
             return None
+
+
+def owner_of(folder: Path) -> str:
+    """Return what a service's containers are labeled with: an id that is kept in its folder."""
+    path = folder / "owner"
+    if not path.exists():
+        files.replace(path, uuid.uuid4().hex.encode())
+    return path.read_text()
 
 
 def _share(progress: Progress, share: int) -> Progress:

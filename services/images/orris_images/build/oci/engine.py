@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from orris_kit.process import Log
 
 TIMEOUT_SECONDS = 60
-_REMEDY = "see that it runs and that DOCKER_HOST leads to it"
+BUILD_LABEL = "io.orris.build"
 
 
 class Engine:
     """The engine that the variables of the docker command (DOCKER_HOST ...) lead to.
 
     Every method raises Unavailable (ENGINE_UNREACHABLE) when it does not answer, FailedPrecondition when it refuses,
-    ResourceExhausted (DISK_FULL) when its disk is full.
+    ResourceExhausted (DISK_FULL) when its disk is full. `owner` tells its containers from those of other services.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str], owner: str = "") -> None:
+        self._environ, self._owner = environ, owner
         self._opening = threading.Lock()
+        self._at_work: set[str] = set()
+        self._containers = threading.Lock()
 
     def inspect(self, image: str) -> dict[str, Any]:
         """Return what the engine knows about an image, by name or id. Raises NotFound."""
@@ -103,13 +105,29 @@ class Engine:
     def container(self, image: str, command: list[str], **options: Any) -> Iterator[Any]:
         """Make a container of an image that nothing is left of in the end."""
         with translated():
-            made = self._client.containers.create(
-                image, command[1:], entrypoint=command[:1], labels={"io.orris.build": ""}, **options
-            )
+            with self._containers:
+                made = self._client.containers.create(
+                    image, command[1:], entrypoint=command[:1], labels={BUILD_LABEL: self._owner}, **options
+                )
+                self._at_work.add(str(made.id))
             try:
                 yield made
             finally:
+                self._at_work.discard(str(made.id))
                 made.remove(force=True, v=True)
+
+    def sweep(self) -> None:
+        """Remove containers that were left when this service, or its engine, ended: there may be secrets in them."""
+        from docker.errors import APIError
+
+        with translated(), self._containers:
+            found = self._client.api.containers(all=True, filters={"label": f"{BUILD_LABEL}={self._owner}"})
+            for left in {str(each["Id"]) for each in found} - self._at_work:
+                try:
+                    self._client.api.remove_container(left, force=True, v=True)
+                except APIError as error:
+                    if error.status_code not in (404, 409):  # 409: it is being removed
+                        raise
 
     def end(self, container: str) -> None:
         """Kill a container; one that has ended is no error."""
@@ -166,8 +184,7 @@ def translated() -> Iterator[None]:
     except APIError as error:
         raise _refused(str(error.explanation or error)) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
-        message = f"the container engine does not answer ({_root(error)}); {_REMEDY}"
-        raise Unavailable(message, reason="ENGINE_UNREACHABLE") from error
+        raise Unavailable(_silence(_root(error)), reason="ENGINE_UNREACHABLE") from error
 
 
 def _refused(text: str) -> OrrisError:
@@ -180,9 +197,22 @@ def _refused(text: str) -> OrrisError:
     return FailedPrecondition(f"the container engine refuses: {text}")
 
 
+def _silence(error: BaseException) -> str:
+    if isinstance(error, PermissionError):
+        return "this service's user may not use the container engine's socket; add it to the socket's group, docker"
+    reason = getattr(error, "strerror", None) or error
+    return f"the container engine does not answer ({reason}); see that it runs and that DOCKER_HOST leads to it"
+
+
 def _root(error: BaseException) -> BaseException:
     """Return what an error of the SDK is about: the permission denied below three layers of libraries."""
-    seen = error
-    while (cause := seen.__cause__ or seen.__context__) is not None and not isinstance(seen, OSError):
-        seen = cause
-    return seen
+    while getattr(error, "errno", None) is None:
+        around = (*error.args, error.__cause__, error.__context__)
+        # An error of ours is what was being dealt with, and not the reason.
+        inner = next(
+            (each for each in around if isinstance(each, BaseException) and not isinstance(each, OrrisError)), None
+        )
+        if inner is None:
+            break
+        error = inner
+    return error
