@@ -1,4 +1,4 @@
-"""Agents say what they know how to do that others may not: runs that need it are given to nobody else."""
+"""Agents say what they know how to do that others may not, pools which Ray cluster their nodes are on."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,3 +11,4 @@ down_revision = "0007"
 
 def upgrade() -> None:
     op.add_column("agents", sa.Column("abilities", Text(), nullable=False, server_default="[]"))
+    op.add_column("pools", sa.Column("ray", Text()))
