@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, OutOfRange
+from orris_kit.database import Statement
 from orris_kit.paging import after_key, page_token
 from orris_kit.text import check_text, is_text
 from orris_runs import limits
@@ -36,6 +37,7 @@ from orris_runs.store import Change, Store, run_changed
 from orris_runs.summaries import Keyed, sum_up
 
 UNEXPLAINED = RunError(ErrorCode.USER_PROGRAM, "the run failed, and gave no reason")
+_COUNT = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 _ADDRESS = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}:[0-9]{1,5}")
 
 
@@ -71,8 +73,7 @@ class Events:
         if not new:
             return known
         self._apply(change, row, known, new)
-        counted = runs.update().where(runs.c.key == row.key).values(next_sequence=known + len(new))
-        change.connection.execute(counted)
+        _COUNT.run(change.connection, {"at": row.key, "next_sequence": known + len(new)})
         change.wake_watchers_of(row)
         return known + len(new)
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange, ResourceExhausted
 from orris.names import check_id
+from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.leases import held_run
 from orris_runs.log_rows import append_row, complete_log, read_rows
@@ -85,6 +86,14 @@ class _Visible:
     complete: bool
 
 
+_OWN = sa.select(logs).where(logs.c.run_key == sa.bindparam("run"))
+_OF_RUN = Statement(_OWN)
+_NAMED = Statement(_OWN.where(logs.c.file == sa.bindparam("named")))
+_BY_KEY = Statement(sa.select(logs).where(logs.c.key == sa.bindparam("at")))
+_COUNTED = Statement(sa.select(sa.func.count()).select_from(logs).where(logs.c.run_key == sa.bindparam("run")))
+_INSERT = Statement(logs.insert())
+
+
 class Logs:
     """The logs of runs."""
 
@@ -156,17 +165,16 @@ class Logs:
     def _own(self, change: Change, row: Any, file: str) -> Any:
         """Return a run's log, made if need be."""
         connection = change.connection
-        chosen = sa.select(logs).where(logs.c.run_key == row.key)
-        log = connection.execute(chosen.where(logs.c.file == file)).one_or_none()
-        if log is not None:
+        wanted = {"run": row.key, "named": file}
+        if (log := _NAMED.first(connection, wanted)) is not None:
             return log
         if file == BUILD_LOG:
             raise InvalidArgument(f"{file} is the log of the environment's build", field="file")
-        counted = sa.select(sa.func.count()).select_from(logs).where(logs.c.run_key == row.key)
-        if connection.execute(counted).scalar_one() >= limits.LOG_FILES:
+        if _COUNTED.value(connection, {"run": row.key}) >= limits.LOG_FILES:
             raise ResourceExhausted(f"a run has at most {limits.LOG_FILES} logs", reason="TOO_MANY_LOGS")
-        connection.execute(logs.insert().values(run_key=row.key, file=file, size=0, complete=False, to_archive=False))
-        return connection.execute(chosen.where(logs.c.file == file)).one()
+        new = {"run_key": row.key, "file": file, "size": 0, "complete": False, "to_archive": False}
+        _INSERT.run(connection, new)
+        return _NAMED.first(connection, wanted)
 
     def _append(self, change: Change, log: Any, offset: int, data: bytes) -> Taken:
         """Append what an attempt has written; offsets, and how far it was taken, are those of its own file."""
@@ -201,13 +209,13 @@ class Logs:
 
 
 def _by_key(connection: sa.Connection, key: int) -> Any:
-    return connection.execute(sa.select(logs).where(logs.c.key == key)).one()
+    return _BY_KEY.first(connection, {"at": key})
 
 
 def _visible(connection: sa.Connection, row: Any) -> Sequence[_Visible]:
     """Return a run's own logs, and that of the build that it waited for."""
     over = row.state in FINAL
-    own = connection.execute(sa.select(logs).where(logs.c.run_key == row.key))
+    own = _OF_RUN.all(connection, {"run": row.key})
     found = [_Visible(log.key, log.file, log.size, log.complete or over) for log in own]
     if row.build:
         log = connection.execute(sa.select(logs).where(logs.c.build == row.build)).one()
