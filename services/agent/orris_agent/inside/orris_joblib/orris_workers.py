@@ -64,7 +64,7 @@ class Workers:
         for actor in list(self._actors):
             ray.kill(actor)
         self.pool.terminate()
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(_END_SECONDS)
 
     def _begin(self):
