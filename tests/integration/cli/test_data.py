@@ -51,7 +51,7 @@ def test_what_is_at_a_url_becomes_a_dataset(orris: Invoke) -> None:
         assert orris("data", "create", "web", url, "--as", "csv").stdout == "web:1\n"
         site.answer = lambda exchange, data: exchange.say(404, b"")
         refused = orris("data", "create", "web", url)
-    assert (refused.exit_code, "nothing is at" in refused.output) == (1, True)
+    assert (refused.exit_code, "nothing is at" in refused.output) == (3, True)
     assert [each["version"] for each in json.loads(orris("data", "list", "web", "--json").stdout)] == [1]
 
 
