@@ -62,8 +62,7 @@ class ArtifactServicer(ArtifactServiceServicer):
     async def UploadBlob(
         self, request_iterator: AsyncIterator[pb.UploadBlobRequest], context: Any
     ) -> pb.UploadBlobResponse:
-        async with self._uploads:
-            await receive_blob(request_iterator, self._blobs)
+        await receive_blob(request_iterator, self._blobs, self._uploads)
         return pb.UploadBlobResponse()
 
     @writers
