@@ -69,7 +69,7 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def ReportRun(self, request: pb.ReportRunRequest, context: Any) -> pb.ReportRunResponse:
-        heard = await run_blocking(self._core.reporting.report, request.lease_id, _report(request))
+        heard = await self._core.store.soon(self._core.reporting.taking(request.lease_id, _report(request)))
         return pb.ReportRunResponse(
             cancel=heard.cancel,
             logs=[pb.ReportRunResponse.Taken(size=taken.size, full=taken.full) for taken in heard.logs],

@@ -4,7 +4,7 @@ Whatever an agent reports is accepted under a lease that is held, and under no o
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -132,10 +132,13 @@ class Leases:
 
     def finish(self, lease: str, outcome: Outcome) -> None:
         """End a run and give its lease back. The same again changes nothing."""
+        self._store.together(self.finishing(lease, outcome))
+
+    def finishing(self, lease: str, outcome: Outcome) -> Callable[[Change], None]:
+        """Return what does so in a transaction."""
         if outcome.state not in FINAL:
             raise InvalidArgument("state must be COMPLETED, FAILED or CANCELED", field="state")
-        # Those of many agents come at the same time.
-        self._store.together(lambda change: self._finish(change, lease, outcome))
+        return lambda change: self._finish(change, lease, outcome)
 
     def _finish(self, change: Change, lease: str, outcome: Outcome) -> None:
         row = _find(change.connection, lease, lock=True)

@@ -1,6 +1,6 @@
 """All that an agent says of a run at a time: where it stands, what it has written since. Stored together, or not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,10 +54,13 @@ class Reporting:
 
         Raises FailedPrecondition (LEASE_LOST, LOG_COMPLETE), ResourceExhausted (TOO_MANY_LOGS).
         """
+        return self._store.together(self.taking(lease, report))
+
+    def taking(self, lease: str, report: Report) -> Callable[[Change], Heard]:
+        """Return what does so in a transaction."""
         if sum(len(each.data) for each in report.logs) > limits.LOG_APPEND_BYTES:
             raise InvalidArgument("logs: send at most 1 MiB together", field="logs")
-        # Those of many agents come at the same time.
-        return self._store.together(lambda change: self._report(change, lease, report))
+        return lambda change: self._report(change, lease, report)
 
     def _report(self, change: Change, lease: str, report: Report) -> Heard:
         row = held_run(change.connection, lease)

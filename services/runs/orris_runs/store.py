@@ -100,6 +100,16 @@ class Store:
         self._tell(change)
         return value
 
+    async def soon(self, action: Callable[[Change], T]) -> T:
+        """Do so from an event loop."""
+
+        def act(connection: sa.Connection) -> tuple[Change, T]:
+            change = Change(connection)
+            return change, action(change)
+
+        _, value = await self._together.write_soon(act, lambda made: self._tell(made[0]))
+        return value
+
     def _tell(self, change: Change) -> None:
         for action, arguments in change.after:
             action(*arguments)

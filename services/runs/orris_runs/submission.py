@@ -1,5 +1,6 @@
 """Submitting: a run is recorded, and given to a free agent, in one transaction."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +57,19 @@ class Submission:
         payload: bytes = b"",
         earlier: Earlier | None = None,
     ) -> Run:
-        """Record a run that was checked; return it, or what the same request recorded before.
+        """Record a run that was checked; return it, or what the same request recorded before."""
+        return self._store.together(self.recording(run_id, new, prepared, request_id, payload, earlier))
+
+    def recording(
+        self,
+        run_id: str,
+        new: NewRun,
+        prepared: Prepared,
+        request_id: str = "",
+        payload: bytes = b"",
+        earlier: Earlier | None = None,
+    ) -> Callable[[Change], Run]:
+        """Return what does so in a transaction.
 
         With an `earlier` run that is like it, it has that one's results, and completes at once.
         """
@@ -69,7 +82,7 @@ class Submission:
             requests.remember(change.connection, *requested, run_id)
             return run
 
-        return self._store.together(record)
+        return record
 
     def _record(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, earlier: Earlier | None) -> Run:
         self._experiments.ensure(change, new.workspace, new.experiment)

@@ -69,8 +69,8 @@ class Submitting:
         name = RunName(new.workspace, self._core.submission.new_id(new.experiment))
         try:
             prepared, earlier = await self._get_ready(name, new)
-            record = partial(self._core.submission.submit, name.run, new, prepared, request_id, payload, earlier)
-            run = await run_blocking(record)
+            record = self._core.submission.recording(name.run, new, prepared, request_id, payload, earlier)
+            run = await self._core.store.soon(record)
         except BaseException:
             await self._give_up(name, new)
             raise
@@ -115,7 +115,7 @@ class Submitting:
                 if waited and await run_blocking(begin) is None:
                     return
                 await self._references.add(run, trees=trees)
-            await run_blocking(self._core.leases.finish, lease, outcome)
+            await self._core.store.soon(self._core.leases.finishing(lease, outcome))
 
     async def _get_ready(self, name: RunName, new: NewRun) -> tuple[Prepared, Earlier | None]:
         """Have kept what the run needs; return its image or build, and the run whose results it can have."""

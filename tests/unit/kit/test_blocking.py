@@ -1,4 +1,4 @@
-"""Blocking generators beside the event loop."""
+"""Blocking functions and generators beside the event loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import pytest
 
-from orris_kit.blocking import iterate_blocking
+from orris_kit.blocking import iterate_blocking, run_blocking
 
 
 async def test_each_step_runs_in_a_thread() -> None:
@@ -71,3 +71,49 @@ async def test_canceled_it_is_closed_when_its_step_has_ended() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert said == ["step ended", "closed"]
+
+
+async def test_many_calls_answer_their_own_callers() -> None:
+    def call(number: int) -> int:
+        if number % 3 == 0:
+            raise KeyError(number)
+        return number
+
+    answers = await asyncio.gather(*(run_blocking(call, number) for number in range(200)), return_exceptions=True)
+    assert [str(answer) for answer in answers] == [str(number) for number in range(200)]
+
+
+async def test_who_is_canceled_is_not_answered_and_others_are() -> None:
+    go_on = threading.Event()
+    canceled = asyncio.ensure_future(run_blocking(go_on.wait, 5))
+    await asyncio.sleep(0)
+    canceled.cancel()
+    go_on.set()
+    assert await run_blocking(lambda: 1) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await canceled
+
+
+async def test_the_end_of_an_iterator_is_an_error_and_holds_nobody_up() -> None:
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await run_blocking(next, iter(()))
+    assert await run_blocking(lambda: 1) == 1
+
+
+def test_a_loop_that_is_over_does_not_trouble_a_thread() -> None:
+    go_on, ended = threading.Event(), threading.Event()
+
+    def call() -> None:
+        go_on.wait(5)
+        ended.set()
+
+    async def leave() -> None:
+        asyncio.ensure_future(run_blocking(call)).cancel()
+        waiting = asyncio.ensure_future(run_blocking(call))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(leave())
+    go_on.set()
+    assert ended.wait(5)
+    assert asyncio.run(run_blocking(lambda: 1)) == 1

@@ -1,7 +1,8 @@
 """Transactions that come at the same time, as one: durable at once, for the price of one.
 
 together = Together(engine)
-made = together.write(lambda connection: ...)          # from any thread
+made = together.write(lambda connection: ...)                         # from any thread
+made = await together.write_soon(lambda connection: ..., then=print)  # from an event loop
 
 In SQLite there is one writer at a time, and each commit waits for the disk: what comes meanwhile is done next, in one
 transaction, each in a savepoint of its own. PostgreSQL commits together by itself what many connections commit.
@@ -9,13 +10,17 @@ transaction, each in a savepoint of its own. PostgreSQL commits together by itse
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from orris_kit.blocking import run_blocking
 from orris_kit.database.statement import Statement
 from orris_kit.database.transactions import write
 
@@ -57,6 +62,8 @@ class Together:
         self._alone = engine.dialect.name != "sqlite"
         self._coming: deque[_Wanted] = deque()
         self._turn = threading.Lock()
+        self._soon: dict[asyncio.Future[None], tuple[_Wanted, Callable[[Any], object]]] = {}
+        self._at_work: asyncio.Future[None] | None = None
 
     def write(self, action: Callable[[sa.Connection], T]) -> T:
         """Return what `action` returns, once that is durable; undone when it raises. What others do is not touched.
@@ -76,8 +83,57 @@ class Together:
         value: T = wanted.value
         return value
 
+    async def write_soon(self, action: Callable[[sa.Connection], T], then: Callable[[T], object]) -> T:
+        """Do the same for an event loop: all that has come meanwhile is one hop to a thread and back.
+
+        `then` is called with what `action` returned, in the thread, once that is durable.
+        """
+        if self._alone:
+            return await run_blocking(self._write_alone, action, then)
+        wanted = _Wanted(partial(copy_context().run, action))  # type: ignore[call-arg]
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._soon[answer] = wanted, then
+        if self._at_work is None:
+            self._at_work = asyncio.ensure_future(self._write_all())
+        await answer
+        if wanted.error is not None:
+            raise wanted.error
+        value: T = wanted.value
+        return value
+
+    def _write_alone(self, action: Callable[[sa.Connection], T], then: Callable[[T], object]) -> T:
+        value = self.write(action)
+        then(value)
+        return value
+
+    async def _write_all(self) -> None:
+        batch: dict[asyncio.Future[None], tuple[_Wanted, Callable[[Any], object]]] = {}
+        try:
+            while self._soon:
+                batch = {answer: self._soon.pop(answer) for answer in list(self._soon)[:MOST]}
+                await run_blocking(self._write_batch, list(batch.values()))
+                for answer in batch:
+                    if not answer.done():  # who asked was canceled
+                        answer.set_result(None)
+        finally:
+            self._at_work = None
+            for answer in batch:
+                answer.cancel()
+
+    def _write_batch(self, batch: Sequence[tuple[_Wanted, Callable[[Any], object]]]) -> None:
+        """Do what is wanted. Errors are kept for those who wanted it."""
+        self._do([wanted for wanted, _ in batch])
+        for wanted, then in batch:
+            if wanted.error is None:
+                try:
+                    then(wanted.value)
+                except Exception as error:
+                    wanted.error = error
+
     def _do_next(self) -> None:
-        batch = [self._coming.popleft() for _ in range(min(MOST, len(self._coming)))]
+        self._do([self._coming.popleft() for _ in range(min(MOST, len(self._coming)))])
+
+    def _do(self, batch: Sequence[_Wanted]) -> None:
         try:
             with write(self._engine) as connection:
                 if len(batch) == 1:
