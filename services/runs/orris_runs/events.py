@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris.errors import InvalidArgument, OutOfRange
+from orris_kit.database import Statement
 from orris_kit.paging import after_key, page_token
 from orris_kit.text import check_text, is_text
 from orris_runs import limits
@@ -30,6 +31,7 @@ from orris_runs.model import (
 from orris_runs.moves import Moves
 from orris_runs.points import to_point, to_row
 from orris_runs.reading import Page, Reading
+from orris_runs.rows import update_run
 from orris_runs.schema import metrics, runs
 from orris_runs.states import FINAL, State
 from orris_runs.store import Change, Store, run_changed
@@ -71,8 +73,7 @@ class Events:
         if not new:
             return known
         self._apply(change, row, known, new)
-        counted = runs.update().where(runs.c.key == row.key).values(next_sequence=known + len(new))
-        change.connection.execute(counted)
+        update_run(change.connection, row.key, next_sequence=known + len(new))
         change.wake_watchers_of(row)
         return known + len(new)
 
@@ -108,7 +109,7 @@ class Events:
             if wrong is not None:
                 warnings.append(wrong)
         if points:
-            change.connection.execute(metrics.insert(), [to_row(*each) for each in points])
+            _INSERT.run_all(change.connection, [to_row(*each) for each in points])
             sum_up(change.connection, points)
         for key in parts.found:
             change.wake(run_changed(key))
@@ -129,13 +130,16 @@ class Events:
             case Address(address):
                 if row.kind is not Kind.REPLICA:
                     return "an address was reported, but only replicas have one"
-                connection.execute(runs.update().where(runs.c.key == row.key).values(address=address))
+                update_run(connection, row.key, address=address)
             case End(state, error):
                 if row.holder is None:
                     return "an end was reported, but a run ends otherwise"
                 failed = state is State.FAILED
                 self._moves.end(change, row, state, error=cut(error or UNEXPLAINED) if failed else None)
         return None
+
+
+_INSERT = Statement(metrics.insert())
 
 
 class _Parts:

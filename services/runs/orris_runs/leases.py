@@ -25,7 +25,7 @@ from orris_runs.moves import Moves
 from orris_runs.pools.rows import find_node
 from orris_runs.queue import Queue
 from orris_runs.retries import Retries
-from orris_runs.rows import produced_to_json, program_of, to_json, to_runs
+from orris_runs.rows import produced_to_json, program_of, to_json, to_runs, update_run
 from orris_runs.schema import leases, logs, runs
 from orris_runs.states import FINAL, State, may_follow
 from orris_runs.store import Change, Store
@@ -74,8 +74,7 @@ class Leases:
     def of_agent(self, agent: str) -> list[Lease]:
         """Return every lease that an agent holds, in the order of submission."""
         with self._store.look() as connection:
-            chosen = _with_lease(runs, leases.c.id.label("held"), leases.c.cancel)
-            rows = connection.execute(chosen.where(leases.c.agent == agent).order_by(runs.c.key)).all()
+            rows = _OF_AGENT.all(connection, {"agent": agent})
             found = to_runs(connection, rows)
         return [
             Lease(row.held, agent, run, json.loads(row.secrets or "{}"), row.cancel)
@@ -129,7 +128,7 @@ class Leases:
         if may_follow(row.state, state):
             self._moves.move(change, row, state, reason, **columns)
         elif columns:
-            _UPDATE.run(change.connection, {"at": row.key, **columns})
+            update_run(change.connection, row.key, **columns)
 
     def finish(self, lease: str, outcome: Outcome) -> None:
         """End a run and give its lease back. The same again changes nothing."""
@@ -268,11 +267,15 @@ def _with_lease(*columns: Any) -> sa.Select[Any]:
     return sa.select(*columns).join_from(leases, runs, leases.c.run_key == runs.c.key)
 
 
+_OF_AGENT = Statement(
+    _with_lease(runs, leases.c.id.label("held"), leases.c.cancel)
+    .where(leases.c.agent == sa.bindparam("agent"))
+    .order_by(runs.c.key)
+)
 # A lease is held as long as its run names it and is not over: one row to lock, which all changes of a run lock first.
 _ONE = sa.select(runs).where(runs.c.lease == sa.bindparam("id"))
 _FIND, _FIND_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
 _CANCEL = Statement(sa.select(leases.c.cancel).where(leases.c.id == sa.bindparam("id")))
-_UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 
 
 def _find(connection: sa.Connection, lease: str, *, lock: bool = False) -> Any:

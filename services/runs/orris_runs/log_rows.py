@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.schema import log_rows, logs
 
@@ -12,25 +13,36 @@ NOTICE = (
     " ORRIS_RUNS_LOG_CAP allows]\n"
 )
 
-_LAST = sa.select(log_rows).where(log_rows.c.log_key == sa.bindparam("log")).order_by(log_rows.c.offset.desc()).limit(1)
+_LAST = Statement(
+    sa.select(log_rows).where(log_rows.c.log_key == sa.bindparam("log")).order_by(log_rows.c.offset.desc()).limit(1)
+)
+_FILL = Statement(
+    log_rows.update().where(log_rows.c.log_key == sa.bindparam("log"), log_rows.c.offset == sa.bindparam("from"))
+)
+_INSERT = Statement(log_rows.insert())
+_UPDATE = Statement(logs.update().where(logs.c.key == sa.bindparam("at")))
 
 
 def append_row(connection: sa.Connection, log: Any, data: bytes) -> None:
     """Append bytes to a log (a row of `logs`), to its last row where there is room."""
-    last = connection.execute(_LAST, {"log": log.key}).one_or_none() if log.size else None
+    last = _LAST.first(connection, {"log": log.key}) if log.size else None
     if last is not None and len(last.data) + len(data) <= limits.LOG_ROW_BYTES:
-        is_last = (log_rows.c.log_key == log.key, log_rows.c.offset == last.offset)
-        connection.execute(log_rows.update().where(*is_last).values(data=last.data + data))
+        _FILL.run(connection, {"log": log.key, "from": last.offset, "data": last.data + data})
     elif data:
-        connection.execute(log_rows.insert().values(log_key=log.key, offset=log.size, data=data))
-    connection.execute(logs.update().where(logs.c.key == log.key).values(size=log.size + len(data)))
+        _INSERT.run(connection, {"log_key": log.key, "offset": log.size, "data": data})
+    update_log(connection, log.key, size=log.size + len(data))
+
+
+def update_log(connection: sa.Connection, key: int, **columns: Any) -> None:
+    """Change columns of a log's row."""
+    _UPDATE.run(connection, {"at": key, **columns})
 
 
 def complete_log(connection: sa.Connection, log: Any) -> None:
     """Say that nothing more will come, and of one that was cut off, in its last line, how much is missing."""
     if log.dropped:
         append_row(connection, log, NOTICE.format(dropped=log.dropped).encode())
-    connection.execute(logs.update().where(logs.c.key == log.key).values(complete=True))
+    update_log(connection, log.key, complete=True)
 
 
 def read_rows(connection: sa.Connection, log_key: int, offset: int, most: int) -> bytes:

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange, ResourceExhausted
 from orris.names import check_id
+from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.leases import held_run
-from orris_runs.log_rows import append_row, complete_log, read_rows
+from orris_runs.log_rows import append_row, complete_log, read_rows, update_log
 from orris_runs.model import STD_LOG, RunLog
 from orris_runs.reading import Reading
 from orris_runs.schema import log_blobs, logs
@@ -156,17 +157,15 @@ class Logs:
     def _own(self, change: Change, row: Any, file: str) -> Any:
         """Return a run's log, made if need be."""
         connection = change.connection
-        chosen = sa.select(logs).where(logs.c.run_key == row.key)
-        log = connection.execute(chosen.where(logs.c.file == file)).one_or_none()
+        own = {"run_key": row.key, "file": file}
+        log = _OWN.first(connection, own)
         if log is not None:
             return log
         if file == BUILD_LOG:
             raise InvalidArgument(f"{file} is the log of the environment's build", field="file")
-        counted = sa.select(sa.func.count()).select_from(logs).where(logs.c.run_key == row.key)
-        if connection.execute(counted).scalar_one() >= limits.LOG_FILES:
+        if _COUNT.value(connection, {"run_key": row.key}) >= limits.LOG_FILES:
             raise ResourceExhausted(f"a run has at most {limits.LOG_FILES} logs", reason="TOO_MANY_LOGS")
-        connection.execute(logs.insert().values(run_key=row.key, file=file, size=0, complete=False, to_archive=False))
-        return connection.execute(chosen.where(logs.c.file == file)).one()
+        return _INSERT.first(connection, {**own, "size": 0, "complete": False, "to_archive": False})
 
     def _append(self, change: Change, log: Any, offset: int, data: bytes) -> Taken:
         """Append what an attempt has written; offsets, and how far it was taken, are those of its own file."""
@@ -187,8 +186,7 @@ class Logs:
             append_row(change.connection, log, fits)
             self._let_move(change, log, log.size + len(fits))
         if dropped := passed_over + len(new) - len(fits):
-            counted = logs.update().where(logs.c.key == log.key).values(dropped=log.dropped + dropped)
-            change.connection.execute(counted)
+            update_log(change.connection, log.key, dropped=log.dropped + dropped)
         size = log.size + len(fits)
         return Taken(taken + passed_over + len(new), dropped > 0 or size >= self._sizes.cap)
 
@@ -196,12 +194,19 @@ class Logs:
         """Let the first rows of a log become a blob once they are enough for one, and a row is behind them."""
         if log.to_archive or size - log.kept <= self._sizes.segment + limits.LOG_APPEND_BYTES:
             return
-        change.connection.execute(logs.update().where(logs.c.key == log.key).values(to_archive=True))
+        update_log(change.connection, log.key, to_archive=True)
         change.wake(ARCHIVE_CHANGED)
 
 
+_OF_RUN = logs.c.run_key == sa.bindparam("run_key")
+_OWN = Statement(sa.select(logs).where(_OF_RUN, logs.c.file == sa.bindparam("file")))
+_COUNT = Statement(sa.select(sa.func.count()).select_from(logs).where(_OF_RUN))
+_INSERT = Statement(logs.insert().returning(logs))
+_BY_KEY = Statement(sa.select(logs).where(logs.c.key == sa.bindparam("key")))
+
+
 def _by_key(connection: sa.Connection, key: int) -> Any:
-    return connection.execute(sa.select(logs).where(logs.c.key == key)).one()
+    return _BY_KEY.first(connection, {"key": key})
 
 
 def _visible(connection: sa.Connection, row: Any) -> Sequence[_Visible]:
