@@ -68,7 +68,7 @@ large="${run%\}}, \"priority\": -10, \"distribution\": \"DISTRIBUTION_JOBLIB\", 
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $large}" | tee "$STORY/second-run.json" | field run.state_reason
 second=$(field run.name <"$STORY/second-run.json")
 call $service/CancelRun "{\"name\": \"$second\", \"reason\": \"the story has been told\"}" | field run.state
-call $service/WatchRun "{\"name\": \"$second\"}" | field run.state
+call $service/WatchRun "{\"name\": \"$second\", \"final_only\": true}" | field run.state
 
 say "A sweep: one trial for each number, watch it to its end"
 sweeps=orris.runs.v1.SweepService

@@ -23,24 +23,30 @@ PACKAGES = ("scikit-learn==1.7.2", "numpy==2.3.5", "scipy==1.16.3", "joblib==1.5
 UV = str(Path(sys.executable).with_name("uv"))
 ROUNDS = 1  # one of Tune's takes minutes
 ROW, GOAL = f"sweep: {TRIALS} trials / Ray Tune on the same two processors", "<= 1"
-NOTE = "a trial of Tune is a call in an actor with a folder of its own: no snapshot, no log, and none is kept elsewhere"
+REUSING = f"{ROW}, its actors reused"
+NOTE = "a trial of Tune is a call in an actor with a folder of its own: no snapshot, no log, nothing kept elsewhere"
 
 
 def rows() -> Iterator[Row]:
-    if reason := missing("ray"):
-        yield skipped(ROW, "s", GOAL, reason)
-        return
+    reason = missing("ray")
     try:
-        python = _tune()
+        python = None if reason else _tune()
     except RuntimeError as error:
-        yield skipped(ROW, "s", GOAL, f"there is no ray[tune] to be had: {error}")
+        python, reason = None, f"there is no ray[tune] to be had: {error}"
+    if python is None:
+        yield from (skipped(row, "s", goal, str(reason)) for row, goal in ((ROW, GOAL), (REUSING, "")))
         return
     with home_folder() as home, instance(home):
         workspace = Workspace.get("default")
         environment = iris_environment(workspace)
-        ours = lambda: seconds(lambda: _sweep(workspace, environment))  # noqa: E731
-        took = interleaved(ROUNDS, ours, lambda: _tuned(home, python))
-        yield measured(ROW, "s", *took, goal=GOAL, note=NOTE)
+        ours, theirs, reusing = interleaved(
+            ROUNDS,
+            lambda: seconds(lambda: _sweep(workspace, environment)),
+            lambda: _tuned(home / "tune", python, reuse=False),
+            lambda: _tuned(home / "reusing", python, reuse=True),
+        )
+        yield measured(ROW, "s", ours, theirs, goal=GOAL, note=NOTE)
+        yield measured(REUSING, "s", ours, reusing)
 
 
 def iris_environment(workspace: Workspace) -> Environment:
@@ -62,10 +68,10 @@ def _tune() -> Path:
     return python
 
 
-def _tuned(home: Path, python: Path) -> float:
+def _tuned(folder: Path, python: Path, reuse: bool) -> float:
     space = json.dumps({"kernel": KERNELS, "penalty": PENALTIES})
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(SCRIPTS)}
-    command = [str(python), str(SCRIPTS / "tuned.py"), str(home / "tune"), space]
+    command = [str(python), str(SCRIPTS / "tuned.py"), str(folder), space, json.dumps(reuse)]
     return float(output(command, env=environment).splitlines()[-1])
 
 

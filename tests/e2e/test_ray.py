@@ -33,18 +33,20 @@ while not os.path.exists(sys.argv[1]):
     time.sleep(0.05)
 print("done", flush=True)
 """
-# Says where its work was done, and with what.
-WHERE = """
-import os, time
+# Has work done until some of it was done on another machine.
+ELSEWHERE = """
+import os, sys, time
 from joblib import Parallel, delayed
 
-def where(number):
+def work(number, done):
     import packaging
-    time.sleep(0.5)
-    return f"on {os.environ.get('WHICH_MACHINE', 'one of the first')} with packaging {packaging.__version__}"
+    if os.environ.get("WHICH_MACHINE") == "another":
+        open(done, "w").close()
+    while not os.path.exists(done):
+        time.sleep(0.05)
+    return packaging.__version__
 
-for said in sorted(set(Parallel(n_jobs=-1)(delayed(where)(number) for number in range(12)))):
-    print(said)
+print("done with packaging", *set(Parallel(n_jobs=-1)(delayed(work)(number, sys.argv[1]) for number in range(12))))
 """
 SECONDS = 120.0
 
@@ -57,24 +59,32 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def orris(home: Path, ray_cluster: RayCluster) -> Iterator[Orris]:
     """An instance with a pool on the cluster: no node, and three at most."""
-    told = {
-        "ORRIS_RUNS_RAY_PYTHON": str(ray_cluster.python),
-        "ORRIS_RUNS_RAY_ADDRESS": ray_cluster.address,
-        "ORRIS_RUNS_RAY_TOKEN_FILE": str(ray_cluster.token_file),
-        "ORRIS_RUNS_RAY_CALL_SECONDS": "10",
-        "ORRIS_RUNS_LEASE_DURATION": "12",
-        "ORRIS_RUNS_LEASE_MARGIN": "3",
-    }
-    run = command_line(home, home, **told)
+    run = command_line(home, home, **settings(ray_cluster))
     run("up", "-d")
-    options = {"resource": RESOURCE, "python": sys.executable, "folder": str(home / "machine"), "processors": "3"}
-    said = [word for name, text in options.items() for word in ("--option", f"{name}={text}")]
-    run("pools", "create", "rack", "--engine", "ray", "--max", str(MOST_NODES), "--idle", "2s", *said)
+    run("pools", "create", "rack", "--max", str(MOST_NODES), "--idle", "2s", *on_ray(home, processors="3"))
     yield run
     run("pools", "delete", "rack")
     wait_until(lambda: "rack" not in run("pools", "list").stdout, SECONDS)
     run("down")
     wait_until(lambda: not processes_of(home))
+
+
+def settings(cluster: RayCluster) -> dict[str, str]:
+    """Return what an instance is told so that it finds the cluster; leases are short."""
+    return {
+        "ORRIS_RUNS_RAY_PYTHON": str(cluster.python),
+        "ORRIS_RUNS_RAY_ADDRESS": cluster.address,
+        "ORRIS_RUNS_RAY_TOKEN_FILE": str(cluster.token_file),
+        "ORRIS_RUNS_RAY_CALL_SECONDS": "10",
+        "ORRIS_RUNS_LEASE_DURATION": "12",
+        "ORRIS_RUNS_LEASE_MARGIN": "3",
+    }
+
+
+def on_ray(home: Path, **more: str) -> list[str]:
+    """Return what a pool is created with whose machines have their things in a home."""
+    options = {"resource": RESOURCE, "python": sys.executable, "folder": str(home / "machine"), **more}
+    return ["--engine", "ray", *(word for name, text in options.items() for word in ("--option", f"{name}={text}"))]
 
 
 def pool(orris: Orris) -> dict[str, Any]:
@@ -211,7 +221,7 @@ def test_a_machine_without_the_environment_gets_it_for_its_workers(
     """It has no agent, and nothing in the folder of environments; modules of the snapshot take no part in that."""
     (tmp_path / "orris_kit.py").write_text("raise ImportError('this is another')")
     with ray_cluster.joined(3, without_environments(home), WHICH_MACHINE="another"):
-        assert "on another with packaging 24.2" in ask_where(orris, tmp_path)
+        assert "done with packaging 24.2" in work_elsewhere(orris, tmp_path)
 
 
 @pytest.mark.needs("tmpfs")
@@ -221,7 +231,7 @@ def test_a_machine_that_cannot_install_the_environment_is_named_with_why(
     """Nobody waits for workers that Ray would start for ever."""
     nowhere = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
     with ray_cluster.joined(3, without_environments(home), **nowhere):
-        said = ask_where(orris, tmp_path, code=1)
+        said = work_elsewhere(orris, tmp_path, code=1)
     assert "a worker could not begin on the cluster" in said
     assert "network was disabled" in said
 
@@ -234,10 +244,29 @@ def without_environments(home: Path) -> list[str]:
     return ["unshare", "--map-root-user", "--mount", "sh", "-c", shell, "sh"]
 
 
-def ask_where(orris: Orris, folder: Path, code: int = 0) -> str:
-    """Return what a script that is spread says of where its work was done, or of why it was not."""
-    (folder / "where.py").write_text(WHERE)
+def work_elsewhere(orris: Orris, folder: Path, code: int = 0) -> str:
+    """Return what a script says that is spread, and needs another machine than that it is on."""
+    (folder / "elsewhere.py").write_text(ELSEWHERE)
     spread = ("submit", "--pool", "rack", "--distribution", "joblib", "--python", PYTHON)
-    orris(*spread, "--package", "joblib", "--package", "packaging==24.2", "where.py", cwd=folder, code=code)
+    packages = ("--package", "joblib", "--package", "packaging==24.2")
+    orris(*spread, *packages, "elsewhere.py", str(folder / "done"), cwd=folder, code=code)
     (run, *_) = json.loads(orris("runs", "list", "--json").stdout)
     return orris("runs", "logs", run["runId"]).stdout
+
+
+def test_agents_end_with_their_instance_and_where_they_cannot_be_asked_it_says_so(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    home, nobody = tmp_path / "other", "127.0.0.1:9"
+    run = command_line(home, tmp_path, **settings(ray_cluster))
+    run("up", "-d")
+    run("pools", "create", "there", "--min", "1", "--max", "1", *on_ray(home))
+    wait_until(lambda: ray_cluster.agents(home), SECONDS)
+    run("pools", "create", "away", "--min", "1", "--max", "1", *on_ray(home, address=nobody))
+    wait_until(lambda: "Ray" in json.loads(run("pools", "show", "away", "--json").stdout)["error"], SECONDS)
+    ended = run("down")
+    said = ended.stdout + ended.stderr
+    assert f"may go on on the Ray cluster at {nobody}" in said
+    assert ray_cluster.address not in said
+    assert ray_cluster.agents(home) == []
+    assert not processes_of(home)

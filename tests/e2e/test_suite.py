@@ -201,6 +201,23 @@ def test_runs_wait_for_the_artifacts_service(
         assert "outputs/kept" in run.get_file_names()
 
 
+def test_who_does_not_want_to_wait_for_the_artifacts_service_cancels(
+    suite: Suite, workspace: Workspace, environment: Environment, tmp_path: Path
+) -> None:
+    script = COUNT.format(go=str(tmp_path / "go")) + LAST_WORDS
+    run = submit(workspace, environment, tmp_path / "count", script)
+    wait_until(lambda: b"line 20\n" in log_of(run))
+    suite.kill("artifacts")
+    (tmp_path / "go").touch()
+    wait_until(lambda: run.refresh().status == "Finalizing")
+    run.cancel("nobody needs what it has left")
+    wait_until(lambda: run.refresh().status == "Canceled")
+    assert "nobody needs what it has left" in run.status_reason
+    assert log_of(run) == COUNTED + b"done\n"
+    suite.start("artifacts")
+    suite.until_up()
+
+
 def test_no_service_has_failed_inside(suite: Suite) -> None:
     """What nobody expected has a traceback in the log; neighbours that come and go are expected."""
     for noun in (*SERVICES, "agent"):

@@ -27,6 +27,15 @@ _EMPTY_COMMANDS = (
     "initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands",
     "head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files", "rsync_exclude", "rsync_filter",
 )  # fmt: skip
+# The head, which does not begin machines elsewhere, and its autoscaler.
+_OF_THE_HEAD = {
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "1",
+    "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+    "PYTHONPATH": str(NODES),
+}
 # A machine that is gone is noticed within seconds; one that gets no processor for some seconds is not.
 _QUICK = {
     "health_check_initial_delay_ms": 0,
@@ -88,7 +97,7 @@ class RayCluster:
         self.token_file.write_text(self.token)
         config = self.folder / "autoscaling.json"
         config.write_text(json.dumps(_autoscaling(self.address)))
-        self._head = self._started("head", self._command(config))
+        self._head = self._started("head", self._command(config), **_OF_THE_HEAD)
 
     @contextmanager
     def joined(self, cpus: int, before: Sequence[str] = (), **variables: str) -> Iterator[None]:
@@ -160,16 +169,7 @@ class RayCluster:
     def environment(self) -> dict[str, str]:
         """Return the variables of its programs, its token among them."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("RAY_", "ORRIS_", "PYTHON"))}
-        return kept | {
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": self.token,
-            "RAY_FAKE_CLUSTER": "1",
-            "RAY_enable_autoscaler_v2": "1",
-            "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
-            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
-            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
-            "PYTHONPATH": str(NODES),
-        }
+        return kept | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
 
 @contextmanager

@@ -6,14 +6,13 @@ They go through its socket, piece by piece: nothing is written where a run that 
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable
 from typing import Any
 
 from orris import errors
 from orris.names import RunName
-from orris.sdk.ignore import FILES, Ignore
 from orris_agent.requests import RunRequest
+from orris_agent.sources import sources_of
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 
@@ -40,19 +39,10 @@ class Snapshots:
     async def select_sources(self, request: RunRequest) -> dict[str, Any]:
         """Return those of `names`, paths in a folder, that the patterns of its ignore file leave in its snapshot."""
         patterns, names = map(str, request.parameters["patterns"]), map(str, request.parameters["names"])
-        return {"names": await run_blocking(_sources, list(patterns), list(names))}
+        return {"names": await run_blocking(sources_of, list(patterns), list(names))}
 
     def _storage(self, request: RunRequest) -> Storage:
         return self._storage_of(RunName.parse(request.lease.run.name).workspace)
-
-
-def _sources(patterns: list[str], names: list[str]) -> list[str]:
-    try:
-        ignore = Ignore(patterns)
-    except (ValueError, re.error) as error:
-        message = f"{FILES[0]}: {error}; correct the pattern"
-        raise errors.InvalidArgument(message, field="file_or_folder_path") from error
-    return [name for name in names if not ignore.file(name)]
 
 
 def _tree(request: RunRequest) -> str:

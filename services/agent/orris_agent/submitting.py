@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from orris import errors
@@ -10,12 +11,13 @@ from orris.names import EnvironmentName, EnvironmentVersionName, RunName
 from orris.runs.v1 import runs_pb2
 from orris.runs.v1 import runs_service_pb2 as service
 from orris.sdk.entry_checks import MAX_ENTRIES
-from orris.sdk.ignore import FILES, Ignore
+from orris.sdk.ignore import FILES
 from orris.sdk.snapshot import DEFAULT_LIMIT
 from orris_agent.beneath import Beneath
 from orris_agent.children import known, run_named
 from orris_agent.requests import RunRequest
 from orris_agent.run_file import RunFile
+from orris_agent.sources import sources_of
 from orris_agent.storage import Storage
 from orris_kit.blocking import run_blocking
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from orris.runs.v1.runs_service_pb2_grpc import RunServiceAsyncStub
 
 _LARGEST_PATTERNS = 1024 * 1024
+# Those that are ignored included.
+MAX_LISTED = 1_000_000
 
 
 class Submitting:
@@ -85,23 +89,27 @@ def _environment(request: RunRequest) -> str:
 
 def _source(written: Beneath, folder: str) -> dict[str, RunFile]:
     """Return the files of a source folder but for what its ignore file names. Raises InvalidArgument."""
-    ignore = Ignore(_patterns(written, folder))
+    names = list(islice(written.files(folder), MAX_LISTED + 1))
+    if len(names) > MAX_LISTED:
+        raise _too_large(MAX_LISTED)
     found: dict[str, RunFile] = {}
     size = 0
-    for path in written.files(folder):
-        if ignore.file(path):
-            continue
+    for path in sources_of(_patterns(written, folder), names):
         found[path] = RunFile(written, f"{folder}/{path}")
         size += found[path].size
         if len(found) > MAX_ENTRIES or size > DEFAULT_LIMIT:
-            message = (
-                f"source_directory: it has more than {MAX_ENTRIES} files or {DEFAULT_LIMIT // 1024**2} MB; name what "
-                "the child does not need in its .amlignore"
-            )
-            raise errors.InvalidArgument(message, field="source_directory", reason="SNAPSHOT_TOO_LARGE")
+            raise _too_large(MAX_ENTRIES)
     if not found:
         raise errors.InvalidArgument("source_directory: there are no files in it", field="source_directory")
     return found
+
+
+def _too_large(most: int) -> errors.InvalidArgument:
+    message = (
+        f"source_directory: it has more than {most} files or {DEFAULT_LIMIT // 1024**2} MB; name what the child does "
+        "not need in its .amlignore, or give it a folder with less in it"
+    )
+    return errors.InvalidArgument(message, field="source_directory", reason="SNAPSHOT_TOO_LARGE")
 
 
 def _patterns(written: Beneath, folder: str) -> list[str]:

@@ -16,24 +16,34 @@ from orris_artifacts.translation import entry_from
 from orris_artifacts.trees import Trees
 from orris_kit.blocking import run_blocking
 
-# 16 MiB in five minutes are 56 kB/s: a slower line would not do anyway.
+# 16 MiB in five minutes are 56 kB/s, 1 MiB in a minute is less: a slower line would not do anyway.
 UPLOAD_SECONDS = 300.0
+MESSAGE_SECONDS = 60.0
 TREE_SECONDS = 600.0
 
 
-async def receive_blob(requests: AsyncIterator[pb.UploadBlobRequest], blobs: Blobs) -> None:
-    """Store the blob that is streamed. Raises InvalidArgument (SIZE_MISMATCH, DIGEST_MISMATCH), DeadlineExceeded."""
+async def receive_blob(requests: AsyncIterator[pb.UploadBlobRequest], blobs: Blobs, slots: asyncio.Semaphore) -> None:
+    """Store the blob that is streamed. Who says nothing has none of the slots, or not for long.
+
+    Raises InvalidArgument (SIZE_MISMATCH, DIGEST_MISMATCH), DeadlineExceeded.
+    """
     async with _in_time(UPLOAD_SECONDS):
-        first = await anext(requests, pb.UploadBlobRequest())
+        first = await _next(requests) or pb.UploadBlobRequest()
         workspace = WorkspaceName.parse(first.parent, field="parent").workspace
-        incoming = await run_blocking(blobs.receive, workspace, first.digest, first.size)
-        try:
-            await run_blocking(incoming.write, first.data)
-            async for request in requests:
-                await run_blocking(incoming.write, request.data)
-            await run_blocking(incoming.commit)
-        finally:
-            await run_blocking(incoming.close)
+        async with slots:
+            incoming = await run_blocking(blobs.receive, workspace, first.digest, first.size)
+            try:
+                await run_blocking(incoming.write, first.data)
+                while (request := await _next(requests)) is not None:
+                    await run_blocking(incoming.write, request.data)
+                await run_blocking(incoming.commit)
+            finally:
+                await run_blocking(incoming.close)
+
+
+async def _next(requests: AsyncIterator[pb.UploadBlobRequest]) -> pb.UploadBlobRequest | None:
+    async with _in_time(MESSAGE_SECONDS):
+        return await anext(requests, None)
 
 
 @asynccontextmanager
@@ -71,5 +81,5 @@ async def _in_time(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         if limit.expired():
-            raise DeadlineExceeded(f"the stream had not ended after {seconds:g} s; send faster") from error
+            raise DeadlineExceeded(f"{seconds:g} s were not enough for what was to come; send faster") from error
         raise

@@ -17,6 +17,7 @@ from orris_artifacts.core import Artifacts
 from orris_artifacts.direct import Upload
 from orris_artifacts.garbage import DEFAULT_GRACE
 from orris_artifacts.receiving import receive_blob, receive_draft
+from orris_artifacts.sending import Giving
 from orris_artifacts.translation import (
     download_message,
     entry_message,
@@ -32,6 +33,9 @@ from orris_kit.paging import MAX_PAGE_SIZE, after_key, page_size, page_token
 
 # Blobs in memory at one time, in each direction: 16 MiB each.
 MAX_TRANSFERS = 8
+
+# Who reads no faster than that keeps others from a slot: 16 MiB in five minutes, as for uploads.
+DOWNLOAD_SECONDS = 300.0
 
 writers = allow(Role.USER, Role.AGENT, Role.SERVICE)
 readers = allow(Role.USER, Role.AGENT, Role.SERVICE, Role.READER)
@@ -62,8 +66,7 @@ class ArtifactServicer(ArtifactServiceServicer):
     async def UploadBlob(
         self, request_iterator: AsyncIterator[pb.UploadBlobRequest], context: Any
     ) -> pb.UploadBlobResponse:
-        async with self._uploads:
-            await receive_blob(request_iterator, self._blobs)
+        await receive_blob(request_iterator, self._blobs, self._uploads)
         return pb.UploadBlobResponse()
 
     @writers
@@ -93,10 +96,11 @@ class ArtifactServicer(ArtifactServiceServicer):
         self, request: pb.DownloadBlobRequest, context: Any
     ) -> AsyncIterator[pb.DownloadBlobResponse]:
         name = BlobName.parse(request.name)
-        async with self._downloads:
-            pieces = await run_blocking(self._blobs.read, name.workspace, name.sha256, request.offset, request.length)
-            while pieces:
-                yield pb.DownloadBlobResponse(data=pieces.popleft())
+        async with Giving(self._downloads, DOWNLOAD_SECONDS) as giving:
+            wanted = (name.workspace, name.sha256, request.offset, request.length)
+            giving.pieces = await run_blocking(self._blobs.read, *wanted)
+            while (piece := giving.next()) is not None:
+                yield pb.DownloadBlobResponse(data=piece)
 
     @writers
     async def CreateTree(

@@ -14,7 +14,7 @@ from orris_artifacts.draft import Draft, Room
 from orris_artifacts.index import TOUCH_AFTER, Index, groups
 from orris_artifacts.limits import MAX_BATCH_BYTES, MAX_OPEN_ENTRIES
 from orris_artifacts.manifest import Entry, Page, digest_of, entries_of, pages_of
-from orris_kit.database import read, write
+from orris_kit.database import Statement, read, write
 
 _NAMED = 5
 _AT_ONCE = 1000
@@ -166,9 +166,16 @@ def _these(workspace: str, digests: Sequence[str]) -> tuple[sa.ColumnElement[boo
     return schema.trees.c.workspace == workspace, schema.trees.c.digest.in_(digests)
 
 
+_TREE = Statement(
+    sa.select(schema.trees).where(
+        schema.trees.c.workspace == sa.bindparam("workspace"), schema.trees.c.digest == sa.bindparam("digest")
+    )
+)
+
+
 def _select(connection: sa.Connection, workspace: str, digest: str) -> Tree | None:
-    row = connection.execute(sa.select(schema.trees).where(*_these(workspace, [digest]))).one_or_none()
-    return Tree(**row._mapping) if row else None
+    row = _TREE.first(connection, {"workspace": workspace, "digest": digest})
+    return Tree(**row._asdict()) if row else None
 
 
 def _message_bytes(entry: Entry) -> int:

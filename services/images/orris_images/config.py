@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from orris.errors import FailedPrecondition
 from orris_images.build.oci.settings import OciSettings
+from orris_images.container import base_image, check_registry
 from orris_kit.conda_channels import CondaChannels
-from orris_kit.config import ServiceSettings, Target, settings_of
+from orris_kit.config import ServiceSettings, Target, checked, settings_of
 from orris_kit.virtualenv import LinkMode
 
 HERE = "127.0.0.1:6747"
+
+
+def _registry(text: str) -> str:
+    if text:
+        check_registry(text)
+    return text
+
+
+def _base_images(text: str) -> str:
+    return ",".join(map(base_image, text.split(",")))
 
 
 class Settings(ServiceSettings):
@@ -45,8 +57,12 @@ class Settings(ServiceSettings):
     conda_default_channels: str = Field(default="conda-forge", description="those of a specification without any")
 
     builder: Literal["virtualenv", "oci"] = Field(default="virtualenv", description="what images are")
-    base_image: str = Field(default="python:3.11-slim-bookworm", description="base images, separated by commas")
-    registry: str = Field(default="", description="HOST:PORT/PREFIX; empty: images stay in the container engine")
+    base_image: Annotated[str, checked(_base_images)] = Field(
+        default="python:3.11-slim-bookworm", description="base images, separated by commas"
+    )
+    registry: Annotated[str, checked(_registry)] = Field(
+        default="", description="HOST:PORT/PREFIX; empty: images stay in the container engine"
+    )
     registry_endpoint: str = Field(
         default="",
         pattern="^(https?://[^/@]+)?$",
@@ -60,12 +76,19 @@ class Settings(ServiceSettings):
 
     compile_bytecode: bool = Field(default=True, description="put bytecode into container images")
 
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.registry_username and not (self.registry_password.get_secret_value() or self.registry_password_file):
+            name = "ORRIS_IMAGES_REGISTRY_PASSWORD"
+            raise ValueError(f"ORRIS_IMAGES_REGISTRY_USERNAME is set: set {name} or {name}_FILE as well")
+        return self
+
     @property
     def oci(self) -> OciSettings:
-        """What the makers of container images are told."""
+        """What the makers of container images are told. Raises FailedPrecondition (PASSWORD_UNREADABLE)."""
         password = self.registry_password.get_secret_value()
         if self.registry_password_file is not None:
-            password = self.registry_password_file.read_text(encoding="utf-8").strip()
+            password = _password_in(self.registry_password_file)
         return OciSettings(
             base_images=tuple(filter(None, map(str.strip, self.base_image.split(",")))),
             registry=self.registry,
@@ -97,3 +120,12 @@ class Settings(ServiceSettings):
     def environ(self) -> dict[str, str]:
         """The environment of this process, of which uv sees what it needs (`orris_kit.uv`)."""
         return dict(os.environ)
+
+
+def _password_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        message = f"the registry's password cannot be read ({reason}); see ORRIS_IMAGES_REGISTRY_PASSWORD_FILE, {path}"
+        raise FailedPrecondition(message, reason="PASSWORD_UNREADABLE") from None

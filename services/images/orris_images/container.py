@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from orris.errors import InvalidArgument
 from orris.names import TreeName
+from orris_images.build.oci.names import registry_of
 from orris_images.quoting import quoted
 
 DOCKERFILE_LIMIT = 1024 * 1024
@@ -17,6 +18,7 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"{_HOST}{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
 )
+_REGISTRY = re.compile(rf"{_HOST}(?:{_PART}(?:/{_PART})*/)?")
 _FROM = re.compile(r"^\s*FROM\s+\S", re.IGNORECASE | re.MULTILINE)
 
 
@@ -57,6 +59,18 @@ def base_image(text: str) -> str:
             "to the settings of the service"
         )
     raise InvalidArgument(message, field="base_image")
+
+
+def check_registry(text: str) -> None:
+    """Raise InvalidArgument unless `text` is the host of a registry, and perhaps what names begin with there."""
+    whole = f"{text.rstrip('/')}/"
+    if not (_REGISTRY.fullmatch(whole) and registry_of(whole)):
+        message = f"{quoted(text)} is no registry; write it like registry.example.com:5000/prefix, without a scheme"
+        if "@" in text:
+            message = (
+                "a registry is HOST:PORT/PREFIX; who asks there belongs to REGISTRY_USERNAME and REGISTRY_PASSWORD"
+            )
+        raise InvalidArgument(message, field="registry")
 
 
 def check_path(path: str, field: str) -> None:

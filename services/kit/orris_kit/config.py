@@ -20,7 +20,9 @@ from orris.errors import InvalidArgument
 from orris_kit.address import Address, check_target
 
 
-def _checked(check: Callable[[str], object]) -> AfterValidator:
+def checked(check: Callable[[str], object]) -> AfterValidator:
+    """Return what makes a setting of what `check` returns for it, or says what InvalidArgument says."""
+
     def validate(text: str) -> str:
         try:
             return str(check(text))
@@ -30,9 +32,9 @@ def _checked(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-Listen = Annotated[str, _checked(Address.parse)]
+Listen = Annotated[str, checked(Address.parse)]
 # Whom to call; several that do the same are one, too.
-Target = Annotated[str, _checked(check_target)]
+Target = Annotated[str, checked(check_target)]
 
 
 def settings_of(noun: str) -> SettingsConfigDict:

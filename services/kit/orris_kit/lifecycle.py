@@ -95,9 +95,12 @@ def run_alone(program: Callable[[], Coroutine[Any, Any, T]]) -> None:
     """Run a service that is a process of its own. What ends it is told in a sentence; level `debug` says where."""
     try:
         main(program)
-    except OrrisError as error:
+    except (OrrisError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise
         log.debug("this is where it ended", exc_info=True)
-        sys.exit(f"{Path(sys.argv[0]).parent.name}: {error.message}")
+        why = error.message if isinstance(error, OrrisError) else f"{error.filename} cannot be used: {error.strerror}"
+        sys.exit(f"{Path(sys.argv[0]).parent.name}: {why}")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

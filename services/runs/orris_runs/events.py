@@ -31,13 +31,13 @@ from orris_runs.model import (
 from orris_runs.moves import Moves
 from orris_runs.points import to_point, to_row
 from orris_runs.reading import Page, Reading
-from orris_runs.rows import update_run
 from orris_runs.schema import metrics, runs
 from orris_runs.states import FINAL, State
 from orris_runs.store import Change, Store, run_changed
 from orris_runs.summaries import Keyed, sum_up
 
 UNEXPLAINED = RunError(ErrorCode.USER_PROGRAM, "the run failed, and gave no reason")
+_COUNT = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 _ADDRESS = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}:[0-9]{1,5}")
 
 
@@ -73,7 +73,7 @@ class Events:
         if not new:
             return known
         self._apply(change, row, known, new)
-        update_run(change.connection, row.key, next_sequence=known + len(new))
+        _COUNT.run(change.connection, {"at": row.key, "next_sequence": known + len(new)})
         change.wake_watchers_of(row)
         return known + len(new)
 
@@ -109,7 +109,7 @@ class Events:
             if wrong is not None:
                 warnings.append(wrong)
         if points:
-            _INSERT.run_all(change.connection, [to_row(*each) for each in points])
+            change.connection.execute(metrics.insert(), [to_row(*each) for each in points])
             sum_up(change.connection, points)
         for key in parts.found:
             change.wake(run_changed(key))
@@ -130,16 +130,13 @@ class Events:
             case Address(address):
                 if row.kind is not Kind.REPLICA:
                     return "an address was reported, but only replicas have one"
-                update_run(connection, row.key, address=address)
+                connection.execute(runs.update().where(runs.c.key == row.key).values(address=address))
             case End(state, error):
                 if row.holder is None:
                     return "an end was reported, but a run ends otherwise"
                 failed = state is State.FAILED
                 self._moves.end(change, row, state, error=cut(error or UNEXPLAINED) if failed else None)
         return None
-
-
-_INSERT = Statement(metrics.insert())
 
 
 class _Parts:

@@ -35,18 +35,23 @@ class HandingOut:
         async with self._core.store.changes.watch(agent_changed(agent)) as waiter:
             await run_blocking(self._core.queue.dispatch, self._core.agents.pool_of(agent))
             while self._core.agents.is_newest(agent, number):
-                held = await run_blocking(self._core.leases.of_agent, agent)
-                new = [lease for lease in held if sent is None or sent.get(lease.id) is not lease.cancel]
-                # An agent counts from this moment, however late it hears of it: so does this service.
-                clock = duration(self._core.store.clock.monotonic())
-                if new:
-                    await run_blocking(self._core.leases.renew, agent, [lease.id for lease in new])
+                held, new, clock = await run_blocking(self._look, agent, sent)
                 messages = [message for lease in new if (message := await self._message(lease)) is not None]
                 for response in _responses(messages, first=sent is None):
-                    response.clock.CopyFrom(clock)
+                    response.clock.CopyFrom(duration(clock))
                     yield response
                 sent = {lease.id: lease.cancel for lease in held}
                 await waiter.wait()
+
+    def _look(self, agent: str, sent: dict[str, bool] | None) -> tuple[list[Lease], list[Lease], float]:
+        """Return what an agent holds, what of that it does not know yet, and since when it counts."""
+        held = self._core.leases.of_agent(agent)
+        new = [lease for lease in held if sent is None or sent.get(lease.id) is not lease.cancel]
+        # An agent counts from this moment, however late it hears of it: so does this service.
+        clock = self._core.store.clock.monotonic()
+        if new:
+            self._core.leases.renew(agent, [lease.id for lease in new])
+        return held, new, clock
 
     async def _message(self, lease: Lease) -> pb.Lease | None:
         """Return a lease with all that an agent needs; None when its image is gone, and the run has failed of it."""

@@ -74,7 +74,7 @@ class Leases:
     def of_agent(self, agent: str) -> list[Lease]:
         """Return every lease that an agent holds, in the order of submission."""
         with self._store.look() as connection:
-            rows = _OF_AGENT.all(connection, {"agent": agent})
+            rows = _OF_AGENT.all(connection, {"of": agent})
             found = to_runs(connection, rows)
         return [
             Lease(row.held, agent, run, json.loads(row.secrets or "{}"), row.cancel)
@@ -267,14 +267,14 @@ def _with_lease(*columns: Any) -> sa.Select[Any]:
     return sa.select(*columns).join_from(leases, runs, leases.c.run_key == runs.c.key)
 
 
-_OF_AGENT = Statement(
-    _with_lease(runs, leases.c.id.label("held"), leases.c.cancel)
-    .where(leases.c.agent == sa.bindparam("agent"))
-    .order_by(runs.c.key)
-)
 # A lease is held as long as its run names it and is not over: one row to lock, which all changes of a run lock first.
 _ONE = sa.select(runs).where(runs.c.lease == sa.bindparam("id"))
 _FIND, _FIND_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_OF_AGENT = Statement(
+    _with_lease(runs, leases.c.id.label("held"), leases.c.cancel)
+    .where(leases.c.agent == sa.bindparam("of"))
+    .order_by(runs.c.key)
+)
 _CANCEL = Statement(sa.select(leases.c.cancel).where(leases.c.id == sa.bindparam("id")))
 
 

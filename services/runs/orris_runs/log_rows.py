@@ -16,10 +16,10 @@ NOTICE = (
 _LAST = Statement(
     sa.select(log_rows).where(log_rows.c.log_key == sa.bindparam("log")).order_by(log_rows.c.offset.desc()).limit(1)
 )
-_FILL = Statement(
+_INSERT = Statement(log_rows.insert())
+_EXTEND = Statement(
     log_rows.update().where(log_rows.c.log_key == sa.bindparam("log"), log_rows.c.offset == sa.bindparam("from"))
 )
-_INSERT = Statement(log_rows.insert())
 _UPDATE = Statement(logs.update().where(logs.c.key == sa.bindparam("at")))
 
 
@@ -27,22 +27,17 @@ def append_row(connection: sa.Connection, log: Any, data: bytes) -> None:
     """Append bytes to a log (a row of `logs`), to its last row where there is room."""
     last = _LAST.first(connection, {"log": log.key}) if log.size else None
     if last is not None and len(last.data) + len(data) <= limits.LOG_ROW_BYTES:
-        _FILL.run(connection, {"log": log.key, "from": last.offset, "data": last.data + data})
+        _EXTEND.run(connection, {"log": log.key, "from": last.offset, "data": last.data + data})
     elif data:
         _INSERT.run(connection, {"log_key": log.key, "offset": log.size, "data": data})
-    update_log(connection, log.key, size=log.size + len(data))
-
-
-def update_log(connection: sa.Connection, key: int, **columns: Any) -> None:
-    """Change columns of a log's row."""
-    _UPDATE.run(connection, {"at": key, **columns})
+    _UPDATE.run(connection, {"at": log.key, "size": log.size + len(data)})
 
 
 def complete_log(connection: sa.Connection, log: Any) -> None:
     """Say that nothing more will come, and of one that was cut off, in its last line, how much is missing."""
     if log.dropped:
         append_row(connection, log, NOTICE.format(dropped=log.dropped).encode())
-    update_log(connection, log.key, complete=True)
+    _UPDATE.run(connection, {"at": log.key, "complete": True})
 
 
 def read_rows(connection: sa.Connection, log_key: int, offset: int, most: int) -> bytes:

@@ -14,7 +14,7 @@ from orris.names import check_id
 from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.leases import held_run
-from orris_runs.log_rows import append_row, complete_log, read_rows, update_log
+from orris_runs.log_rows import append_row, complete_log, read_rows
 from orris_runs.model import STD_LOG, RunLog
 from orris_runs.reading import Reading
 from orris_runs.schema import log_blobs, logs
@@ -84,6 +84,14 @@ class _Visible:
     file: str
     size: int
     complete: bool
+
+
+_OWN = sa.select(logs).where(logs.c.run_key == sa.bindparam("run"))
+_OF_RUN = Statement(_OWN)
+_NAMED = Statement(_OWN.where(logs.c.file == sa.bindparam("named")))
+_BY_KEY = Statement(sa.select(logs).where(logs.c.key == sa.bindparam("at")))
+_COUNTED = Statement(sa.select(sa.func.count()).select_from(logs).where(logs.c.run_key == sa.bindparam("run")))
+_INSERT = Statement(logs.insert())
 
 
 class Logs:
@@ -157,15 +165,16 @@ class Logs:
     def _own(self, change: Change, row: Any, file: str) -> Any:
         """Return a run's log, made if need be."""
         connection = change.connection
-        own = {"run_key": row.key, "file": file}
-        log = _OWN.first(connection, own)
-        if log is not None:
+        wanted = {"run": row.key, "named": file}
+        if (log := _NAMED.first(connection, wanted)) is not None:
             return log
         if file == BUILD_LOG:
             raise InvalidArgument(f"{file} is the log of the environment's build", field="file")
-        if _COUNT.value(connection, {"run_key": row.key}) >= limits.LOG_FILES:
+        if _COUNTED.value(connection, {"run": row.key}) >= limits.LOG_FILES:
             raise ResourceExhausted(f"a run has at most {limits.LOG_FILES} logs", reason="TOO_MANY_LOGS")
-        return _INSERT.first(connection, {**own, "size": 0, "complete": False, "to_archive": False})
+        new = {"run_key": row.key, "file": file, "size": 0, "complete": False, "to_archive": False}
+        _INSERT.run(connection, new)
+        return _NAMED.first(connection, wanted)
 
     def _append(self, change: Change, log: Any, offset: int, data: bytes) -> Taken:
         """Append what an attempt has written; offsets, and how far it was taken, are those of its own file."""
@@ -186,7 +195,8 @@ class Logs:
             append_row(change.connection, log, fits)
             self._let_move(change, log, log.size + len(fits))
         if dropped := passed_over + len(new) - len(fits):
-            update_log(change.connection, log.key, dropped=log.dropped + dropped)
+            counted = logs.update().where(logs.c.key == log.key).values(dropped=log.dropped + dropped)
+            change.connection.execute(counted)
         size = log.size + len(fits)
         return Taken(taken + passed_over + len(new), dropped > 0 or size >= self._sizes.cap)
 
@@ -194,25 +204,18 @@ class Logs:
         """Let the first rows of a log become a blob once they are enough for one, and a row is behind them."""
         if log.to_archive or size - log.kept <= self._sizes.segment + limits.LOG_APPEND_BYTES:
             return
-        update_log(change.connection, log.key, to_archive=True)
+        change.connection.execute(logs.update().where(logs.c.key == log.key).values(to_archive=True))
         change.wake(ARCHIVE_CHANGED)
 
 
-_OF_RUN = logs.c.run_key == sa.bindparam("run_key")
-_OWN = Statement(sa.select(logs).where(_OF_RUN, logs.c.file == sa.bindparam("file")))
-_COUNT = Statement(sa.select(sa.func.count()).select_from(logs).where(_OF_RUN))
-_INSERT = Statement(logs.insert().returning(logs))
-_BY_KEY = Statement(sa.select(logs).where(logs.c.key == sa.bindparam("key")))
-
-
 def _by_key(connection: sa.Connection, key: int) -> Any:
-    return _BY_KEY.first(connection, {"key": key})
+    return _BY_KEY.first(connection, {"at": key})
 
 
 def _visible(connection: sa.Connection, row: Any) -> Sequence[_Visible]:
     """Return a run's own logs, and that of the build that it waited for."""
     over = row.state in FINAL
-    own = connection.execute(sa.select(logs).where(logs.c.run_key == row.key))
+    own = _OF_RUN.all(connection, {"run": row.key})
     found = [_Visible(log.key, log.file, log.size, log.complete or over) for log in own]
     if row.build:
         log = connection.execute(sa.select(logs).where(logs.c.build == row.build)).one()

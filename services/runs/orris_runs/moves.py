@@ -17,7 +17,7 @@ from orris_runs.queue import Queue
 from orris_runs.rows import error_to_json, to_json, update_run
 from orris_runs.schema import leases, logs, runs, sweep_trials
 from orris_runs.states import FINAL, State, check_transition
-from orris_runs.store import ARCHIVE_CHANGED, Change, Store, agent_changed, logs_changed
+from orris_runs.store import ARCHIVE_CHANGED, Change, Store, agent_changed, logs_changed, run_ended
 
 
 class Moves:
@@ -67,6 +67,7 @@ class Moves:
             final_time=self._store.clock.now(),
             **columns,
         )
+        change.wake(run_ended(row.key))
         self._end_logs(change, row)
         if row.kind is not Kind.TRAINING:
             loose.note(change, row.workspace, row.id)
@@ -83,7 +84,6 @@ class Moves:
         """Take a run's lease from its agent."""
         _DROP.run(change.connection, {"of": row.key})
         change.then(lambda: self._deadlines.end(row.lease))
-        change.wake(agent_changed(row.agent))
 
     def ask_to_cancel(self, change: Change, row: Any, reason: str) -> None:
         """Cancel a run: at once where no agent has it, else by asking the agent."""

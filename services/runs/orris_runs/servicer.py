@@ -37,7 +37,7 @@ from orris_runs.translation import (
     states,
 )
 from orris_runs.usage_translation import sample_message
-from orris_runs.watching import LogReader, watch_run
+from orris_runs.watching import LogReader, watch_end, watch_run
 
 readers = allow(Role.USER, Role.READER, Role.SERVICE, Role.AGENT)
 writers = allow(Role.USER, Role.SERVICE)
@@ -133,7 +133,8 @@ class RunServicer(RunServiceServicer):
     @readers
     async def WatchRun(self, request: pb.WatchRunRequest, context: Any) -> AsyncIterator[pb.WatchRunResponse]:
         name = RunName.parse(request.name)
-        async for run in until_draining(watch_run(self._core, name.workspace, name.run)):
+        watched = (watch_end if request.final_only else watch_run)(self._core, name.workspace, name.run)
+        async for run in until_draining(watched):
             yield pb.WatchRunResponse(run=run_message(run))
 
     @allow(Role.USER, Role.SERVICE, Role.RUN)

@@ -118,6 +118,11 @@ def run_changed(key: int) -> Hashable:
     return "run", key
 
 
+def run_ended(key: int) -> Hashable:
+    """What is notified when a run has come to a final state."""
+    return "ended", key
+
+
 def logs_changed(key: int) -> Hashable:
     """What is notified when a log of a run has grown or is complete."""
     return "logs", key

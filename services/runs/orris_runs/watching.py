@@ -12,7 +12,7 @@ from orris_runs.logs import Piece
 from orris_runs.model import Run
 from orris_runs.queue import is_waiting
 from orris_runs.states import State
-from orris_runs.store import logs_changed, pool_changed, run_changed
+from orris_runs.store import logs_changed, pool_changed, run_changed, run_ended
 
 # A queue moves often, and each watcher of it then reads its place: no more often than this.
 PLACE_SECONDS = 2.0
@@ -32,6 +32,18 @@ async def watch_run(core: Core, workspace: str, run_id: str) -> AsyncIterator[Ru
                 return
             seen = run
             await (_first(changed, moved) if _waits(run) else changed.wait())
+
+
+async def watch_end(core: Core, workspace: str, run_id: str) -> AsyncIterator[Run]:
+    """Give a run once it is final: who waits for that is not woken before."""
+    run = await run_blocking(core.reading.get, workspace, run_id)
+    async with core.store.changes.watch(run_ended(run.key)) as ended:
+        while True:
+            run = await run_blocking(core.reading.get, workspace, run_id)
+            if run.final:
+                yield run
+                return
+            await ended.wait()
 
 
 def _waits(run: Run) -> bool:

@@ -3,6 +3,7 @@
 The library and its connection are there before the clock runs; the job's first upload of the folder is the first one's.
 """
 
+import logging
 import sys
 import time
 
@@ -19,6 +20,7 @@ def until_started(client, folder):
 
 
 def main(address, folder):
+    logging.disable(logging.INFO)
     client = JobSubmissionClient(address)
     print("ready", flush=True)
     for _ in sys.stdin:

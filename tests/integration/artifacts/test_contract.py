@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.artifacts.v1 import artifacts_service_pb2 as rpc
 from orris.errors import OrrisError, from_rpc_error
+from orris_artifacts import receiving, servicer
+from orris_artifacts.servicer import MAX_TRANSFERS
 from tests.integration.artifacts.conftest import Running
 
 LAB = "workspaces/lab"
@@ -121,6 +126,45 @@ async def test_an_upload_that_is_not_what_it_announced_stores_nothing(running: R
     assert await outcome(upload(stub, negative)) == "BLOB_TOO_LARGE"
     assert not list(running.blobs.glob("lab/*/*"))
     assert list((running.blobs / ".incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize("said", [[], [rpc.UploadBlobRequest(parent=LAB, digest=A, size=1)]], ids=["nothing", "little"])
+async def test_who_says_nothing_more_holds_up_no_other_uploads(
+    running: Running, said: list[rpc.UploadBlobRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "MESSAGE_SECONDS", 60.0 if not said else 0.5)
+    stub, left = running.stub(), threading.Event()
+
+    def stalling() -> Iterator[rpc.UploadBlobRequest]:
+        yield from said
+        left.wait()
+
+    silent = [stub.UploadBlob.future(stalling()) for _ in range(MAX_TRANSFERS)]
+    try:
+        message = rpc.UploadBlobRequest(parent=LAB, digest=A, size=1, data=b"a")
+        assert await outcome(lambda: stub.UploadBlob(iter([message]), timeout=30)) == "OK"
+    finally:
+        left.set()
+        for call in silent:
+            call.cancel()
+
+
+async def test_who_reads_nothing_holds_up_no_other_downloads(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servicer, "DOWNLOAD_SECONDS", 1.0)
+    data = os.urandom(16 * 1024 * 1024)
+    await asyncio.to_thread(running.transfer().upload_bytes, {"f": data})
+    request = rpc.DownloadBlobRequest(name=f"{LAB}/blobs/{hashlib.sha256(data).hexdigest()}")
+    silent = [running.stub().DownloadBlob(request) for _ in range(MAX_TRANSFERS)]
+    try:
+        for each in silent:
+            await asyncio.to_thread(next, each)
+        read = running.stub().DownloadBlob(request, timeout=30)
+        assert b"".join([message.data for message in await asyncio.to_thread(list, read)]) == data
+        for each in silent:
+            assert await outcome(lambda each=each: each) == "DEADLINE_EXCEEDED"  # type: ignore[misc]  # bound now
+    finally:
+        for each in silent:
+            each.cancel()
 
 
 async def test_a_page_token_of_another_listing_is_refused(running: Running) -> None:

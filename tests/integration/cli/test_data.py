@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from orris.cli.main import app
 from orris.runs.v1 import runs_pb2
+from tests.fakes.download_server import download_server
 from tests.fakes.services.server import FakeOrris
 
 Invoke = Callable[..., Any]
@@ -40,6 +41,18 @@ def test_a_dataset_is_created_listed_shown_downloaded_and_deleted(orris: Invoke,
     assert orris("data", "delete", "d").exit_code == 2
     assert orris("data", "delete", "d:1").exit_code == 0
     assert "no datasets" in orris("data", "list").output
+
+
+def test_what_is_at_a_url_becomes_a_dataset(orris: Invoke) -> None:
+    with download_server() as site:
+        site.objects["t.csv"] = b"x\n1\n"
+        site.answer = lambda exchange, data: exchange.say(200, data)
+        url = f"http://127.0.0.1:{site.server_port}/t.csv"
+        assert orris("data", "create", "web", url, "--as", "csv").stdout == "web:1\n"
+        site.answer = lambda exchange, data: exchange.say(404, b"")
+        refused = orris("data", "create", "web", url)
+    assert (refused.exit_code, "nothing is at" in refused.output) == (3, True)
+    assert [each["version"] for each in json.loads(orris("data", "list", "web", "--json").stdout)] == [1]
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,30 @@ async def test_an_overlay_adds_packages_and_is_for_services(service: Service) ->
         await service.service.CreateBuild(other)
 
 
+async def test_an_environment_gets_more_for_services_and_stays_what_it_is(service: Service) -> None:
+    name = (await service.register("more", "six==1.13.0")).name
+    addition = pb.CreateBuildRequest.Addition(pip_packages=["packaging==24.2"])
+    request = pb.CreateBuildRequest(parent=PARENT, environment=name, addition=addition)
+    with pytest.raises(PermissionDenied):
+        await service.user.CreateBuild(request)
+    _, build = await service.follow((await service.service.CreateBuild(request)).build)
+    image = (await service.user.GetImage(pb.GetImageRequest(name=build.image))).image
+    assert [(each.name, each.version) for each in image.lock.packages] == [("packaging", "24.2"), ("six", "1.13.0")]
+    assert build.environment == name
+    assert (await service.service.CreateBuild(request)).build.cached
+    found = await service.user.GetEnvironment(pb.GetEnvironmentRequest(name=name))
+    assert found.environment.image == ""
+    addition.pip_packages[:] = ["six==1.16.0"]
+    request = pb.CreateBuildRequest(parent=PARENT, environment=name, addition=addition)
+    with pytest.raises(FailedPrecondition, match=r"asks for six==1\.13\.0") as refused:
+        await service.service.CreateBuild(request)
+    assert refused.value.reason == "PACKAGE_CONFLICT"
+    addition.pip_packages[:] = ["six"]
+    request = pb.CreateBuildRequest(parent=PARENT, environment=name, addition=addition)
+    with pytest.raises(InvalidArgument, match="must be pinned"):
+        await service.service.CreateBuild(request)
+
+
 async def test_a_specification_that_cannot_be_read_names_the_place(service: Service) -> None:
     for spec, field in (
         (Spec(conda_yaml="dependencies: [1, {pip: ['a b']}]"), "spec.conda_yaml.dependencies[1].pip[0]"),

@@ -50,6 +50,13 @@ def test_what_cannot_be_used_is_told_with_what_to_do(setting: str, value: str, r
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize("program", ["orris_images", "orris_runs", "orris_agent"])
+def test_a_home_that_cannot_be_made_is_named(program: str) -> None:
+    told = said(program, Path("/proc/nowhere"))
+    assert told.splitlines()[-1].startswith(f"{program}: /proc/nowhere")
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("program", [each for each in PROGRAMS if each != "orris_artifacts"])
 def test_several_artifacts_services_are_one_address(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     both = "ipv4:10.0.0.5:6747,10.0.0.6:6747"

@@ -246,6 +246,25 @@ async def test_a_lease_whose_image_is_gone_fails_its_run_only(service: Service) 
     assert failed.error.code == runs_pb2.RunError.CODE_ENVIRONMENT
 
 
+async def test_who_waits_for_the_end_is_told_of_nothing_else(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    watched = service.runs.WatchRun(pb.WatchRunRequest(name=run.name, final_only=True))
+    ending = asyncio.ensure_future(_all_of(watched))
+    lease = await agent.lease()
+    await agent.report(lease.id, State.STATE_RUNNING)
+    await agent.report(lease.id, State.STATE_FINALIZING)
+    await agent.finish(lease.id)
+    async with asyncio.timeout(5):
+        assert [message.run.state for message in await ending] == [State.STATE_COMPLETED]
+    again = service.runs.WatchRun(pb.WatchRunRequest(name=run.name, final_only=True))
+    assert [message.run.state for message in await _all_of(again)] == [State.STATE_COMPLETED]
+
+
+async def _all_of(stream: Any) -> list[Any]:
+    return [message async for message in stream]
+
+
 async def test_a_gap_in_a_log_says_where_to_go_on(service: Service) -> None:
     agent = await FakeAgent(service).connect()
     await service.submit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -220,6 +221,25 @@ def test_what_cannot_be_checked_is_refused(
     site.answer = answer
     with pytest.raises(FailedPrecondition, match=problem):
         fetched(at(site))
+
+
+def test_a_disk_that_is_full_is_not_taken_for_a_line_that_breaks(
+    site: DownloadServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(web_fetching, "write_at", full)
+    with pytest.raises(FailedPrecondition, match="there is no room") as raised:
+        from_files(at(site))
+    assert raised.value.reason == "DISK_FULL"
+    assert len(site.asked) == 1
+
+
+def test_who_asks_says_so(site: DownloadServer, fetched: Fetch) -> None:
+    fetched(at(site))
+    _, headers = site.asked[0]
+    assert (headers["user-agent"], headers["accept-encoding"]) == ("orris", "identity")
 
 
 def test_who_is_not_there_is_named(fetched: Fetch) -> None:

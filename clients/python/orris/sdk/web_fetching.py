@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import quote, urljoin, urlsplit
 
-from orris.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, OrrisError, Unavailable
+from orris.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from orris.sdk.content import PIECE_BYTES
 from orris.sdk.http_connections import Origin, Way
 from orris.sdk.parallel import OnProgress
@@ -22,6 +22,8 @@ MAX_BYTES = 100 * 1024**3
 MAX_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NOT_NOW = (408, 425, 429, 500, 502, 503, 504)
+# As it is, and from somebody: there are servers that refuse who says nothing of themselves.
+_HEADERS = {"Accept-Encoding": "identity", "Accept": "*/*", "User-Agent": "orris"}
 _UPLOAD = "download it yourself, and upload it: Datastore.get_default(workspace).upload_files([file])"
 # What may stand in a URL as it is: RFC 3986, reserved characters, `~` and `%`.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
@@ -62,25 +64,16 @@ def shown(url: str) -> str:
 
 def _fetch(url: str, descriptor: int, listener: OnProgress) -> None:
     os.ftruncate(descriptor, 0)
-    try:
-        with _answer(_spelled(url)) as response:
-            _check_answer(url, response)
-            _receive(url, response, descriptor, listener)
-    except OrrisError:
-        raise
-    except (HTTPException, TimeoutError, ConnectionError) as error:
-        raise Unavailable(f"{shown(url)} broke off ({str(error) or type(error).__name__}); try again") from error
-
-
-def _receive(url: str, response: HTTPResponse, descriptor: int, listener: OnProgress) -> None:
-    expected, done, md5 = response.length, 0, hashlib.md5(usedforsecurity=False)
-    while data := response.read(PIECE_BYTES):
-        write_at(descriptor, data, done)
-        md5.update(data)
-        done += len(data)
-        if done > MAX_BYTES:
-            raise _too_large(url)
-        listener(done, max(done, expected or 0))
+    with _answer(url, _spelled(url)) as response:
+        _check_answer(url, response)
+        expected, done, md5 = response.length, 0, hashlib.md5(usedforsecurity=False)
+        for data in _pieces(url, response):
+            write_at(descriptor, data, done)
+            md5.update(data)
+            done += len(data)
+            if done > MAX_BYTES:
+                raise _too_large(url)
+            listener(done, max(done, expected or 0))
     if expected is not None and done != expected:
         raise Unavailable(f"{shown(url)} broke off: {done:,} of {expected:,} bytes have come; try again")
     told = response.getheader("Content-MD5")
@@ -89,20 +82,39 @@ def _receive(url: str, response: HTTPResponse, descriptor: int, listener: OnProg
         raise DataLoss(message, reason="URL_DAMAGED")
 
 
+def _pieces(url: str, response: HTTPResponse) -> Iterator[bytes]:
+    with _breaking_off(url):
+        while data := response.read(PIECE_BYTES):
+            yield data
+
+
 @contextmanager
-def _answer(url: str) -> Iterator[HTTPResponse]:
+def _answer(first: str, url: str) -> Iterator[HTTPResponse]:
     """Give the answer to who asks for a URL, and for those that it is redirected to."""
-    first = url
     for _ in range(MAX_REDIRECTS + 1):
         with closing(_connected(url)) as connection:
-            way = Way.to(Origin.of(urlsplit(url)))
-            connection.request("GET", way.target(url), headers={**way.headers(url), "Accept-Encoding": "identity"})
-            response = connection.getresponse()
+            response = _asked(first, url, connection)
             if response.status not in _REDIRECTS:
                 yield response
                 return
             url = _redirected(first, url, response.getheader("Location") or "")
     raise _refused(first, f"is redirected more than {MAX_REDIRECTS} times")
+
+
+def _asked(first: str, url: str, connection: HTTPConnection) -> HTTPResponse:
+    way = Way.to(Origin.of(urlsplit(url)))
+    with _breaking_off(first):
+        connection.request("GET", way.target(url), headers={**way.headers(url), **_HEADERS})
+        return connection.getresponse()
+
+
+@contextmanager
+def _breaking_off(url: str) -> Iterator[None]:
+    """Raise Unavailable for what goes wrong on the line. Whoever takes the pieces has errors of their own."""
+    try:
+        yield
+    except (HTTPException, OSError) as error:
+        raise Unavailable(f"{shown(url)} broke off ({str(error) or type(error).__name__}); try again") from error
 
 
 def _connected(url: str) -> HTTPConnection:

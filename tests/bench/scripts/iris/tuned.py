@@ -1,6 +1,7 @@
-"""The same trials by Ray Tune, on two processors: `tuned.py FOLDER SPACE`. Prints the seconds from `fit` to its end.
+"""The same trials by Ray Tune, on two processors: `tuned.py FOLDER SPACE REUSE`. Prints the seconds of `fit`.
 
-Ray itself is up before the clock runs, as an instance of Orris is. A trial is an actor of Ray with a folder of its own.
+Ray itself is up before the clock runs, as an instance of Orris is. A trial is an actor of Ray with a folder of its own;
+with REUSE (true) an actor has one after the other.
 """
 
 import json
@@ -16,12 +17,12 @@ def trial(config):
     tune.report({"Accuracy": train(config["kernel"], config["penalty"])})
 
 
-def main(folder, space):
+def main(folder, space, reuse):
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     tuner = tune.Tuner(
         trial,
         param_space={name: tune.grid_search(values) for name, values in space.items()},
-        tune_config=tune.TuneConfig(metric="Accuracy", mode="max"),
+        tune_config=tune.TuneConfig(metric="Accuracy", mode="max", reuse_actors=reuse),
         run_config=tune.RunConfig(storage_path=folder, verbose=0),
     )
     begin = time.perf_counter()
@@ -34,4 +35,4 @@ def main(folder, space):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], json.loads(sys.argv[2]))
+    main(sys.argv[1], *map(json.loads, sys.argv[2:]))

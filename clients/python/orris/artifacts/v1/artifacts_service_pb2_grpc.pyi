@@ -65,6 +65,7 @@ class ArtifactServiceStub:
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+    - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
     """
     PrepareUploads: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareUploadsRequest, _artifacts_service_pb2.PrepareUploadsResponse]
     """Says how to send blobs directly to the object storage. Left out of the answer are blobs that are stored already and,
@@ -108,6 +109,7 @@ class ArtifactServiceStub:
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
     - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
       others; upload the file again, or restore the store from a copy.
+    - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
     """
     CreateTree: _grpc.StreamUnaryMultiCallable[_artifacts_service_pb2.CreateTreeRequest, _artifacts_service_pb2.CreateTreeResponse]
     """Creates a tree from its entries, sent in any order over any number of messages. The same entries give the same tree. Small
@@ -205,6 +207,7 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
     - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+    - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
     """
     PrepareUploads: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareUploadsRequest, _artifacts_service_pb2.PrepareUploadsResponse]  # type: ignore[assignment]
     """Says how to send blobs directly to the object storage. Left out of the answer are blobs that are stored already and,
@@ -248,6 +251,7 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
     - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
       others; upload the file again, or restore the store from a copy.
+    - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
     """
     CreateTree: _aio.StreamUnaryMultiCallable[_artifacts_service_pb2.CreateTreeRequest, _artifacts_service_pb2.CreateTreeResponse]  # type: ignore[assignment]
     """Creates a tree from its entries, sent in any order over any number of messages. The same entries give the same tree. Small
@@ -360,6 +364,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
         - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+        - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
         """
 
     @_abc_1.abstractmethod
@@ -433,6 +438,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
         - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
           others; upload the file again, or restore the store from a copy.
+        - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
         """
 
     @_abc_1.abstractmethod

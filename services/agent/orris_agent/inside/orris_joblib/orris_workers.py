@@ -1,11 +1,13 @@
 """Processes on the machines of a Ray cluster, in the run's own environment and with its snapshot at hand."""
 
+import atexit
 import io
 import logging
 import os
 import pickle
 import sys
 import threading
+import time
 import traceback
 from multiprocessing.pool import ThreadPool
 
@@ -14,6 +16,8 @@ import ray.cloudpickle
 
 _ATTEMPTS = 3
 _PATIENCE_SECONDS = 30
+_LOOK_SECONDS = 0.5
+_END_SECONDS = 5
 _SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many calls have it
 
 
@@ -25,10 +29,12 @@ class Workers:
         self.count = count
         self._own = threading.local()
         self._actors = []
+        self._threads = set()
         self._shared = {}
         self._ended = self._told = False
         self._up = 0
         self.pool = ThreadPool(count, self._begin)
+        atexit.register(self.end)  # before Ray ends itself, which was loaded earlier: who asks it then ends the program
 
     def call(self, work, args, kwargs):
         """Return the result of some work, done by the worker of this thread, or by another where that was lost."""
@@ -52,14 +58,18 @@ class Workers:
         self._shared = {}
 
     def end(self):
-        """End the processes; what is under way fails."""
+        """End the processes; what is under way fails. Nobody asks Ray for anything afterwards."""
         self._ended = True
+        atexit.unregister(self.end)
         for actor in list(self._actors):
             ray.kill(actor)
         self.pool.terminate()
+        for thread in list(self._threads):
+            thread.join(_END_SECONDS)
 
     def _begin(self):
         """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
+        self._threads.add(threading.current_thread())
         for _ in range(_ATTEMPTS):
             self._own.problem = ""
             actor = self._new()
@@ -68,10 +78,10 @@ class Workers:
                 return
             except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
                 self._own.problem = str(getattr(error, "cause", error))
-            if self._ended:
-                return
             self._actors.remove(actor)
             ray.kill(actor)  # it would hold a processor
+            if self._ended:
+                return
 
     def _new(self):
         actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
@@ -80,9 +90,12 @@ class Workers:
 
     def _wait_for(self, actor):
         """Wait until a process works for this thread. Raises RayError where it does not begin."""
-        begun = actor.begin.remote(_path())
-        while not ray.wait([begun], timeout=_PATIENCE_SECONDS)[0]:
-            self._tell()
+        begun, since = actor.begin.remote(_path()), time.monotonic()
+        while not ray.wait([begun], timeout=_LOOK_SECONDS)[0] and not self._ended:
+            if time.monotonic() - since > _PATIENCE_SECONDS:
+                self._tell()
+        if self._ended:
+            raise ray.exceptions.RayError("the program has ended")
         ray.get(begun)
         self._up += 1
         self._own.actor = actor
