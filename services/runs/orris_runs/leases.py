@@ -25,7 +25,7 @@ from orris_runs.moves import Moves
 from orris_runs.pools.rows import find_node
 from orris_runs.queue import Queue
 from orris_runs.retries import Retries
-from orris_runs.rows import produced_to_json, program_of, to_json, to_runs
+from orris_runs.rows import produced_to_json, program_of, to_json, to_runs, update_run
 from orris_runs.schema import leases, logs, runs
 from orris_runs.states import FINAL, State, may_follow
 from orris_runs.store import Change, Store
@@ -128,7 +128,7 @@ class Leases:
         if may_follow(row.state, state):
             self._moves.move(change, row, state, reason, **columns)
         elif columns:
-            _UPDATE.run(change.connection, {"at": row.key, **columns})
+            update_run(change.connection, row.key, **columns)
 
     def finish(self, lease: str, outcome: Outcome) -> None:
         """End a run and give its lease back. The same again changes nothing."""
@@ -279,7 +279,6 @@ _OF_AGENT = Statement(
     .order_by(runs.c.key)
 )
 _CANCEL = Statement(sa.select(leases.c.cancel).where(leases.c.id == sa.bindparam("id")))
-_UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 
 
 def _find(connection: sa.Connection, lease: str, *, lock: bool = False) -> Any:

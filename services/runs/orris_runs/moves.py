@@ -14,7 +14,7 @@ from orris_runs.deadlines import Deadlines
 from orris_runs.log_rows import complete_log
 from orris_runs.model import ErrorCode, Kind, RunError
 from orris_runs.queue import Queue
-from orris_runs.rows import error_to_json, to_json
+from orris_runs.rows import error_to_json, to_json, update_run
 from orris_runs.schema import leases, logs, runs, sweep_trials
 from orris_runs.states import FINAL, State, check_transition
 from orris_runs.store import ARCHIVE_CHANGED, Change, Store, agent_changed, logs_changed, run_ended
@@ -118,7 +118,7 @@ class Moves:
         return now if time is None else max(row.create_time, min(time, now))
 
     def _update(self, change: Change, row: Any, **columns: Any) -> None:
-        _UPDATE.run(change.connection, {"at": row.key, **columns})
+        update_run(change.connection, row.key, **columns)
         change.wake_watchers_of(row)
 
     def cancel_trials(self, change: Change, row: Any, reason: str) -> None:
@@ -147,7 +147,6 @@ class Moves:
         change.wake(logs_changed(row.key))
 
 
-_UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 _DROP = Statement(leases.delete().where(leases.c.run_key == sa.bindparam("of")))
 _PARTS = Statement(
     sa.select(runs)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from orris.errors import NotFound
 from orris.names import RunName
+from orris_kit.database import Statement
 from orris_kit.paging import after_key, page_token
 from orris_kit.text import check_text
 from orris_runs import limits
@@ -15,7 +16,7 @@ from orris_runs.experiments import Experiments
 from orris_runs.lineage import has_to_do_with
 from orris_runs.model import USERS_KINDS, Kind, Run
 from orris_runs.queue import Queue
-from orris_runs.rows import load_runs, to_runs
+from orris_runs.rows import to_runs
 from orris_runs.schema import IS_CHILD, properties, runs, tags
 from orris_runs.states import State
 from orris_runs.store import Store
@@ -84,15 +85,12 @@ class Reading:
 
     def load(self, connection: sa.Connection, workspace: str, run: str) -> Run:
         """Return a run, as a transaction sees it."""
-        found = load_runs(connection, *_is(workspace, run))
-        if not found:
-            raise _not_found(workspace, run)
+        found = to_runs(connection, [self.require_row(connection, workspace, run)])
         return self._queue.explain(connection, found)[0]
 
     def require_row(self, connection: sa.Connection, workspace: str, run: str, *, lock: bool = False) -> Any:
         """Return a run's row, locked if it is to be changed. Raises NotFound (RUN_NOT_FOUND)."""
-        chosen = sa.select(runs).where(*_is(workspace, run))
-        row = connection.execute(chosen.with_for_update() if lock else chosen).one_or_none()
+        row = (_FIND_LOCKED if lock else _FIND).first(connection, {"of": workspace, "named": run})
         if row is None:
             raise _not_found(workspace, run)
         return row
@@ -109,8 +107,7 @@ class Reading:
 
     def _above(self, connection: sa.Connection, name: RunName) -> Iterator[str]:
         for _ in range(limits.GENERATIONS):
-            chosen = sa.select(runs.c.parent_run).where(*_is(name.workspace, name.run))
-            parent = connection.execute(chosen).scalar_one_or_none()
+            parent = _PARENT.value(connection, {"of": name.workspace, "named": name.run})
             if not parent:
                 return
             name = RunName.parse(parent)
@@ -185,8 +182,10 @@ class Reading:
         return stored
 
 
-def _is(workspace: str, run: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return runs.c.workspace == workspace, runs.c.id == run
+_NAMED = (runs.c.workspace == sa.bindparam("of"), runs.c.id == sa.bindparam("named"))
+_FIND = Statement(sa.select(runs).where(*_NAMED))
+_FIND_LOCKED = Statement(sa.select(runs).where(*_NAMED).with_for_update())
+_PARENT = Statement(sa.select(runs.c.parent_run).where(*_NAMED))
 
 
 def _not_found(workspace: str, run: str) -> NotFound:

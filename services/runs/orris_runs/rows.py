@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import Statement
 from orris_runs.data import Produced, inputs_of, outputs_of
 from orris_runs.demands import demands_of
 from orris_runs.model import Attempt, ErrorCode, Program, Run, RunError, Used
@@ -138,20 +139,30 @@ def load_runs(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) ->
     return to_runs(connection, connection.execute(sa.select(runs).where(*conditions).order_by(runs.c.key)).all())
 
 
+def update_run(connection: sa.Connection, key: int, **columns: Any) -> None:
+    """Change columns of a run's row."""
+    _UPDATE.run(connection, {"at": key, **columns})
+
+
 def _labels(connection: sa.Connection, table: sa.Table, keys: Sequence[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
-    for row in connection.execute(_OF_RUNS[table.name], {"keys": keys}) if keys else ():
+    for row in _rows_of(connection, table, keys):
         found.setdefault(row.run_key, {})[row.key] = row.value
     return found
 
 
-def _of_runs(table: sa.Table) -> sa.Select[Any]:
-    keys: sa.BindParameter[list[int]] = sa.bindparam("keys", expanding=True)
-    return sa.select(table).where(table.c.run_key.in_(keys)).order_by(table.c.run_key, table.c.key)
+def _rows_of(connection: sa.Connection, table: sa.Table, keys: Sequence[int]) -> Sequence[Any]:
+    if len(keys) == 1:
+        return _OF_ONE[table.name].all(connection, {"of": keys[0]})
+    chosen = sa.select(table).where(table.c.run_key.in_(keys)).order_by(table.c.run_key, table.c.key)
+    return connection.execute(chosen).all() if keys else ()
 
 
-# Made once: to put a statement together costs more than to execute it.
-_OF_RUNS = {table.name: _of_runs(table) for table in (tags, properties)}
+_UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
+_OF_ONE = {
+    table.name: Statement(sa.select(table).where(table.c.run_key == sa.bindparam("of")).order_by(table.c.key))
+    for table in (tags, properties)
+}
 
 
 def _error(text: str | None) -> RunError | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orris_kit.database import Statement
 from orris_kit.paging import after_key, page_token
 from orris_runs.model import CELLS, MetricPoint, MetricSummary
 from orris_runs.points import to_point
@@ -47,10 +48,8 @@ def sum_up(connection: sa.Connection, points: Sequence[Keyed]) -> None:
     known = _known(connection, batch)
     new = [_counted(*each, None, its) for each, its in batch.items() if each not in known]
     more = [_counted(*each, known[each], its) for each, its in batch.items() if each in known]
-    if new:
-        connection.execute(metric_summaries.insert(), new)
-    if more:
-        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in row.items()} for row in more])
+    _INSERT.run_all(connection, new)
+    _UPDATE.run_all(connection, [{f"new_{name}": value for name, value in row.items()} for row in more])
 
 
 def _known(connection: sa.Connection, names: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Any]:
@@ -88,7 +87,8 @@ _NAMES: sa.BindParameter[list[str]] = sa.bindparam("names", expanding=True)
 _KNOWN = sa.select(metric_summaries).where(
     metric_summaries.c.run_key == sa.bindparam("key"), metric_summaries.c.metric.in_(_NAMES)
 )
-_UPDATE = (
+_INSERT = Statement(metric_summaries.insert())
+_UPDATE = Statement(
     metric_summaries.update()
     .where(
         metric_summaries.c.run_key == sa.bindparam("new_run_key"),
