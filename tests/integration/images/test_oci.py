@@ -231,9 +231,8 @@ def test_a_registry_that_is_down_is_worth_another_try(
     assert caught.value.reason == "REGISTRY_UNREACHABLE"
 
 
-def test_an_engine_that_is_absent_is_named_with_its_remedy(engine: Engine, lock: Lock, tmp_path: Path) -> None:
-    maker = Maker(tmp_path, engine, None)
-    maker.builder.engine._environ = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+def test_an_engine_that_is_absent_is_named_with_its_remedy(lock: Lock, tmp_path: Path) -> None:
+    maker = Maker(tmp_path, Engine(tmp_path / "nowhere"), None)
     with pytest.raises(Unavailable, match="DOCKER_HOST"):
         maker.build(lock)
 
