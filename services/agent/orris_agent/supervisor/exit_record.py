@@ -37,4 +37,5 @@ def record(run: "Run", reason: "str | None", message: str) -> None:
         from orris_agent.supervisor.memory import memory_was_used_up
 
         result["out_of_memory"] = memory_was_used_up()
+    # Not synchronized: once the machine has been started again, nobody believes it (see supervisor.json's `boot`).
     write_file(run.folder, "exit.json", json.dumps(result).encode() + b"\n")

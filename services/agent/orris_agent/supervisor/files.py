@@ -5,10 +5,11 @@ import os
 import time
 
 
-def write_file(folder: str, name: str, content: bytes) -> None:
+def write_file(folder: str, name: str, content: bytes, synchronized: bool = False) -> None:
     """Write a file so that it is there completely or not at all. On a full disk this waits for room.
 
-    `.NAME` may exist already (see reserve): it is overwritten in place and keeps its size.
+    `.NAME` may exist already (see reserve): it is overwritten in place and keeps its size. Only a `synchronized` one
+    is there after the machine has lost its power.
     """
     temporary = os.path.join(folder, "." + name)
     while True:
@@ -18,7 +19,8 @@ def write_file(folder: str, name: str, content: bytes) -> None:
                 content = content.ljust(os.fstat(descriptor).st_size)
                 if os.write(descriptor, content) < len(content):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(descriptor)
+                if synchronized:
+                    os.fsync(descriptor)
             finally:
                 os.close(descriptor)
             os.rename(temporary, os.path.join(folder, name))
@@ -27,9 +29,10 @@ def write_file(folder: str, name: str, content: bytes) -> None:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             time.sleep(1.0)
-    descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    if synchronized:
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
 
 
 def reserve(folder: str, name: str) -> None:
