@@ -52,11 +52,7 @@ class ProcessRuntime:
             return ""
         python = self._environments.python(lease.image)
         surrounding = command.inherited(self._environ, python)
-        data = RunData(lease.run, folder)
-        record = await run_blocking(control.write_data, folder.control, data.record())
-        variables = command.variables(lease, folder, str(python), surrounding) | data.variables(record)
-        variables |= await run_blocking(self._spreading.variables, lease, folder, variables)
-        await run_blocking(self._write_command, lease, folder, python, variables)
+        variables = await run_blocking(self._write_command, lease, folder, python, surrounding)
         why = "its agent starts none"
         if self._launchers is not None:
             base = command.variables_of_all(lease, str(python), surrounding)
@@ -66,16 +62,22 @@ class ProcessRuntime:
         return f"It was not started warm: {why}." if why and lease.run.isolation == runs.ISOLATION_WARM else ""
 
     def _write_command(
-        self, lease: agents.Lease, folder: RunFolder, python: Path, variables: Mapping[str, str]
-    ) -> None:
+        self, lease: agents.Lease, folder: RunFolder, python: Path, surrounding: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Put into the folder what is to be executed, and what data there is; return the variables that it gets."""
+        data = RunData(lease.run, folder)
+        record = control.write_data(folder.control, data.record())
+        variables = command.variables(lease, folder, str(python), surrounding) | data.variables(record)
+        variables |= self._spreading.variables(lease, folder, variables)
         control.write_command(
             folder.control,
-            argv=command.argument_list(lease.run, str(python), RunData(lease.run, folder)),
+            argv=command.argument_list(lease.run, str(python), data),
             env=variables,
             cwd=folder.work,
             time_limit_seconds=command.time_limit(lease.run),
             limits=command.limits(lease.run),
         )
+        return variables
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
         return None
