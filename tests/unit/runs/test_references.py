@@ -20,6 +20,7 @@ from orris_runs.model import STD_LOG, Kind, Prepared, Run
 from orris_runs.references import References
 from orris_runs.releasing import Releaser
 from orris_runs.states import State
+from orris_runs.store import Change
 from orris_runs.submitting import Submitting
 
 from .conftest import DURATION, MARGIN, NEW, TREE, World
@@ -147,7 +148,7 @@ async def test_outputs_that_are_told_of_after_the_lease_ran_out_are_not_kept(
 
 
 class Committed:
-    """Records runs, and loses the connection just then."""
+    """Changes what it is to change, and loses the connection just then."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
@@ -155,13 +156,13 @@ class Committed:
     def __getattr__(self, method: str) -> Any:
         return getattr(self._real, method)
 
-    def submit(self, *arguments: Any) -> Run:
-        self._real.submit(*arguments)
+    async def soon(self, action: Callable[[Change], Any]) -> Any:
+        await self._real.soon(action)
         raise DatabaseUnavailable("lost")
 
 
 async def test_a_run_whose_commit_was_not_heard_of_keeps_its_files(world: World, artifacts: FakeArtifacts) -> None:
-    core = replace(world.core, submission=Committed(world.core.submission))  # type: ignore[arg-type]
+    core = replace(world.core, store=Committed(world.core.store))  # type: ignore[arg-type]
     with pytest.raises(DatabaseUnavailable):
         await submitting(core, artifacts).submit(NEW, "request", b"payload")
     await released(world, References(world.core, artifacts))
