@@ -35,9 +35,9 @@ call $service/PrepareUploads "{\"parent\": \"$workspace\", \"blobs\": [{\"digest
 call $service/CompleteUploads "{\"parent\": \"$workspace\", \"uploads\": []}"
 call $service/PrepareDownloads "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}"
 
-say "Make a tree of it"
+say "Make a tree of it; what is small may come with the tree, stored already or not"
 entry="{\"path\": \"train.py\", \"size\": $size, \"mode\": 420, \"digest\": \"$digest\", \"chunks\": [{\"digest\": \"$digest\", \"size\": $size}]}"
-call $service/CreateTree "{\"parent\": \"$workspace\", \"entries\": [$entry]}" | tee "$STORY/tree.json"
+call $service/CreateTree "{\"parent\": \"$workspace\", \"entries\": [$entry], \"blobs\": [\"$data\"]}" | tee "$STORY/tree.json"
 tree=$(field tree.name <"$STORY/tree.json")
 
 say "What is in the tree"
