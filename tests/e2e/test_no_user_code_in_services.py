@@ -23,6 +23,7 @@ STARTS_PROGRAMS = {
     "runs/orris_runs/engines/local.py": "the agents of pools on this machine",
     "runs/orris_runs/engines/ray/conversation.py": "what speaks Ray, in an interpreter of its own",
     "agent/orris_agent/removal.py": "chmod and rm",
+    "agent/orris_agent/sources.py": "itself, for the patterns of a run's ignore file: to match them may take for ever",
     "agent/orris_agent/worker.py": "what a script that is spread has done on this machine: a run's own code",
     "agent/orris_agent/runtimes/process/warm/process.py": "the interpreters that runs are forks of",
     "agent/orris_agent/runtimes/process/supervisors.py": "the supervisors of runs: what an agent is for",

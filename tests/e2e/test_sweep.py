@@ -140,7 +140,7 @@ def test_whoever_is_killed_no_trial_is_lost_or_begun_twice(killed: tuple[Path, P
 def kill_until(over: threading.Event, home: Path, orris: Orris, kills: Counter[str]) -> None:
     """Kill the instance, or its agent, now and then, and start what is gone."""
     rng = random.Random(11)
-    while not over.wait(rng.uniform(0.5, 5.0)):
+    while not over.wait(rng.uniform(0.3, 2.5)):
         agents = [pid for pid, command in processes_of(home).items() if "orris_agent --until-eof" in command]
         if agents and rng.random() < 0.5:
             kill(agents[0], kills, "agent")
