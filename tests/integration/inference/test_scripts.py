@@ -63,6 +63,13 @@ def model() -> SVC:
     return SVC(random_state=0).fit(X, Y)
 
 
+async def logged(installation: Installation, text: str) -> None:
+    """Wait until the endpoint's log has a text: what a replica says comes after that it answers."""
+    async with asyncio.timeout(10):
+        while text not in await installation.log():
+            await asyncio.sleep(0.05)
+
+
 async def test_a_script_answers_with_its_model_in_the_models_environment(
     installation: Installation, model: SVC
 ) -> None:
@@ -79,17 +86,13 @@ async def test_a_script_answers_with_its_model_in_the_models_environment(
     assert (answer.status_code, answer.json()) == (200, model.predict(X[:2]).tolist())
     assert float(answer.headers["x-ms-run-fn-exec-ms"]) > 0
     assert installation.models.users[name] == {endpoint.name}
-    assert "environment iris 1 None" in await installation.log()
-    async with asyncio.timeout(10):
-        while "asked" not in await installation.log():
-            await asyncio.sleep(0.05)
+    await logged(installation, "environment iris 1 None")
+    await logged(installation, "asked")
     failed = await installation.score(endpoint, {"wrong": 1})
     assert failed.status_code == 500
     assert "Check the logs" in failed.json()["message"]
     assert failed.headers["x-ms-run-function-failed"] == "True"
-    async with asyncio.timeout(10):
-        while "KeyError: 'rows'" not in await installation.log():
-            await asyncio.sleep(0.05)
+    await logged(installation, "KeyError: 'rows'")
 
 
 async def test_scripts_need_no_model_and_may_have_several(installation: Installation, model: SVC) -> None:
@@ -230,7 +233,7 @@ async def test_inference_schema_is_added_where_it_is_imported(installation: Inst
     run = installation.runs.runs[endpoint.replica]
     assert (run.image, run.environment) == (f"{WORKSPACE}/images/mine-more", "")
     assert installation.images.packages[run.image] == ["scikit-learn", "inference-schema"]
-    assert "environment iris None mine" in await installation.log()
+    await logged(installation, "environment iris None mine")
     assert "Adding inference-schema" in await installation.log()
     has_it = installation.images.put("has", "inference-schema")
     code = installation.code({"score.py": text}, environment=has_it)

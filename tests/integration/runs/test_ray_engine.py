@@ -78,7 +78,7 @@ def pool(ray_cluster: RayCluster, tmp_path: Path) -> Iterator[Pool]:
     cleaner.close()
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
+def until(condition: Callable[[], object], seconds: float = 150) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it has not come to pass"
