@@ -93,13 +93,6 @@ class Leases:
             self._queue.dispatch(pool)
         return lost
 
-    def report(
-        self, lease: str, state: State, reason: str, time: datetime | None, warnings: Iterable[str] = ()
-    ) -> bool:
-        """Note where a run stands; return whether it is to be canceled. A report that comes late changes nothing."""
-        with self._store.change() as change:
-            return self.note(change, held_run(change.connection, lease), state, reason, time, warnings)
-
     def note(
         self,
         change: Change,
@@ -109,7 +102,10 @@ class Leases:
         time: datetime | None,
         warnings: Iterable[str] = (),
     ) -> bool:
-        """Do so for a run, given as its row; without a state it stands where it stood."""
+        """Note where a run, given as its row, stands: without a state where it stood. What comes late changes nothing.
+
+        Returns whether it is to be canceled.
+        """
         if state is not None:
             self._note(change, row, state, reason, time)
         if warnings:

@@ -16,6 +16,7 @@ from orris_runs.demands import ABILITIES
 from orris_runs.leases import Outcome
 from orris_runs.logs import LogSizes
 from orris_runs.model import Agent, Kind, NewRun, Prepared, Program, Run
+from orris_runs.reporting import Report
 from orris_runs.schema import metadata
 from orris_runs.states import State
 from orris_runs.store import Store
@@ -110,8 +111,12 @@ class World:
         """Submit a run and let its agent report that it runs."""
         run = self.submit(**changed)
         lease = self.lease_of(run, agent)
-        self.core.leases.report(lease, State.RUNNING, "", None)
+        self.report(lease, State.RUNNING)
         return run, lease
+
+    def report(self, lease: str, state: State, reason: str = "", time: datetime | None = None) -> bool:
+        """Say where a run stands; return whether it is to be canceled."""
+        return self.core.reporting.report(lease, Report(state, reason, time)).cancel
 
     def finish(self, lease: str, state: State = State.COMPLETED, **outcome: Any) -> None:
         self.core.leases.finish(lease, Outcome(state, **outcome))

@@ -42,7 +42,7 @@ def test_with_an_agent_the_agent_is_asked(world: World, begun: bool) -> None:
     (lease,) = world.core.leases.of_agent("a1")
     assert lease.cancel
     assert ("agent", "a1") in world.notified
-    assert world.core.leases.report(lease.id, State.RUNNING, "", None)
+    assert world.report(lease.id, State.RUNNING)
     world.finish(lease.id, State.CANCELED)
     assert world.get(run).state is State.CANCELED
 
@@ -58,7 +58,7 @@ def test_the_agent_says_how_it_ended(world: World) -> None:
 def test_while_outputs_are_kept_the_state_stays_and_the_agent_is_told(world: World) -> None:
     world.agent()
     run, lease = world.start()
-    world.core.leases.report(lease, State.FINALIZING, "", None)
+    world.report(lease, State.FINALIZING)
     assert cancel(world, run).state is State.FINALIZING
     assert world.core.leases.of_agent("a1")[0].cancel
     world.finish(lease, State.CANCELED)
@@ -107,7 +107,7 @@ def _with_agent(world: World, *reported: State) -> Run:
     world.agent()
     run = world.submit(max_retries=1)
     for state in reported:
-        world.core.leases.report(world.lease_of(run), state, "", None)
+        world.report(world.lease_of(run), state)
     return run
 
 

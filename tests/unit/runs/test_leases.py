@@ -19,7 +19,7 @@ def test_a_run_goes_its_way_from_lease_to_completion(world: World) -> None:
     world.agent()
     run, lease = world.start()
     assert world.get(run).state is State.RUNNING
-    world.core.leases.report(lease, State.FINALIZING, "keeping outputs", None)
+    world.report(lease, State.FINALIZING, "keeping outputs")
     assert world.get(run).state_reason == "keeping outputs"
     tree = f"workspaces/default/trees/{'b' * 64}"
     world.finish(lease, outputs=tree, left_behind=["model.pkl"])
@@ -58,7 +58,7 @@ def test_every_report_under_an_unknown_lease_is_refused(world: World) -> None:
     run, lease = world.start()
     world.finish(lease)
     for report in (
-        lambda: world.core.leases.report(lease, State.RUNNING, "", None),
+        lambda: world.report(lease, State.RUNNING),
         lambda: world.core.logs.append(lease, "user_logs/std_log.txt", 0, b"x", False),
         lambda: world.core.events.append(lease, 0, []),
         lambda: world.finish("", State.COMPLETED),
@@ -135,7 +135,7 @@ def test_a_run_that_never_began_waits_again_and_gets_another_lease(world: World)
     world.agent("a2")
     assert world.lease_of(run, "a2") != old
     with pytest.raises(FailedPrecondition):
-        world.core.leases.report(old, State.RUNNING, "", None)
+        world.report(old, State.RUNNING)
 
 
 def test_a_run_of_which_a_log_was_seen_is_not_executed_twice(world: World) -> None:
@@ -187,8 +187,8 @@ def test_an_agent_cannot_renew_what_another_holds(world: World) -> None:
 def test_a_report_that_comes_late_does_not_take_a_run_back(world: World) -> None:
     world.agent()
     run, lease = world.start()
-    world.core.leases.report(lease, State.FINALIZING, "", None)
-    world.core.leases.report(lease, State.RUNNING, "", None)
+    world.report(lease, State.FINALIZING)
+    world.report(lease, State.RUNNING)
     assert world.get(run).state is State.FINALIZING
 
 
@@ -197,7 +197,7 @@ def test_an_agent_may_not_report_other_states(world: World) -> None:
     _, lease = world.start()
     for state in (State.CANCELED, State.PREPARING):
         with pytest.raises(InvalidArgument):
-            world.core.leases.report(lease, state, "", None)
+            world.report(lease, state)
     with pytest.raises(InvalidArgument):
         world.finish(lease, State.RUNNING)
 
@@ -207,7 +207,7 @@ def test_times_of_an_agents_clock_stay_between_creation_and_now(world: World) ->
     run = world.submit()
     lease = world.lease_of(run)
     early = world.clock.now().replace(year=2000)
-    world.core.leases.report(lease, State.RUNNING, "", early)
+    world.report(lease, State.RUNNING, time=early)
     assert world.get(run).start_time == run.create_time
 
 

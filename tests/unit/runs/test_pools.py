@@ -198,7 +198,7 @@ def test_an_agent_that_is_no_node_gets_nothing_of_a_pool_with_an_engine(lab: Lab
 
 def test_a_killed_node_is_replaced_and_its_run_says_what_happened(lab: Lab) -> None:
     (run,) = lab.up(1)
-    lab.world.core.leases.report(lab.world.lease_of(run, run.agent), State.RUNNING, "", None)
+    lab.world.report(lab.world.lease_of(run, run.agent), State.RUNNING)
     lab.engine.say(run.agent, NodePhase.GONE, "its process was killed by signal 9")
     lab.step()
     assert gone(lab).end_reason == "its process was killed by signal 9"
@@ -243,7 +243,7 @@ def test_with_retries_the_run_of_a_killed_node_goes_to_another_and_only_when_its
     lab.step()
     lab.connect()
     first = lab.world.get(run).agent
-    lab.world.core.leases.report(lab.world.lease_of(run, first), State.RUNNING, "", None)
+    lab.world.report(lab.world.lease_of(run, first), State.RUNNING)
     lab.engine.say(first, NodePhase.GONE, "killed")
     lab.step()
     assert lab.world.get(run).agent == first
@@ -261,7 +261,7 @@ def test_with_retries_the_run_of_a_killed_node_goes_to_another_and_only_when_its
 def test_a_partitioned_node_that_comes_back_goes_on(lab: Lab) -> None:
     (run,) = lab.up(1)
     lease = lab.world.lease_of(run, run.agent)
-    lab.world.core.leases.report(lease, State.RUNNING, "", None)
+    lab.world.report(lease, State.RUNNING)
     lab.world.clock.advance(DURATION)
     lab.world.core.leases.look_after()
     lab.step()
@@ -327,7 +327,7 @@ def test_a_node_waits_for_its_machine_as_long_as_it_takes_but_not_for_nobody(lab
 
 def test_a_preempted_node_gets_nothing_more_and_its_run_tells_of_it(lab: Lab) -> None:
     (run,) = lab.up(1)
-    lab.world.core.leases.report(lab.world.lease_of(run, run.agent), State.RUNNING, "", None)
+    lab.world.report(lab.world.lease_of(run, run.agent), State.RUNNING)
     lab.world.core.withdrawal.drain(run.agent, "spot machines are taken back")
     second = lab.submit()
     lab.step()

@@ -72,7 +72,7 @@ def test_a_program_that_ends_makes_room_for_the_next_while_its_outputs_are_kept(
     world.agent()
     first, second = world.submit(), world.submit()
     lease = world.lease_of(first)
-    world.core.leases.report(lease, State.FINALIZING, "", None)
+    world.report(lease, State.FINALIZING)
     assert [run.agent for run in (world.get(first), world.get(second))] == ["a1", "a1"]
     world.reopen()
     world.core.leases.take_up()
@@ -86,7 +86,7 @@ def test_an_agent_that_keeps_outputs_of_as_many_runs_as_it_has_slots_gets_the_ne
     world.agent()
     first, second, third = world.submit(), world.submit(), world.submit()
     for run in (first, second):
-        world.core.leases.report(world.lease_of(run), State.FINALIZING, "", None)
+        world.report(world.lease_of(run), State.FINALIZING)
     assert world.get(third).agent == ""
     world.finish(world.lease_of(first))
     assert world.get(third).agent == "a1"
@@ -98,7 +98,7 @@ def test_a_run_that_keeps_its_outputs_counts_for_its_experiment(world: World) ->
     world.core.experiments.update("default", "iris", 1)
     first, second = world.submit(), world.submit()
     lease = world.lease_of(first)
-    world.core.leases.report(lease, State.FINALIZING, "", None)
+    world.report(lease, State.FINALIZING)
     assert world.get(second).agent == ""
     world.finish(lease)
     assert world.get(second).agent == "a1"

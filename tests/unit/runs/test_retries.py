@@ -82,7 +82,7 @@ def test_what_the_program_did_is_never_repeated(world: World, code: ErrorCode, s
     run = world.submit(max_retries=5)
     lease = world.lease_of(run)
     if started:
-        world.core.leases.report(lease, State.RUNNING, "", None)
+        world.report(lease, State.RUNNING)
     fail(world, lease, RunError(code, "why"))
     assert world.get(run).state is (State.QUEUED if repeated else State.FAILED)
 
@@ -175,7 +175,7 @@ def test_what_is_being_canceled_is_not_repeated(world: World) -> None:
 def test_to_cancel_while_outputs_are_kept_ends_the_attempts_too(world: World) -> None:
     world.agent()
     run, lease = world.start(max_retries=1)
-    world.core.leases.report(lease, State.FINALIZING, "", None)
+    world.report(lease, State.FINALIZING)
     world.core.cancellation.cancel("default", run.id, "me")
     fail(world, lease)
     assert world.get(run).state is State.FAILED

@@ -66,7 +66,7 @@ class Sweeping:
         return self.world.lease_of(self.run(number))
 
     def start(self, number: int) -> None:
-        self.world.core.leases.report(self.lease(number), State.RUNNING, "", None)
+        self.world.report(self.lease(number), State.RUNNING)
 
     def log(self, number: int, *values: Any, metric: str = "Accuracy") -> None:
         world, run = self.world, self.run(number)
