@@ -70,7 +70,7 @@ def orris(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     run("models", "register", "greeting", "greeting.txt", "--framework", "Custom")
     yield run
     run("down")
-    assert engine.client.containers.list(all=True) == []
+    assert engine.client.containers.list(all=True, ignore_removed=True) == []
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def shown(orris: Orris) -> dict[str, Any]:
 def test_a_script_answers_in_a_container_within_its_limits(orris: Orris, engine: Engine) -> None:
     script = ("--code", "score.py", "--source", "source_dir", "--environment", "small")
     orris("deploy", "greeting", "--name", "contained", *script, "--isolation", "container", "--memory", "128MiB")
-    (container,) = engine.client.containers.list()
+    (container,) = engine.client.containers.list(ignore_removed=True)
     assert container.attrs["HostConfig"]["Memory"] == 128 << 20
     answer = json.loads(orris("predict", "contained", "--data", '"hi"').stdout)
     assert answer == ["hello", '"hi"', "/opt/orris/environment/bin/python", "."]
@@ -111,14 +111,14 @@ def test_a_script_answers_in_a_container_within_its_limits(orris: Orris, engine:
     wait_until(lambda: shown(orris)["state"] == "Healthy", 60)
     assert json.loads(orris("predict", "contained", "--data", '"hi"').stdout) == answer
     orris("endpoints", "delete", "contained")
-    wait_until(lambda: engine.client.containers.list(all=True) == [], 60)
+    wait_until(lambda: engine.client.containers.list(all=True, ignore_removed=True) == [], 60)
 
 
 def test_the_same_script_answers_as_a_process(orris: Orris, engine: Engine) -> None:
     script = ("--code", "score.py", "--source", "source_dir", "--environment", "small")
     orris("deploy", "greeting", "--name", "contained", *script)
     assert json.loads(orris("predict", "contained", "--data", '"hi"').stdout)[:2] == ["hello", '"hi"']
-    assert engine.client.containers.list(all=True) == []
+    assert engine.client.containers.list(all=True, ignore_removed=True) == []
     orris("endpoints", "delete", "contained")
 
 

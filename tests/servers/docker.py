@@ -151,7 +151,7 @@ def engine(folder: Path) -> Iterator[Engine]:
         try:
             made.client.api.import_image(src=str(base_archive()), repository="orris-base", tag="bookworm")
             yield made
-            for container in made.client.containers.list(all=True):
+            for container in made.client.containers.list(all=True, ignore_removed=True):
                 container.remove(force=True)
         finally:
             made.client.close()
