@@ -211,7 +211,7 @@ async def test_one_persons_launcher_is_not_anothers(machine: Machine) -> None:
     before = len(launchers_of(machine))
     for person in ("ada", "bob", "ada"):
         assert (await machine.run("import bisect, this_is_not_there", submitted_by=person, **WARM)).told == ""
-    assert len(launchers_of(machine)) == before + 2
+    await until(lambda: len(launchers_of(machine)) == before + 2)  # one may be about to replace another
 
 
 async def test_a_warm_run_is_canceled_like_any_other(machine: Machine) -> None:

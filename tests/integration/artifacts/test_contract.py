@@ -160,8 +160,8 @@ async def test_who_reads_nothing_holds_up_no_other_downloads(running: Running, m
             await asyncio.to_thread(next, each)
         read = running.stub().DownloadBlob(request, timeout=30)
         assert b"".join([message.data for message in await asyncio.to_thread(list, read)]) == data
-        for each in silent:
-            assert await outcome(lambda each=each: each) == "DEADLINE_EXCEEDED"  # type: ignore[misc]  # bound now
+        # The first made room for it; others may have begun so late that they can still be read to their end.
+        assert await outcome(lambda: silent[0]) == "DEADLINE_EXCEEDED"
     finally:
         for each in silent:
             each.cancel()
