@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -83,6 +84,15 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in caught:
             loop.remove_signal_handler(number)
+
+
+def settle() -> None:
+    """Let the garbage collector look at what comes from now on, and less often: what a service has at its start stays.
+
+    Measured: a tenth of the processor time of submissions.
+    """
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 50)
 
 
 def main(program: Callable[[], Coroutine[Any, Any, T]]) -> T:

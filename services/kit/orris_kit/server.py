@@ -15,7 +15,7 @@ from orris.errors import FailedPrecondition
 from orris_kit.access import admitted, is_busy
 from orris_kit.address import Address
 from orris_kit.guard import Authenticator, Guard
-from orris_kit.lifecycle import stop_signals
+from orris_kit.lifecycle import settle, stop_signals
 from orris_kit.logging import get_logger
 from orris_kit.observing import Observers
 from orris_kit.receiving import measured
@@ -148,6 +148,7 @@ async def serve(server: Server, grace: float = GRACE) -> None:
     """Start, run until SIGTERM or SIGINT, then drain."""
     async with stop_signals() as stopping:
         await server.start()
+        settle()
         await stopping.wait()
         log.info("stopping")
         await server.stop(grace)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orris.errors import FailedPrecondition
 from orris_kit.address import Address
-from orris_kit.lifecycle import stop_signals
+from orris_kit.lifecycle import settle, stop_signals
 from orris_kit.logging import get_logger
 from orris_kit.telemetry import telemetry
 from orris_standalone import instance, ports, stopping
@@ -51,6 +51,7 @@ async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[in
         agent = kept_running(home, _agent_settings(home, here))
         async with services(settings, str(Address(listen.host, chosen.grpc))) as inference, agent:
             instance.write(home, here)
+            settle()
             on_ready(here)
             await stop.wait()
             log.info("stopping")

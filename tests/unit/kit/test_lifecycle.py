@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import stat
@@ -16,7 +17,7 @@ import pytest
 from orris_kit.blocking import run_blocking
 from orris_kit.context import Call, current_request_id, enter_call
 from orris_kit.files import create_once, replace
-from orris_kit.lifecycle import Stages, stop_signals
+from orris_kit.lifecycle import Stages, settle, stop_signals
 
 
 async def test_stages_are_closed_in_reverse() -> None:
@@ -88,3 +89,17 @@ def test_a_replaced_file_has_the_new_content_and_mode(tmp_path: Path) -> None:
     replace(path, b"second", mode=0o644)
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"second", 0o644)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_there_when_a_service_has_started_is_not_looked_at_again_and_what_comes_is() -> None:
+    before = gc.get_threshold()
+    try:
+        settle()
+        assert gc.get_freeze_count() > 0
+        loop: list[object] = []
+        loop.append(loop)
+        del loop
+        assert gc.collect() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
