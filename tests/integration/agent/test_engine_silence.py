@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import socket
 import tempfile
@@ -18,8 +17,7 @@ from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.config import Settings
 from orris_agent.identity import offered
 from orris_agent.runtimes.docker.engine import NO_SOCKET, Engine
-
-NOBODY = 65534
+from tests.servers.nobody import as_nobody
 
 
 @pytest.fixture
@@ -32,26 +30,6 @@ def place() -> Iterator[Path]:
 
 def silence(path: Path) -> str:
     return Engine({"DOCKER_HOST": f"unix://{path}"}).silence()
-
-
-def as_nobody(path: Path) -> str:
-    """Return what an agent says that has no rights here: a process of another user where this one is root."""
-    context = multiprocessing.get_context("fork")
-    mine, other = context.Pipe(duplex=False)
-
-    def ask() -> None:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-        other.send(silence(path))
-
-    process = context.Process(target=ask)
-    process.start()
-    other.close()
-    said = mine.recv()
-    process.join()
-    assert isinstance(said, str)
-    return said
 
 
 def listening(path: Path, answer: bytes = b"HTTP/1.1 200 OK\r\n\r\nOK") -> socket.socket:
@@ -93,7 +71,7 @@ def test_a_socket_that_the_agent_may_not_use_is_said_to_be_that(place: Path, ref
     path = place / "docker.sock"
     with closing(listening(path)):
         refuse(path)
-        said = as_nobody(path)
+        said = as_nobody(lambda: silence(path))
         place.chmod(0o755)
     assert "may not use its socket" in said
     assert "group, docker" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import socket
 import tempfile
@@ -14,8 +13,7 @@ import pytest
 
 from orris.errors import NotFound, Unavailable
 from orris_images.build.oci.engine import Engine, translated
-
-NOBODY = 65534
+from tests.servers.nobody import as_nobody
 
 
 @pytest.fixture
@@ -33,26 +31,6 @@ def said_by(path: Path) -> str:
     return caught.value.message
 
 
-def said_to_nobody(path: Path) -> str:
-    """Return what a service says that has no rights here: a process of another user where this one is root."""
-    context = multiprocessing.get_context("fork")
-    mine, other = context.Pipe(duplex=False)
-
-    def ask() -> None:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-        other.send(said_by(path))
-
-    process = context.Process(target=ask)
-    process.start()
-    other.close()
-    said = mine.recv()
-    process.join()
-    assert isinstance(said, str)
-    return said
-
-
 def test_a_socket_that_the_service_may_not_use_is_said_to_be_that(path: Path) -> None:
     import docker  # noqa: F401  # nobody may not even read it
 
@@ -60,7 +38,7 @@ def test_a_socket_that_the_service_may_not_use_is_said_to_be_that(path: Path) ->
         listener.bind(str(path))
         listener.listen()
         path.chmod(0)
-        said = said_to_nobody(path)
+        said = as_nobody(lambda: said_by(path))
     assert "may not use the container engine's socket" in said
     assert "group, docker" in said
 
