@@ -137,6 +137,8 @@ class AgentServiceServicer:
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+        - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples at a time.
         - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -65,6 +65,8 @@ class AgentServiceStub:
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+    - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples at a time.
     - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
     AppendRunLog: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunLogRequest, _agents_service_pb2.AppendRunLogResponse]
@@ -150,6 +152,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+    - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples at a time.
     - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
     AppendRunLog: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.AppendRunLogRequest, _agents_service_pb2.AppendRunLogResponse]  # type: ignore[assignment]
@@ -256,6 +260,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+        - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples at a time.
         - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         """
 
