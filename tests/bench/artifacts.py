@@ -57,7 +57,7 @@ def rows() -> Iterator[Row]:
                 yield from bench.huge(4096 * MIB)
                 yield bench.small()
                 yield from bench.resubmission()
-            os.environ[PRESIGN] = "false"
+            os.environ.update({**storage.environment("through"), PRESIGN: "false"})
             with home_folder() as home, instance(home):
                 yield Bench(storage, Path(name), home).memory_of_the_way_through(1024 * MIB)
         finally:

@@ -14,6 +14,7 @@ SIZE_LIMIT = 16 * 1024 * 1024
 _PIN = re.compile(r"^[A-Za-z0-9][^\s;\\]*==[^\s;\\]+", re.MULTILINE)
 # Fields that locks of the first version do not have; absent and empty are the same, also for the image's id.
 _LATER = ("conda_packages", "base_image", "dockerfile", "context")
+_OPTIONAL = {*_LATER, "specification"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Lock:
     `interpreter` (user-managed, or that of a Dockerfile's image) nothing is installed. `index_url` and
     `extra_index_urls`, never with credentials, are where the spec says the packages are; they are no part of the
     image's identity, the hashes are. `base_image` is the spec's own, with its digest; `dockerfile` is its text, and
-    `context` the tree of the files that it may use.
+    `context` the tree of the files that it may use. `specification` is the digest of the one that it was resolved for;
+    others may come to the same lock, so it is no part of the image's identity either.
     """
 
     python_version: str
@@ -41,6 +43,7 @@ class Lock:
     base_image: str | None = None
     dockerfile: str | None = None
     context: str | None = None
+    specification: str = ""
 
     @property
     def image_id(self) -> str:
@@ -92,7 +95,7 @@ def pins(requirements: str) -> tuple[str, ...]:
 
 
 def _lock(document: dict[str, object]) -> Lock:
-    if document.keys() | set(_LATER) != Lock.__dataclass_fields__.keys():
+    if document.keys() | _OPTIONAL != Lock.__dataclass_fields__.keys():
         raise ValueError("its fields are not those of a lock")
     return Lock(
         python_version=_text(document["python_version"]),
@@ -109,6 +112,7 @@ def _lock(document: dict[str, object]) -> Lock:
         base_image=_text_or_none(document.get("base_image")),
         dockerfile=_text_or_none(document.get("dockerfile")),
         context=_text_or_none(document.get("context")),
+        specification=_text(document.get("specification", "")),
     )
 
 

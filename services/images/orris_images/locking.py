@@ -20,7 +20,7 @@ def lock_spec(
     Raises FailedPrecondition when there is no Python for it or no solution, Unavailable when an index did not answer.
     """
     if spec.dockerfile is not None:
-        return _lock_dockerfile(spec.dockerfile)
+        return _lock_dockerfile(spec.dockerfile, spec.digest)
     found = _python(spec, pythons, resolver)
     if not resolver.brings_python(spec):
         log(f"Python {found.version} at {found.path}: {_why(spec, found)}")
@@ -31,7 +31,7 @@ def lock_spec(
     if spec.base_image is not None and found.base_image is None:
         log(unused_base_image(spec.base_image))
         lock = replace(lock, warnings=(*lock.warnings, unused_base_image(spec.base_image)))
-    return replace(lock, base_image=found.base_image), found
+    return replace(lock, base_image=found.base_image, specification=spec.digest), found
 
 
 def _python(spec: Spec, pythons: Pythons, resolver: Resolver) -> Found:
@@ -72,9 +72,12 @@ def unused_base_image(image: str) -> str:
     return f"the base image {image} is not used: this instance makes no container images"
 
 
-def _lock_dockerfile(dockerfile: Dockerfile) -> tuple[Lock, Found]:
+def _lock_dockerfile(dockerfile: Dockerfile, specification: str) -> tuple[Lock, Found]:
     """Return the lock of an image of which nothing is known before it is made."""
     lock = replace(
-        lock_user_managed(dockerfile.interpreter), dockerfile=dockerfile.text, context=dockerfile.context or None
+        lock_user_managed(dockerfile.interpreter),
+        dockerfile=dockerfile.text,
+        context=dockerfile.context or None,
+        specification=specification,
     )
     return lock, Found(Path(dockerfile.interpreter), "", "")

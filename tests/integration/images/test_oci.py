@@ -75,6 +75,7 @@ def test_the_registry_has_the_whole_image(maker: Maker, lock: Lock, registry: Re
         "org.opencontainers.image.base.digest": base["Id"],
         "io.orris.image": lock.image_id,
         "io.orris.lock": lock.digest,
+        "io.orris.specification": Spec(packages=SMALL).digest,
         "io.orris.python": lock.python_version,
     }
     assert config["created"] == "1980-01-01T00:00:00Z"

@@ -18,8 +18,15 @@ TWIG = CondaPackage("twig", "1.5", "0", "lab", "noarch", "twig-1.5-0.conda", "0"
 
 
 def test_json_and_back() -> None:
-    lock = replace(LOCK, index_url="https://example.org/simple", source_builds=True)
+    lock = replace(LOCK, index_url="https://example.org/simple", source_builds=True, specification="1" * 64)
     assert Lock.from_json(lock.to_json()) == lock
+
+
+def test_a_lock_from_before_a_field_was_there_is_read() -> None:
+    document = json.loads(LOCK.to_json())
+    for field in ("conda_packages", "base_image", "dockerfile", "context", "specification"):
+        del document[field]
+    assert Lock.from_json(json.dumps(document)) == LOCK
 
 
 def test_what_makes_another_image() -> None:
@@ -27,6 +34,7 @@ def test_what_makes_another_image() -> None:
         replace(LOCK, warnings=()),
         replace(LOCK, requested_python=None),
         replace(LOCK, index_url="https://example.org"),
+        replace(LOCK, specification="1" * 64),
     ]
     others = [
         replace(LOCK, requirements="x"),

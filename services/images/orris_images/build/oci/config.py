@@ -42,6 +42,7 @@ def labels(lock: Lock, base: Base) -> dict[str, str]:
         "org.opencontainers.image.base.digest": base.digest,
         "io.orris.image": lock.image_id,
         "io.orris.lock": lock.digest,
+        "io.orris.specification": lock.specification,
         "io.orris.python": lock.python_version or base.version,
         "io.orris.scikit-learn": versions.get("scikit-learn", ""),
     }
