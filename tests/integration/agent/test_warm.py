@@ -207,6 +207,19 @@ async def test_a_launcher_that_nobody_needs_is_ended(tmp_path: Path) -> None:
     await machine.launchers.close()
 
 
+async def test_a_launcher_is_heard_over_a_socket_and_leaves_no_descriptor(tmp_path: Path) -> None:
+    """The event loop (uvloop) closes a pipe's descriptor twice: between, another thread may open a file with it."""
+    machine = Machine(tmp_path)
+    assert (await machine.run("import json", **WARM)).told == ""
+    await machine.launchers.close()
+    await until(lambda: not launchers_of(machine))
+    before = connections()
+    assert (await machine.run("import json", **WARM)).told == ""
+    assert sum(each.startswith("socket:") for each in connections() - before) == 1
+    await machine.launchers.close()
+    await until(lambda: connections() <= before)
+
+
 async def test_one_persons_launcher_is_not_anothers(machine: Machine) -> None:
     before = len(launchers_of(machine))
     for person in ("ada", "bob", "ada"):
@@ -251,6 +264,15 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - files and processes
             await asyncio.sleep(0.02)
+
+
+def connections() -> set[str]:
+    """Return the sockets and pipes that this process has open."""
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(path))
+    return {each for each in found if each.startswith(("socket:", "pipe:"))}
 
 
 def launchers_of(machine: Machine) -> list[int]:

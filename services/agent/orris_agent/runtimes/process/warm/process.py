@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,11 +33,15 @@ _PROGRAM = Path(orris_agent.__file__).parent / PROGRAM
 class Launcher:
     """A launcher that is ready. It ends when it is closed, and with the agent."""
 
-    def __init__(self, pid: int, requests: int, replies: asyncio.StreamReader, log: Path) -> None:
+    def __init__(
+        self, pid: int, requests: int, replies: asyncio.StreamReader, connection: asyncio.StreamWriter, log: Path
+    ) -> None:
+        """`connection`: over which the replies come."""
         self._pid = pid
         self._handle = os.pidfd_open(pid)
         self._requests = requests
         self._replies = replies
+        self._connection = connection
         self._log = log
         self._waiting: dict[int, asyncio.Future[str]] = {}
         self._number = 0
@@ -65,35 +70,36 @@ class Launcher:
 
     @classmethod
     async def _start(cls, python: Path, variables: Mapping[str, str], log: Path) -> Launcher:
-        (requests, own_requests), (own_replies, replies) = os.pipe(), os.pipe()
-        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        requests, own_requests = os.pipe()
+        # No pipe: uvloop closes the descriptor of one twice, the second time perhaps when another thread has it.
+        own_replies, replies = socket.socketpair()
         try:
             with log.open("wb") as output:
                 process = subprocess.Popen(  # noqa: ASYNC220 - as quick as a fork
-                    command_of(str(python), str(_PROGRAM), requests, replies),
+                    command_of(str(python), str(_PROGRAM), requests, replies.fileno()),
                     env=variables_of(variables),
                     cwd="/",
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    pass_fds=(requests, replies),
+                    pass_fds=(requests, replies.fileno()),
                     start_new_session=True,
                 )
         except BaseException:
             os.close(own_requests)
-            os.close(own_replies)
+            own_replies.close()
             raise
         finally:
             os.close(requests)
-            os.close(replies)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(own_replies, "rb", 0))
+            replies.close()
+        reader, connection = await asyncio.open_unix_connection(sock=own_replies, limit=LONGEST_LINE)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 pid = await reader.readline()
             await run_blocking(process.wait)  # its child is the launcher
-            return cls(int(pid), own_requests, reader, log)
+            return cls(int(pid), own_requests, reader, connection, log)
         except (OSError, TimeoutError, ValueError) as error:
+            connection.close()
             os.close(own_requests)
             raise LauncherError(f"{python} does not start: {_said(log) or repr(error)}") from error
 
@@ -143,6 +149,7 @@ class Launcher:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             os.close(self._handle)
+            self._connection.close()
         if self._reading is not None:
             self._reading.cancel()
         self._log.unlink(missing_ok=True)
