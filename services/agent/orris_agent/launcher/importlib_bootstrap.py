@@ -1,6 +1,6 @@
 """Import libraries once, then fork for each run: `python …/launcher/importlib_bootstrap.py REQUESTS REPLIES PADDING`.
 
-REQUESTS and REPLIES are descriptors of pipes. The command returns when the launcher stands on its own, nobody's child,
+REQUESTS and REPLIES are two descriptors of one socket. The command returns when the launcher stands on its own, nobody's child,
 as a supervisor does; its first reply is its pid. The first line of the requests names the modules to import; it is
 answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must import itself. Each further line, JSON
 with the `folder` of a run whose command.json is there, is answered when a supervisor, a fork of this process, has taken

@@ -36,7 +36,10 @@ def supervise(line: str, replies: int, imported: Imported) -> None:
         run = take_over(folder, control)
     except BaseException as error:
         failure = "%s: %s" % (type(error).__name__, error)
-    os.write(replies, json.dumps({"id": request["id"], "failure": failure[:2000]}).encode() + b"\n")
+    try:
+        os.write(replies, json.dumps({"id": request["id"], "failure": failure[:2000]}).encode() + b"\n")
+    except OSError:
+        pass  # the agent has ended: the next one finds the run
     os.close(replies)
     if run is not None:
         learn = os.path.join(folder, "modules.txt") if request["learn"] else ""

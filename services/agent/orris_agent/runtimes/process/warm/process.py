@@ -33,18 +33,15 @@ _PROGRAM = Path(orris_agent.__file__).parent / PROGRAM
 class Launcher:
     """A launcher that is ready. It ends when it is closed, and with the agent."""
 
-    def __init__(
-        self, pid: int, requests: int, replies: asyncio.StreamReader, connection: asyncio.StreamWriter, log: Path
-    ) -> None:
-        """`connection`: over which the replies come."""
+    def __init__(self, pid: int, replies: asyncio.StreamReader, requests: asyncio.StreamWriter, log: Path) -> None:
         self._pid = pid
         self._handle = os.pidfd_open(pid)
-        self._requests = requests
         self._replies = replies
-        self._connection = connection
+        self._requests = requests
         self._log = log
         self._waiting: dict[int, asyncio.Future[str]] = {}
         self._number = 0
+        self._closing = False
         self._reading: asyncio.Task[None] | None = None
         self.imports = Imports(frozenset(), frozenset())
 
@@ -57,8 +54,7 @@ class Launcher:
             raise LauncherError(f"cannot start {python}: {error}") from error
         try:
             async with asyncio.timeout(READY_SECONDS):
-                # Longer than a pipe holds: it is read while it is written.
-                await run_blocking(_write, launcher._requests, wanted(modules))
+                launcher._write(wanted(modules))
                 launcher.imports = await launcher._ready()
         except BaseException as error:
             launcher.close()
@@ -70,37 +66,32 @@ class Launcher:
 
     @classmethod
     async def _start(cls, python: Path, variables: Mapping[str, str], log: Path) -> Launcher:
-        requests, own_requests = os.pipe()
-        # No pipe: uvloop closes the descriptor of one twice, the second time perhaps when another thread has it.
-        own_replies, replies = socket.socketpair()
-        try:
-            with log.open("wb") as output:
-                process = subprocess.Popen(  # noqa: ASYNC220 - as quick as a fork
-                    command_of(str(python), str(_PROGRAM), requests, replies.fileno()),
-                    env=variables_of(variables),
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=(requests, replies.fileno()),
-                    start_new_session=True,
-                )
-        except BaseException:
-            os.close(own_requests)
-            own_replies.close()
-            raise
-        finally:
-            os.close(requests)
-            replies.close()
-        reader, connection = await asyncio.open_unix_connection(sock=own_replies, limit=LONGEST_LINE)
+        # No pipes: uvloop closes the descriptor of one twice, the second time perhaps when another thread has it.
+        own, theirs = socket.socketpair()
+        with theirs, theirs.dup() as replies:
+            try:
+                with log.open("wb") as output:
+                    process = subprocess.Popen(  # noqa: ASYNC220 - as quick as a fork
+                        command_of(str(python), str(_PROGRAM), theirs.fileno(), replies.fileno()),
+                        env=variables_of(variables),
+                        cwd="/",
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        pass_fds=(theirs.fileno(), replies.fileno()),
+                        start_new_session=True,
+                    )
+            except BaseException:
+                own.close()
+                raise
+        reader, writer = await asyncio.open_unix_connection(sock=own, limit=LONGEST_LINE)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 pid = await reader.readline()
             await run_blocking(process.wait)  # its child is the launcher
-            return cls(int(pid), own_requests, reader, connection, log)
+            return cls(int(pid), reader, writer, log)
         except (OSError, TimeoutError, ValueError) as error:
-            connection.close()
-            os.close(own_requests)
+            writer.close()
             raise LauncherError(f"{python} does not start: {_said(log) or repr(error)}") from error
 
     async def _ready(self) -> Imports:
@@ -111,18 +102,22 @@ class Launcher:
 
     async def fork(self, folder: Path, *, learn: bool) -> None:
         """Have a fork take over the run in `folder` (absolute), where its command is. Raises LauncherError."""
+        if not self.is_alive:
+            raise LauncherError("the launcher has ended")
         self._number += 1
         number, answered = self._number, asyncio.get_running_loop().create_future()
         self._waiting[number] = answered
         request = {"id": number, "folder": str(folder), "learn": learn}
         try:
-            _write(self._requests, json.dumps(request))
+            self._write(json.dumps(request))
             async with asyncio.timeout(FORK_SECONDS):
                 failure = await answered
-        except (OSError, TimeoutError) as error:
-            raise LauncherError(f"it does not fork: {error!r}") from error
+        except TimeoutError as error:
+            raise LauncherError("it does not fork") from error
         finally:
             self._waiting.pop(number, None)
+            if self._closing and not self._waiting:
+                self._end()
         if failure:
             raise LauncherError(failure)
 
@@ -141,18 +136,24 @@ class Launcher:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def close(self) -> None:
-        """End it. What it has forked goes on."""
-        if self._requests >= 0:
-            with contextlib.suppress(OSError):
-                os.close(self._requests)
-            self._requests = -1
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            os.close(self._handle)
-            self._connection.close()
+        """End it, as soon as it has forked what it was asked to. What it has forked goes on."""
+        if self._closing:
+            return
+        self._closing = True
+        if not self._waiting:
+            self._end()
+
+    def _end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        os.close(self._handle)
+        self._requests.close()
         if self._reading is not None:
             self._reading.cancel()
         self._log.unlink(missing_ok=True)
+
+    def _write(self, line: str) -> None:
+        self._requests.write(line.encode() + b"\n")
 
     async def _read(self) -> None:
         """Pass on what is answered, until the launcher ends."""
@@ -170,9 +171,3 @@ class Launcher:
 
 def _said(log: Path) -> str:
     return log.read_text(errors="replace")[-500:].strip()
-
-
-def _write(descriptor: int, line: str) -> None:
-    rest = line.encode() + b"\n"
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
