@@ -1,10 +1,11 @@
 """Import libraries once, then fork for each run: `python …/launcher/importlib_bootstrap.py REQUESTS REPLIES PADDING`.
 
-REQUESTS and REPLIES are two descriptors of one socket. The command returns when the launcher stands on its own, nobody's child,
-as a supervisor does; its first reply is its pid. The first line of the requests names the modules to import; it is
-answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must import itself. Each further line, JSON
-with the `folder` of a run whose command.json is there, is answered when a supervisor, a fork of this process, has taken
-the run over. Its program is a fork of that, and begins below, at the bottom of the stack, as in a fresh interpreter.
+REQUESTS and REPLIES are two descriptors of one socket. The command returns when the launcher stands on its own,
+nobody's child, as a supervisor does; its first reply is its pid. The first line of the requests names the modules to
+import; it is answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must import itself. Each further
+line, JSON with the `folder` of a run whose command.json is there, is answered when a supervisor, a fork of this
+process, has taken the run over. Its program is a fork of that, and begins below, at the bottom of the stack, as in a
+fresh interpreter.
 
 As the first process of a container (see waiting.py) it serves one run, whose supervisor it becomes itself.
 
