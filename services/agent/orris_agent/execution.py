@@ -17,7 +17,7 @@ from orris_agent.bringing import bring
 from orris_agent.folder import RunFolder
 from orris_agent.keeping import as_text, kept_files, left_behind
 from orris_agent.leaving import left_files
-from orris_agent.outcome import failed, failed_here, outcome_of, without_outputs
+from orris_agent.outcome import failed, failed_here, outcome_of, with_last, without_outputs
 from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
 from orris_agent.run_data import RunData
@@ -34,6 +34,9 @@ log = get_logger(__name__)
 INSTALL_LOG = "azureml-logs/20_environment_log.txt"
 
 _RETRY_SECONDS = 1.0
+# What a run wrote last goes along with its end where its outputs are kept within this time. Else it is told before,
+# and the run's place is free for the next one.
+_ALONG_SECONDS = 0.1
 
 
 def install_log(attempt: int) -> str:
@@ -208,10 +211,27 @@ class Execution:
             try:
                 ending = await self._runtime.wait(self.folder)
                 ended.set()
-                outcome, _ = await asyncio.gather(self._keep(outcome_of(ending, self.folder)), sending)
-                return outcome
+                return await self._conclude(outcome_of(ending, self.folder), shipping, sending)
             finally:
                 sending.cancel()
+
+    async def _conclude(
+        self, outcome: agents.FinishRunRequest, shipping: Shipping, sending: asyncio.Future[None]
+    ) -> agents.FinishRunRequest:
+        """Keep what the ended program has left, and send what it wrote last, or have its end take that along."""
+        keeping = asyncio.ensure_future(self._keep(outcome))
+        try:
+            await sending
+            last = shipping.last()
+            if last.is_all:
+                await asyncio.wait((keeping,), timeout=_ALONG_SECONDS)
+            along = last.is_all and keeping.done()
+            if not along:
+                await shipping.finalize(last)
+            outcome = await keeping
+            return with_last(outcome, last.report) if along else outcome
+        finally:
+            keeping.cancel()
 
     async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         """Keep what the program has left. Of one that was canceled, too; else that can be canceled itself."""

@@ -52,3 +52,14 @@ def without_outputs(outcome: agents.FinishRunRequest) -> agents.FinishRunRequest
     if outcome.HasField("usage"):
         end.usage.CopyFrom(outcome.usage)
     return end
+
+
+def with_last(outcome: agents.FinishRunRequest, report: agents.ReportRunRequest) -> agents.FinishRunRequest:
+    """Return the end of a run that takes along what it wrote last."""
+    end = agents.FinishRunRequest()
+    end.CopyFrom(outcome)
+    end.logs.extend(report.logs)
+    end.first_sequence = report.first_sequence
+    end.events.extend(report.events)
+    end.samples.extend(report.samples)
+    return end

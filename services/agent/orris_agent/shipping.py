@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from orris.runs.v1 import agents_service_pb2 as agents
@@ -35,6 +36,7 @@ _MOST_LOG_FILES = 1000
 _LONGEST_NAME = 1024  # of a log file, in characters, as the server takes them
 _LOOK_FOR_LOGS = 0.5  # seconds between looks for new files in logs/
 _SHORTEST_PAUSE, _LONGEST_PAUSE = (0.02, 0.25)  # seconds between looks for new bytes, growing while there are none
+_FIRST_PAUSE = 0.05  # the same before the first look: what a shorter run has written goes along with its end
 
 
 class LogFile:
@@ -54,6 +56,11 @@ class LogFile:
         self._full = False
         self._ended = False
         self._given_back = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server knows its end."""
+        return self._ended
 
     def next(self, most: int, last: bool) -> agents.ReportRunRequest.LogBytes | None:
         """Return the next bytes, at most so many; with `last`, behind the last ones, that nothing follows."""
@@ -105,6 +112,11 @@ class Journal:
                 return first + skipped, [journal.parse(line, self._published) for line in lines[skipped:]]
         return self.expected or 0, ()
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all of it has been taken up."""
+        return self.expected is not None and self._offset >= _size(self._folder, JOURNAL)
+
     def _lines(self, last: bool) -> list[bytes]:
         data = _read(self._folder, JOURNAL, self._offset, _LONGEST_LINE)
         end = data.rfind(b"\n") + 1
@@ -114,6 +126,15 @@ class Journal:
         lines = data[:end].splitlines(keepends=True)[:_MOST_EVENTS]
         self._offset += sum(map(len, lines))
         return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """A report of what a run wrote last, in the files that its logs are of; whether nothing is left out of it."""
+
+    report: agents.ReportRunRequest
+    files: Sequence[LogFile]
+    is_all: bool
 
 
 class Shipping:
@@ -132,20 +153,37 @@ class Shipping:
 
     async def begin(self, warnings: Sequence[str] = ()) -> bool:
         """Say that the run is running; return whether it is to be canceled."""
-        return (await self._report(runs.Run.STATE_RUNNING, warnings=warnings)).cancel
+        request, pieces = self._new(last=False)
+        request.state = runs.Run.STATE_RUNNING
+        request.time.GetCurrentTime()
+        request.warnings.extend(warnings)
+        return (await self._tell(request, pieces)).cancel
 
     async def until(self, ended: asyncio.Event) -> None:
-        """Send what comes until the program has `ended`; then that it has, what is left, and the logs' end marks."""
-        pause = _SHORTEST_PAUSE
+        """Send what comes until the program has `ended`."""
+        pause = _FIRST_PAUSE
         while not ended.is_set():
             if time.monotonic() >= self._next_look:
                 await self._look()
             moved = await self._send()
-            pause = _SHORTEST_PAUSE if moved else min(1.5 * pause, _LONGEST_PAUSE)
+            pause = _SHORTEST_PAUSE if moved else pause
             if not moved:
                 await _wait(ended, pause)
+                pause = min(1.5 * pause, _LONGEST_PAUSE)
         await self._look()
-        await self._report(runs.Run.STATE_FINALIZING, last=True)
+
+    def last(self) -> Last:
+        """Return the report of what is left to send when all is written: the end takes it along, or `finalize`."""
+        request, pieces = self._new(last=True)
+        taken_up = all(file.has_ended or file in pieces for file in self._files.values())
+        ends = taken_up and all(piece.end for piece in request.logs)
+        return Last(request, pieces, ends and self._journal.is_at_end and self._usage.is_at_end)
+
+    async def finalize(self, last: Last) -> None:
+        """Say that the program has ended, and send what is left, with the logs' end marks."""
+        last.report.state = runs.Run.STATE_FINALIZING
+        last.report.time.GetCurrentTime()
+        await self._tell(last.report, last.files)
         while await self._send(last=True):
             pass
 
@@ -156,16 +194,6 @@ class Shipping:
             return False
         await self._tell(request, pieces)
         return True
-
-    async def _report(
-        self, state: runs.Run.State.ValueType, warnings: Sequence[str] = (), last: bool = False
-    ) -> agents.ReportRunResponse:
-        """Say where the run stands from now on, and send what is new."""
-        request, pieces = self._new(last)
-        request.state = state
-        request.time.GetCurrentTime()
-        request.warnings.extend(warnings)
-        return await self._tell(request, pieces)
 
     def _new(self, last: bool) -> tuple[agents.ReportRunRequest, list[LogFile]]:
         """Return a report of what is new, and the files that its logs are of."""

@@ -38,6 +38,11 @@ class UsageFile:
         self._next_look = time.monotonic() + LOOK_SECONDS
         return []
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all of it has been taken up."""
+        return not _read(self._folder, self._offset)
+
     def _lines(self) -> list[bytes]:
         if self._offset >= _MOST_BYTES:
             return []

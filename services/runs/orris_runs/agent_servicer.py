@@ -21,7 +21,7 @@ from orris_runs.leases import Outcome
 from orris_runs.limits import EVENTS
 from orris_runs.logs import Written
 from orris_runs.model import Agent, Event
-from orris_runs.reporting import Report
+from orris_runs.reporting import News, Report
 from orris_runs.states import State
 from orris_runs.submitting import Submitting
 from orris_runs.tokens import Tokens
@@ -96,7 +96,7 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def FinishRun(self, request: pb.FinishRunRequest, context: Any) -> pb.FinishRunResponse:
-        await self._submitting.finish(request.lease_id, _outcome(request))
+        await self._submitting.finish(request.lease_id, _outcome(request), _news(request))
         return pb.FinishRunResponse()
 
     @agents
@@ -132,6 +132,12 @@ def _report(request: pb.ReportRunRequest) -> Report:
         reason=request.reason,
         time=moment(request, "time"),
         warnings=list(request.warnings),
+        news=_news(request),
+    )
+
+
+def _news(request: pb.ReportRunRequest | pb.FinishRunRequest) -> News:
+    return News(
         logs=[Written(each.file, each.offset, each.data, each.end) for each in request.logs],
         first_sequence=request.first_sequence,
         events=_events(request.events),

@@ -130,17 +130,23 @@ class Leases:
         """End a run and give its lease back. The same again changes nothing."""
         self._store.together(self.finishing(lease, outcome))
 
-    def finishing(self, lease: str, outcome: Outcome) -> Callable[[Change], None]:
-        """Return what does so in a transaction."""
+    def finishing(
+        self, lease: str, outcome: Outcome, first: Callable[[Change, Any], None] | None = None
+    ) -> Callable[[Change], None]:
+        """Return what does so in a transaction; `first` is done before, with the run (its row), unless it ended."""
         if outcome.state not in FINAL:
             raise InvalidArgument("state must be COMPLETED, FAILED or CANCELED", field="state")
-        return lambda change: self._finish(change, lease, outcome)
+        return lambda change: self._finish(change, lease, outcome, first)
 
-    def _finish(self, change: Change, lease: str, outcome: Outcome) -> None:
+    def _finish(
+        self, change: Change, lease: str, outcome: Outcome, first: Callable[[Change, Any], None] | None
+    ) -> None:
         row = _find(change.connection, lease, lock=True)
         if row is not None and row.state is outcome.state:
             return
         _demand_held(row)
+        if first is not None:
+            first(change, row)
         columns: dict[str, Any] = {
             "reason": row.state_reason if _was_asked_to_cancel(row, outcome) else "",
             "outputs": outcome.outputs,

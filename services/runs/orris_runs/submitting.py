@@ -18,6 +18,7 @@ from orris_runs.identical import Earlier
 from orris_runs.leases import Outcome
 from orris_runs.model import NewRun, Prepared, Run
 from orris_runs.references import References
+from orris_runs.reporting import News
 from orris_runs.spreading import Spreading
 from orris_runs.sweeps.plan import Plan
 
@@ -102,8 +103,12 @@ class Submitting:
             await self._give_up_noted(name)
         return made
 
-    async def finish(self, lease: str, outcome: Outcome) -> None:
-        """End a leased run, its outputs kept. Raises NotFound (TREE_NOT_FOUND), FailedPrecondition (LEASE_LOST)."""
+    async def finish(self, lease: str, outcome: Outcome, news: News = News()) -> None:
+        """End a leased run, its outputs kept, with the last that it has written.
+
+        Raises what `Reporting.finishing` does, and NotFound (TREE_NOT_FOUND).
+        """
+        finishing = self._core.reporting.finishing(lease, news, outcome)
         begin = partial(self._core.leases.begin_finish, lease, outcome)
         trees = tuple(filter(None, (outcome.outputs, *(each.tree for each in outcome.produced))))
         if (run := await run_blocking(begin)) is None:
@@ -115,7 +120,7 @@ class Submitting:
                 if waited and await run_blocking(begin) is None:
                     return
                 await self._references.add(run, trees=trees)
-            await self._core.store.soon(self._core.leases.finishing(lease, outcome))
+            await self._core.store.soon(finishing)
 
     async def _get_ready(self, name: RunName, new: NewRun) -> tuple[Prepared, Earlier | None]:
         """Have kept what the run needs; return its image or build, and the run whose results it can have."""

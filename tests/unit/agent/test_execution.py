@@ -22,7 +22,7 @@ from orris_agent.requests import RequestServer
 from orris_agent.run_file import RunFile
 from orris_agent.runtimes.port import Ending, ImageGoneError, NotNowError, StartError
 from orris_agent.runtimes.process.runtime import ProcessRuntime
-from tests.unit.agent.test_shipping import StoredReports
+from tests.unit.agent.test_shipping import STD_LOG, StoredReports
 
 
 class Reports(StoredReports):
@@ -43,6 +43,9 @@ class Reports(StoredReports):
         told = agents.FinishRunRequest()
         told.CopyFrom(outcome)
         self.finished.append(told)
+        await self.report(
+            agents.ReportRunRequest(logs=told.logs, first_sequence=told.first_sequence, events=told.events)
+        )
         if len(self.finished) <= self.collected:
             raise NotFound(f"{outcome.outputs} is not stored", reason="TREE_NOT_FOUND")
 
@@ -86,6 +89,7 @@ async def executed(
     exit_code: int = 0,
     reason: str | None = None,
     canceled: asyncio.Event | None = None,
+    log: bytes = b"",
     **fields: Any,
 ) -> Execution:
     """Go on with a run that ended, and left an output, before this agent was started; cancel it when that is set."""
@@ -105,7 +109,7 @@ async def executed(
         "end_time": 2.0,
     }
     (folder.root / "exit.json").write_text(json.dumps({**ended, "max_rss_bytes": 1, "cpu_seconds": 1.0}))
-    folder.std_log.touch()
+    folder.std_log.write_bytes(log)
     runtime = ProcessRuntime(None, {})  # type: ignore[arg-type]
     made = Execution(lease, folder, reports, storage, runtime, RequestServer({}))  # type: ignore[arg-type]
     running = asyncio.ensure_future(made.run())
@@ -123,6 +127,30 @@ async def test_outputs_are_told_of_and_the_folder_goes(tmp_path: Path) -> None:
     assert (told.state, told.outputs) == (runs_pb2.Run.STATE_COMPLETED, f"workspaces/lab/trees/{1:064x}")
     assert storage.uploads == [["outputs/model.pkl"]]
     assert not made.folder.root.exists()
+
+
+async def test_the_end_takes_along_what_was_written_last(tmp_path: Path) -> None:
+    reports = Reports()
+    await executed(tmp_path / "runs", reports, Storage(), log=b"last words\n")
+    (told,) = reports.finished
+    assert runs_pb2.Run.STATE_FINALIZING not in reports.states
+    assert [each.end for each in told.logs] == [True]
+    assert (reports.logs, reports.ended) == ({STD_LOG: b"last words\n"}, {STD_LOG})
+
+
+async def test_what_was_written_last_does_not_wait_for_outputs_that_take_long(tmp_path: Path) -> None:
+    """The run's place is free from then on."""
+    reports, storage, done = Reports(), Storage(), asyncio.Event()
+    storage.hangs = asyncio.Event()
+    running = asyncio.ensure_future(executed(tmp_path / "runs", reports, storage, log=b"last words\n", canceled=done))
+    async with asyncio.timeout(5):
+        while runs_pb2.Run.STATE_FINALIZING not in reports.states:  # noqa: ASYNC110 - a list
+            await asyncio.sleep(0.01)
+    assert (reports.logs, reports.ended) == ({STD_LOG: b"last words\n"}, {STD_LOG})
+    done.set()
+    await running
+    (told,) = reports.finished
+    assert not told.logs
 
 
 TO_LEAVE = [runs_pb2.RunOutput(name="clean"), runs_pb2.RunOutput(name="empty")]

@@ -134,14 +134,17 @@ async def test_an_endless_line_does_not_stop_what_follows(tmp_path: Path) -> Non
 
 async def test_all_that_a_run_wrote_is_sent_when_it_has_ended(tmp_path: Path) -> None:
     server, folder, ended = StoredReports(), RunFolder(tmp_path), asyncio.Event()
-    shipping = asyncio.ensure_future(Shipping(server, folder).until(ended))  # type: ignore[arg-type]
+    shipping = Shipping(server, folder)  # type: ignore[arg-type]
+    sending = asyncio.ensure_future(shipping.until(ended))
     await asyncio.sleep(0)
     folder.std_log.write_bytes(b"hello\n")
     folder.journal.write_bytes(metric("a"))
     (folder.work / "logs").mkdir(parents=True)
     (folder.work / "logs" / "late.log").write_bytes(b"late\n")
     ended.set()
-    await shipping
+    await sending
+    await shipping.finalize(shipping.last())
+    assert server.states == [runs_pb2.Run.STATE_FINALIZING]
     assert server.logs == {STD_LOG: b"hello\n", "logs/late.log": b"late\n"}
     assert server.ended == {STD_LOG, "logs/late.log"}
     assert [event.metric.metric for event in server.received] == ["a"]
@@ -153,8 +156,36 @@ async def test_a_log_whose_name_no_server_takes_does_not_stop_the_others(tmp_pat
     for name in ("two\nlines.log", os.fsdecode(b"latin\xff.log"), "fine.log"):
         (folder.work / "logs" / name).write_bytes(b"line\n")
     ended.set()
-    await Shipping(server, folder).until(ended)  # type: ignore[arg-type]
+    shipping = Shipping(server, folder)  # type: ignore[arg-type]
+    await shipping.until(ended)
+    await shipping.finalize(shipping.last())
     assert server.ended == {STD_LOG, "logs/fine.log"}
+
+
+@pytest.mark.parametrize(
+    ("log", "events", "fits"),
+    [(b"hello", 3, True), (b"", 0, True), (b"x" * 600_000, 0, False), (b"", 1_500, False)],
+    ids=["little", "nothing", "large log", "many events"],
+)
+async def test_the_last_report_says_whether_it_is_all(tmp_path: Path, log: bytes, events: int, fits: bool) -> None:
+    """Then the end of the run may take it along; else it is the first of several, which lose nothing."""
+    server, folder, ended = StoredReports(), RunFolder(tmp_path), asyncio.Event()
+    shipping = Shipping(server, folder, begun=False)  # type: ignore[arg-type]
+    folder.std_log.write_bytes(log)
+    folder.journal.write_bytes(b"".join(metric(str(number)) for number in range(events)))
+    ended.set()
+    await shipping.until(ended)
+    last = shipping.last()
+    assert last.is_all == fits
+    await shipping.finalize(last)
+    assert server.logs == {STD_LOG: log}
+    assert server.ended == {STD_LOG}
+    assert [event.metric.metric for event in server.received] == [str(number) for number in range(events)]
+
+
+async def test_of_a_run_that_another_agent_process_began_it_is_not_known_what_is_last(tmp_path: Path) -> None:
+    shipping = Shipping(StoredReports(), RunFolder(tmp_path), begun=True)  # type: ignore[arg-type]
+    assert not shipping.last().is_all
 
 
 async def test_the_disk_gets_back_what_is_stored_but_for_the_last_bytes(tmp_path: Path) -> None:

@@ -830,12 +830,18 @@ class FinishRunRequest(_message.Message):
     LEFT_BEHIND_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     OUTPUTS_TO_FIELD_NUMBER: _builtins.int
+    LOGS_FIELD_NUMBER: _builtins.int
+    FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.str
     """The lease."""
     state: _runs_pb2.Run.State.ValueType
     """COMPLETED, FAILED or CANCELED."""
     outputs: _builtins.str
     """Files kept: `workspaces/{workspace}/trees/{sha256}`. Empty if none could be."""
+    first_sequence: _builtins.int
+    """Sequence of the first of `events`, counting the run's events from 0."""
     @_builtins.property
     def error(self) -> _runs_pb2.RunError:
         """Why, for FAILED."""
@@ -856,6 +862,18 @@ class FinishRunRequest(_message.Message):
     def outputs_to(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.RunOutput]:
         """What a completed run has left in the folders of its `outputs_to`: `name`, `tree` and, where registered, `dataset` of each."""
 
+    @_builtins.property
+    def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportRunRequest.LogBytes]:
+        """What its log files have grown by since the last report, each file once, together at most 1 MiB."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunEvent]:
+        """Events since the last report, at most 1,000."""
+
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.UsageSample]:
+        """Samples of what it used since the last report, in the order of time, at most 1,000. `cpus` is ignored."""
+
     def __init__(
         self,
         *,
@@ -867,10 +885,14 @@ class FinishRunRequest(_message.Message):
         left_behind: _abc.Iterable[_builtins.str] | None = ...,
         usage: _runs_pb2.RunUsage | None = ...,
         outputs_to: _abc.Iterable[_runs_pb2.RunOutput] | None = ...,
+        logs: _abc.Iterable[Global___ReportRunRequest.LogBytes] | None = ...,
+        first_sequence: _builtins.int = ...,
+        events: _abc.Iterable[Global___RunEvent] | None = ...,
+        samples: _abc.Iterable[_runs_pb2.UsageSample] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "lease_id", b"lease_id", "left_behind", b"left_behind", "outputs", b"outputs", "outputs_to", b"outputs_to", "state", b"state", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "events", b"events", "first_sequence", b"first_sequence", "lease_id", b"lease_id", "left_behind", b"left_behind", "logs", b"logs", "outputs", b"outputs", "outputs_to", b"outputs_to", "samples", b"samples", "state", b"state", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -183,11 +183,17 @@ class AgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FinishRun(self, request, context):
-        """Ends a run and gives its lease back. All logs and events must have been sent before.
+        """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
+        the end, or nothing is.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+        - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+        - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples come along.
         - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+        - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
+        `next_sequence` says where to go on.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

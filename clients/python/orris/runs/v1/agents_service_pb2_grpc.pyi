@@ -95,11 +95,17 @@ class AgentServiceStub:
     - INVALID_ARGUMENT: more than 1,000 samples at a time.
     """
     FinishRun: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.FinishRunRequest, _agents_service_pb2.FinishRunResponse]
-    """Ends a run and gives its lease back. All logs and events must have been sent before.
+    """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
+    the end, or nothing is.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+    - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+    - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples come along.
     - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+    - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
+      `next_sequence` says where to go on.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
     DrainAgent: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.DrainAgentRequest, _agents_service_pb2.DrainAgentResponse]
     """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
@@ -182,11 +188,17 @@ class AgentServiceAsyncStub(AgentServiceStub):
     - INVALID_ARGUMENT: more than 1,000 samples at a time.
     """
     FinishRun: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.FinishRunRequest, _agents_service_pb2.FinishRunResponse]  # type: ignore[assignment]
-    """Ends a run and gives its lease back. All logs and events must have been sent before.
+    """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
+    the end, or nothing is.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+    - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+    - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples come along.
     - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+    - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
+      `next_sequence` says where to go on.
+    - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
     DrainAgent: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.DrainAgentRequest, _agents_service_pb2.DrainAgentResponse]  # type: ignore[assignment]
     """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
@@ -314,11 +326,17 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agents_service_pb2.FinishRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agents_service_pb2.FinishRunResponse, _abc.Awaitable[_agents_service_pb2.FinishRunResponse]]:
-        """Ends a run and gives its lease back. All logs and events must have been sent before.
+        """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
+        the end, or nothing is.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+        - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
+        - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples come along.
         - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+        - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
+          `next_sequence` says where to go on.
+        - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
         """
 
     @_abc_1.abstractmethod
