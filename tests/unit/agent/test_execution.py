@@ -22,7 +22,8 @@ from orris_agent.requests import RequestServer
 from orris_agent.run_file import RunFile
 from orris_agent.runtimes.port import Ending, ImageGoneError, NotNowError, StartError
 from orris_agent.runtimes.process.runtime import ProcessRuntime
-from tests.unit.agent.test_shipping import STD_LOG, StoredReports
+from orris_agent.shipping import STD_LOG
+from tests.unit.agent.test_shipping import StoredReports
 
 
 class Reports(StoredReports):
