@@ -88,6 +88,7 @@ class FakeRuns(_RunServiceServicer):
         if run.kind == runs_pb2.RUN_KIND_INTERACTIVE:
             return self._begin(request)
         self.images.find(run.environment)
+        self.artifacts.require(run.snapshot)
         if run.script and run.script not in self.artifacts.content(run.snapshot):
             raise FailedPrecondition("the snapshot has no such script", reason="SCRIPT_NOT_IN_SNAPSHOT")
         self._resolve(run)
