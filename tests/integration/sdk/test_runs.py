@@ -107,6 +107,24 @@ def test_what_else_is_not_there_is_told(server: FakeOrris, lab: Workspace, sourc
         submit(lab, source)
 
 
+@pytest.mark.parametrize("show_output", [True, False])
+def test_who_waits_knows_the_logs_at_the_end(
+    server: FakeOrris, lab: Workspace, source: Path, show_output: bool
+) -> None:
+    run = submit(lab, source)
+    details = run.wait_for_completion(show_output=show_output)
+    assert [*details["logFiles"]] == ["user_logs/std_log.txt"] == run.get_file_names()
+    assert not server.called("ListRunLogs")
+
+
+def test_who_sees_an_end_without_logs_asks_for_them(server: FakeOrris, lab: Workspace, source: Path) -> None:
+    """As of a service from before they were told."""
+    server.runs.script = server.runs.end
+    run = submit(lab, source)
+    assert run.wait_for_completion()["logFiles"] == {}
+    assert len(server.called("ListRunLogs")) == 1
+
+
 def test_an_environment_is_registered_once_as_long_as_it_stays_the_same(
     server: FakeOrris, lab: Workspace, source: Path
 ) -> None:
