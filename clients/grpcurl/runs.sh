@@ -40,8 +40,8 @@ run="{\"experiment\": \"$workspace/experiments/grpcurl-story\", \"script\": \"tr
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run, \"request_id\": \"story-$$-$(date +%s)\"}" | tee "$STORY/run.json"
 name=$(field run.name <"$STORY/run.json")
 
-say "Watch it to its end"
-call $service/WatchRun "{\"name\": \"$name\"}" | grep '"state"'
+say "Watch it to its end: the last message tells its logs, too"
+call $service/WatchRun "{\"name\": \"$name\"}" | grep -E '"state"|/logs/'
 call $service/GetRun "{\"name\": \"$name\"}" | tee "$STORY/run.json"
 
 say "Its logs"

@@ -15,7 +15,7 @@ from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.leases import held_run
 from orris_runs.log_rows import append_row, complete_log, read_rows
-from orris_runs.model import STD_LOG, RunLog
+from orris_runs.model import STD_LOG, Run, RunLog
 from orris_runs.reading import Reading
 from orris_runs.schema import log_blobs, logs
 from orris_runs.states import FINAL
@@ -129,14 +129,17 @@ class Logs:
         change.wake(logs_changed(row.key))
         return taken
 
-    def list(self, workspace: str, run: str) -> list[RunLog]:
+    def list(self, workspace: str, run: str) -> Sequence[RunLog]:
         """Return a run's logs by name. Raises NotFound (RUN_NOT_FOUND)."""
         with self._store.look() as connection:
+            return _listed(_visible(connection, self._reading.require_row(connection, workspace, run)))
+
+    def of_ended(self, workspace: str, run: str) -> tuple[Run, Sequence[RunLog]]:
+        """Return a run as it stands, with its logs once it is final. Raises NotFound (RUN_NOT_FOUND)."""
+        with self._store.look() as connection:
             row = self._reading.require_row(connection, workspace, run)
-            visible = _visible(connection, row)
-        found = [RunLog(log.file, log.size, log.complete) for log in visible]
-        found += [RunLog(DRIVER_LOG, log.size, log.complete) for log in visible if log.file == STD_LOG]
-        return sorted(found, key=lambda log: log.file)
+            found = self._reading.of_row(connection, row)
+            return found, _listed(_visible(connection, row)) if found.final else ()
 
     def read(self, workspace: str, run: str, file: str, offset: int) -> Piece:
         """Return the bytes at an offset, none where there are none yet.
@@ -210,6 +213,13 @@ class Logs:
 
 def _by_key(connection: sa.Connection, key: int) -> Any:
     return _BY_KEY.first(connection, {"at": key})
+
+
+def _listed(visible: Sequence[_Visible]) -> Sequence[RunLog]:
+    """Return logs as they are told of, by name."""
+    found = [RunLog(log.file, log.size, log.complete) for log in visible]
+    found += [RunLog(DRIVER_LOG, log.size, log.complete) for log in visible if log.file == STD_LOG]
+    return sorted(found, key=lambda log: log.file)
 
 
 def _visible(connection: sa.Connection, row: Any) -> Sequence[_Visible]:

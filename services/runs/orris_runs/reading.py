@@ -85,8 +85,11 @@ class Reading:
 
     def load(self, connection: sa.Connection, workspace: str, run: str) -> Run:
         """Return a run, as a transaction sees it."""
-        found = to_runs(connection, [self.require_row(connection, workspace, run)])
-        return self._queue.explain(connection, found)[0]
+        return self.of_row(connection, self.require_row(connection, workspace, run))
+
+    def of_row(self, connection: sa.Connection, row: Any) -> Run:
+        """Return the run of a row, as the transaction sees it."""
+        return self._queue.explain(connection, to_runs(connection, [row]))[0]
 
     def require_row(self, connection: sa.Connection, workspace: str, run: str, *, lock: bool = False) -> Any:
         """Return a run's row, locked if it is to be changed. Raises NotFound (RUN_NOT_FOUND)."""

@@ -31,6 +31,7 @@ from orris_runs.translation import (
     experiment_message,
     fitting,
     kinds,
+    log_messages,
     new_run,
     run_error,
     run_message,
@@ -134,8 +135,8 @@ class RunServicer(RunServiceServicer):
     async def WatchRun(self, request: pb.WatchRunRequest, context: Any) -> AsyncIterator[pb.WatchRunResponse]:
         name = RunName.parse(request.name)
         watched = (watch_end if request.final_only else watch_run)(self._core, name.workspace, name.run)
-        async for run in until_draining(watched):
-            yield pb.WatchRunResponse(run=run_message(run))
+        async for run, logs in until_draining(watched):
+            yield pb.WatchRunResponse(run=run_message(run), logs=log_messages(name, logs))
 
     @allow(Role.USER, Role.SERVICE, Role.RUN)
     async def CancelRun(self, request: pb.CancelRunRequest, context: Any) -> pb.CancelRunResponse:
@@ -155,11 +156,7 @@ class RunServicer(RunServiceServicer):
     async def ListRunLogs(self, request: pb.ListRunLogsRequest, context: Any) -> pb.ListRunLogsResponse:
         name = RunName.parse(request.parent, field="parent")
         found = await run_blocking(self._core.logs.list, name.workspace, name.run)
-        logs = [
-            runs_pb2.RunLog(name=str(LogName(name.workspace, name.run, log.file)), size=log.size, complete=log.complete)
-            for log in found
-        ]
-        return pb.ListRunLogsResponse(logs=logs)
+        return pb.ListRunLogsResponse(logs=log_messages(name, found))
 
     @readers
     async def ReadRunLog(self, request: pb.ReadRunLogRequest, context: Any) -> AsyncIterator[pb.ReadRunLogResponse]:

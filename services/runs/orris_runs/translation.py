@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from orris.errors import InvalidArgument
-from orris.names import AgentName, ExperimentName, WorkspaceName
+from orris.names import AgentName, ExperimentName, LogName, RunName, WorkspaceName
 from orris.runs.v1 import agents_service_pb2 as agents_pb
 from orris.runs.v1 import runs_pb2 as pb
 from orris_runs.data_translation import input_from, input_message, output_from, output_messages
@@ -27,6 +27,7 @@ from orris_runs.model import (
     Program,
     Run,
     RunError,
+    RunLog,
 )
 from orris_runs.states import State
 from orris_runs.timeline import Stage, stages_of
@@ -162,6 +163,14 @@ def resources(message: pb.Resources) -> Resources:
 def resources_message(resources: Resources) -> pb.Resources | None:
     """Return the message of resources; None where nothing is said."""
     return pb.Resources(**asdict(resources)) if resources != NO_RESOURCES else None
+
+
+def log_messages(run: RunName, logs: Iterable[RunLog]) -> list[pb.RunLog]:
+    """Return a run's logs as they are told of."""
+    return [
+        pb.RunLog(name=str(LogName(run.workspace, run.run, log.file)), size=log.size, complete=log.complete)
+        for log in logs
+    ]
 
 
 def experiment_message(experiment: Experiment) -> pb.Experiment:

@@ -1,7 +1,8 @@
 """Streams of one run: its changes, and its logs. Watchers are notified; nothing is polled."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from orris.names import LogName
 from orris_kit.blocking import run_blocking
@@ -9,7 +10,7 @@ from orris_kit.changes import Waiter
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.core import Core
 from orris_runs.logs import Piece
-from orris_runs.model import Run
+from orris_runs.model import Run, RunLog
 from orris_runs.queue import is_waiting
 from orris_runs.states import State
 from orris_runs.store import logs_changed, pool_changed, run_changed, run_ended
@@ -18,32 +19,38 @@ from orris_runs.store import logs_changed, pool_changed, run_changed, run_ended
 PLACE_SECONDS = 2.0
 
 
-async def watch_run(core: Core, workspace: str, run_id: str) -> AsyncIterator[Run]:
-    """Give a run as it stands and after each change, until it is final. Changes in quick succession become one."""
-    run = await run_blocking(core.reading.get, workspace, run_id)
+async def watch_run(core: Core, workspace: str, run_id: str) -> AsyncIterator[tuple[Run, Sequence[RunLog]]]:
+    """Give a run as it stands and after each change, until it is final: then with its logs.
+
+    Changes in quick succession become one.
+    """
+    look = partial(run_blocking, core.logs.of_ended, workspace, run_id)
+    run, _ = await look()
     seen: Run | None = None
     changes = core.store.changes
     async with changes.watch(run_changed(run.key)) as changed, changes.watch(pool_changed(run.pool)) as moved:
         while True:
-            run = await run_blocking(core.reading.get, workspace, run_id)
+            run, logs = await look()
             if run != seen:
-                yield run
+                yield run, logs
             if run.final:
                 return
             seen = run
             await (_first(changed, moved) if _waits(run) else changed.wait())
 
 
-async def watch_end(core: Core, workspace: str, run_id: str) -> AsyncIterator[Run]:
-    """Give a run once it is final: who waits for that is not woken before."""
-    run = await run_blocking(core.reading.get, workspace, run_id)
-    async with core.store.changes.watch(run_ended(run.key)) as ended:
-        while True:
-            run = await run_blocking(core.reading.get, workspace, run_id)
-            if run.final:
-                yield run
-                return
-            await ended.wait()
+async def watch_end(core: Core, workspace: str, run_id: str) -> AsyncIterator[tuple[Run, Sequence[RunLog]]]:
+    """Give a run with its logs once it is final: who waits for that is not woken before."""
+    look = partial(run_blocking, core.logs.of_ended, workspace, run_id)
+    run, logs = await look()
+    if not run.final:
+        async with core.store.changes.watch(run_ended(run.key)) as ended:
+            while True:
+                run, logs = await look()
+                if run.final:
+                    break
+                await ended.wait()
+    yield run, logs
 
 
 def _waits(run: Run) -> bool:

@@ -83,9 +83,12 @@ class FakeArtifacts(_ArtifactServiceServicer):
         ]
         return artifacts_service_pb2.ListTreeEntriesResponse(entries=entries)
 
-    def _tree(self, name: str) -> artifacts_pb2.Tree:
-        if name not in self.trees:
+    def require(self, name: str) -> None:
+        if name and name not in self.trees:
             raise NotFound(f"no tree {name}", reason="TREE_NOT_FOUND")
+
+    def _tree(self, name: str) -> artifacts_pb2.Tree:
+        self.require(name)
         return artifacts_pb2.Tree(name=name, file_count=len(self.trees[name]))
 
     def GetStorage(self, request: Any, context: Any) -> Any:

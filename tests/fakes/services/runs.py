@@ -88,6 +88,7 @@ class FakeRuns(_RunServiceServicer):
         if run.kind == runs_pb2.RUN_KIND_INTERACTIVE:
             return self._begin(request)
         self.images.find(run.environment)
+        self.artifacts.require(run.snapshot)
         if run.script and run.script not in self.artifacts.content(run.snapshot):
             raise FailedPrecondition("the snapshot has no such script", reason="SCRIPT_NOT_IN_SNAPSHOT")
         self._resolve(run)
@@ -228,6 +229,7 @@ class FakeRuns(_RunServiceServicer):
                     continue
                 message = runs_service_pb2.WatchRunResponse()
                 message.run.CopyFrom(run)
+                message.logs.extend(self._logs(request.name) if run.state in FINAL else ())
             seen = now
             yield message
             if message.run.state in FINAL:
@@ -251,11 +253,13 @@ class FakeRuns(_RunServiceServicer):
 
     def ListRunLogs(self, request: Any, context: Any) -> Any:
         self._run(request.parent)
-        logs = [
-            runs_pb2.RunLog(name=f"{request.parent}/logs/{file}", size=len(log.data), complete=log.complete)
-            for file, log in sorted(self.logs[request.parent].items())
+        return runs_service_pb2.ListRunLogsResponse(logs=self._logs(request.parent))
+
+    def _logs(self, run: str) -> list[runs_pb2.RunLog]:
+        return [
+            runs_pb2.RunLog(name=f"{run}/logs/{file}", size=len(log.data), complete=log.complete)
+            for file, log in sorted(self.logs[run].items())
         ]
-        return runs_service_pb2.ListRunLogsResponse(logs=logs)
 
     def ReadRunLog(self, request: Any, context: Any) -> Iterator[Any]:
         name, _, file = request.name.partition("/logs/")

@@ -26,6 +26,7 @@ class FakeSweeps(_SweepServiceServicer):
 
     def CreateSweep(self, request: Any, context: Any) -> Any:
         sweep = request.sweep
+        self._runs.artifacts.require(sweep.trial.snapshot)
         name = f"{request.parent}/runs/{sweep.run.experiment.rpartition('/')[2]}_1700000000_{len(self.sweeps):08x}"
         sweep.run.MergeFrom(runs_pb2.Run(name=name, kind=runs_pb2.RUN_KIND_SWEEP, state=runs_pb2.Run.STATE_COMPLETED))
         sweep.run.create_time.GetCurrentTime()

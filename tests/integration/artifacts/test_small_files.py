@@ -59,6 +59,26 @@ async def test_a_folder_that_is_the_same_is_asked_for_and_no_more(counting: Coun
     assert counting.calls == {"GetTree": 1}
 
 
+@pytest.mark.parametrize("files", [1, MOST_FILES + 1], ids=["few", "many"])
+async def test_who_believes_asks_for_a_folder_once(counting: Counting, tmp_path: Path, files: int) -> None:
+    later = time.time() + 3600
+    (tmp_path / "source").mkdir()
+    for number in range(files):
+        (tmp_path / "source" / str(number)).write_bytes(b"print()")
+
+    def submitted() -> pb.Tree:
+        cache = DigestCache(tmp_path / "cache.json", lambda: later)
+        return transfer.upload(snapshot(tmp_path / "source"), cache=cache, believing=True)
+
+    transfer = counting.transfer
+    first = await asyncio.to_thread(submitted)
+    counting.calls.clear()
+    assert await asyncio.to_thread(submitted) == first
+    assert not counting.calls
+    (tmp_path / "source" / "0").write_bytes(b"print(1)")
+    assert await asyncio.to_thread(submitted) != first
+
+
 @pytest.mark.parametrize("known", [0, 1, 2], ids=["none-known", "some-known", "all-known"])
 async def test_what_was_known_and_is_gone_is_stored_again(counting: Counting, tmp_path: Path, known: int) -> None:
     """What a client remembers of another server, or of what was collected since, does not mislead it."""

@@ -261,6 +261,29 @@ async def test_who_waits_for_the_end_is_told_of_nothing_else(service: Service) -
     assert [message.run.state for message in await _all_of(again)] == [State.STATE_COMPLETED]
 
 
+@pytest.mark.parametrize("final_only", [True, False])
+async def test_who_watches_is_told_of_the_logs_with_the_end(service: Service, final_only: bool) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    watched = asyncio.ensure_future(
+        _all_of(service.runs.WatchRun(pb.WatchRunRequest(name=run.name, final_only=final_only)))
+    )
+    lease = await agent.lease()
+    await agent.report(lease.id, State.STATE_RUNNING)
+    await agent.log(lease.id, 0, b"abc")
+    await service.until(run, State.STATE_RUNNING)
+    await agent.report(lease.id, State.STATE_FINALIZING)
+    await agent.finish(lease.id)
+    async with asyncio.timeout(5):
+        *before, last = await watched
+    assert not any(message.logs for message in before)
+    listed = await service.runs.ListRunLogs(pb.ListRunLogsRequest(parent=run.name))
+    assert last.logs == listed.logs
+    assert {(log.name.partition("/logs/")[2], log.size, log.complete) for log in last.logs} == {
+        ("azureml-logs/70_driver_log.txt", 3, True), ("user_logs/std_log.txt", 3, True),
+    }  # fmt: skip
+
+
 async def _all_of(stream: Any) -> list[Any]:
     return [message async for message in stream]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orris import Environment, Experiment, Run, RunFailed, ScriptRunConfig, StillRunning, Workspace
+from orris import Environment, Experiment, Run, RunFailed, ScriptRunConfig, StillRunning, SweepConfig, Workspace
 from orris.errors import FailedPrecondition, NotFound, Unavailable
 from orris.images.v1 import images_pb2
 from orris.runs.v1 import runs_pb2
 from orris.sdk import streams
+from orris.sdk.sweep_space import choice
 from tests.fakes.services.server import FakeOrris
 
 TEXT = b"epoch 1\nepoch 2: \xc3\xa9\xe2\x82\xac\nepoch 3\n" * 5
@@ -62,6 +64,65 @@ def test_an_answer_that_was_lost_makes_no_second_run(server: FakeOrris, lab: Wor
     first, second = server.called("CreateRun")
     assert first.request.request_id == second.request.request_id != ""
     assert len(server.runs.runs) == 1
+
+
+def test_a_folder_that_stays_the_same_is_asked_for_once(server: FakeOrris, lab: Workspace, source: Path) -> None:
+    first = submit(lab, source)
+    server.calls.clear()
+    second = submit(lab, source)
+    assert [call.method for call in server.calls] == ["CreateRun"]
+    assert second.message.snapshot == first.message.snapshot
+
+
+def _another(lab: Workspace, source: Path) -> None:
+    submit(lab, source)
+
+
+def _sweep(lab: Workspace, source: Path) -> None:
+    config = SweepConfig(ScriptRunConfig(source, "train.py"), {"n": choice(1, 2)}, "loss")
+    Experiment(lab, "iris").sweep(config)
+
+
+@pytest.mark.parametrize("begin", [_another, _sweep])
+def test_a_snapshot_that_is_gone_since_is_uploaded_again(
+    server: FakeOrris, lab: Workspace, source: Path, begin: Callable[[Workspace, Path], None]
+) -> None:
+    """As when the store was put back to what it was before."""
+    submit(lab, source)
+    server.artifacts.trees.clear()
+    server.artifacts.blobs.clear()
+    server.calls.clear()
+    begin(lab, source)
+    (tree,) = server.artifacts.trees
+    assert set(server.artifacts.content(tree)) == {"train.py"}
+    refused, made = [call for call in server.calls if call.method in ("CreateRun", "CreateSweep")]
+    assert refused.request.request_id == made.request.request_id, (
+        "it makes no second run, whatever became of the first request"
+    )
+
+
+def test_what_else_is_not_there_is_told(server: FakeOrris, lab: Workspace, source: Path) -> None:
+    server.fail_next("CreateRun", NotFound("a dataset's tree", reason="TREE_NOT_FOUND"), times=2)
+    with pytest.raises(NotFound, match="a dataset's tree"):
+        submit(lab, source)
+
+
+@pytest.mark.parametrize("show_output", [True, False])
+def test_who_waits_knows_the_logs_at_the_end(
+    server: FakeOrris, lab: Workspace, source: Path, show_output: bool
+) -> None:
+    run = submit(lab, source)
+    details = run.wait_for_completion(show_output=show_output)
+    assert [*details["logFiles"]] == ["user_logs/std_log.txt"] == run.get_file_names()
+    assert not server.called("ListRunLogs")
+
+
+def test_who_sees_an_end_without_logs_asks_for_them(server: FakeOrris, lab: Workspace, source: Path) -> None:
+    """As of a service from before they were told."""
+    server.runs.script = server.runs.end
+    run = submit(lab, source)
+    assert run.wait_for_completion()["logFiles"] == {}
+    assert len(server.called("ListRunLogs")) == 1
 
 
 def test_an_environment_is_registered_once_as_long_as_it_stays_the_same(

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from orris.sdk import git as asking
 from orris.sdk.git import git_properties, without_credentials
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    """A repository without a commit in `tmp_path`; executes git there."""
+
+    def call(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    call("init", "-b", "main")
+    (tmp_path / "train.py").write_text("1")
+    call("add", ".")
+    return call
 
 
 @pytest.mark.parametrize(
@@ -24,14 +46,7 @@ def test_credentials_are_left_out(address: str, shown: str) -> None:
     assert without_credentials(address) == shown
 
 
-def test_a_repository_tells_its_commit_and_whether_it_is_dirty(tmp_path: Path) -> None:
-    def git(*arguments: str) -> None:
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-    git("init", "-b", "main")
-    (tmp_path / "train.py").write_text("1")
-    git("add", ".")
+def test_a_repository_tells_its_commit_and_whether_it_is_dirty(tmp_path: Path, git: Git) -> None:
     git("commit", "-m", "first")
     found = git_properties(tmp_path)
     assert len(found["azureml.git.commit"]) == 40
@@ -48,5 +63,96 @@ def test_a_repository_tells_its_commit_and_whether_it_is_dirty(tmp_path: Path) -
 
 
 def test_elsewhere_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert git_properties(tmp_path) == {}
+
+
+def test_before_the_first_commit_there_is_nothing(tmp_path: Path, git: Git) -> None:
+    assert git_properties(tmp_path) == {}
+
+
+def test_a_commit_that_is_on_no_branch_is_told(tmp_path: Path, git: Git) -> None:
+    git("commit", "-m", "first")
+    git("checkout", "--detach")
+    found = git_properties(tmp_path)
+    assert (found["azureml.git.commit"], found["azureml.git.branch"]) == (git("rev-parse", "HEAD"), "HEAD")
+
+
+def test_only_what_is_in_the_folder_makes_it_dirty(tmp_path: Path, git: Git) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "other.py").write_text("1")
+    git("add", ".")
+    git("commit", "-m", "first")
+    (tmp_path / "train.py").write_text("2")
+    (tmp_path / "sub" / "new.py").write_text("not added")
+    assert git_properties(tmp_path / "sub")["azureml.git.dirty"] == "False"
+    (tmp_path / "sub" / "other.py").rename(tmp_path / "sub" / "an \u00e9\nother")
+    assert git_properties(tmp_path / "sub")["azureml.git.dirty"] == "True"
+
+
+@pytest.mark.parametrize("trouble", ["exit 129", "exec sleep 60"], ids=["too-old", "too-slow"])
+def test_a_git_that_does_not_tell_of_changes_tells_the_commit(
+    tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    git("commit", "-m", "first")
+    commit = git("rev-parse", "HEAD")
+    real = subprocess.run(["which", "git"], check=True, capture_output=True, text=True).stdout.strip()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").write_text(f'#!/bin/sh\ncase "$*" in *status*) {trouble};; esac\nexec {real} "$@"\n')
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    monkeypatch.setattr(asking, "SECONDS", 0.5)
+    found = git_properties(tmp_path)
+    assert (found["azureml.git.commit"], found["azureml.git.branch"]) == (commit, "main")
+    assert "azureml.git.dirty" not in found, "it is not known"
+
+
+def test_who_asks_at_the_same_time_has_a_look_together_and_none_that_began_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined, go_on = threading.Event(), threading.Event()
+    looks: list[dict[str, str]] = []
+    began = threading.Semaphore(0)
+
+    class Joined(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            joined.set()
+            return super().wait(timeout)
+
+    class Look(asking._Look):
+        def __init__(self) -> None:
+            super().__init__()
+            self.over = Joined()
+
+    def look_at(folder: Path) -> dict[str, str]:
+        looks.append({"number": str(len(looks))})
+        found = looks[-1]
+        began.release()
+        assert go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(asking, "_Look", Look)
+    monkeypatch.setattr(asking, "_look_at", look_at)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(git_properties, tmp_path)
+        assert began.acquire(timeout=20)
+        later = [pool.submit(git_properties, tmp_path) for _ in range(2)]
+        assert joined.wait(20)
+        go_on.set()
+        assert first.result(20) == {"number": "0"}
+        assert [each.result(20) for each in later] == [{"number": "1"}] * 2
+    assert len(looks) == 2
+    assert not asking._next
+
+
+def test_a_look_that_was_broken_off_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_at(folder: Path) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asking, "_look_at", look_at)
+        with pytest.raises(KeyboardInterrupt):
+            git_properties(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git_properties(tmp_path) == {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orris.errors import Unauthenticated, Unavailable
 from orris.sdk.instance import find_instance
+from orris.sdk.recent_trees import RecentTrees
 
 if TYPE_CHECKING:
     from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
@@ -40,6 +41,7 @@ class Connection:
         self.address = address
         self.token = token
         self._stubs: dict[tuple[int, type], Any] = {}
+        self.recent_trees = RecentTrees()
 
     @classmethod
     def find(cls, address: str | None = None) -> Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,9 +28,10 @@ QUEUE_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The run stands otherwise than before."""
+    """The run stands otherwise than before; its logs are told at its end."""
 
     run: runs_pb2.Run
+    logs: Sequence[runs_pb2.RunLog] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class _Follower:
                 continue
             if isinstance(event, Changed):
                 last = self._run.message = event.run
+                self._run.final_logs = event.logs
                 self._mind_build(event.run)
             yield event
 
@@ -159,7 +161,7 @@ class _Follower:
 
     def _changes(self) -> Iterator[Event]:
         for message in watch(self._open_watch, lambda message: message.run.state in FINAL):
-            yield Changed(message.run)
+            yield Changed(message.run, message.logs)
 
     def _log(self, log: Literal["build", "run"], open_at: Callable[[int], Any]) -> Iterator[Event]:
         for data in read_log(open_at):

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import threading
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 # A repository on a slow disk must not hold up a submission.
 SECONDS = 2.0
+# Git's exit code where there is no repository, or it may not be read.
+FATAL = 128
+STATUS = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no", "--", ".")
 
 
 def git_properties(folder: Path) -> dict[str, str]:
-    """Return repository, branch, commit and whether there are uncommitted changes; empty outside of a repository."""
-    asking = (
-        _begin(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"),
-        _begin(folder, "config", "--get", "remote.origin.url"),
-        _begin(folder, "status", "--porcelain", "--untracked-files=no", "--", "."),
-    )
-    head, address, changes = map(_answer, asking)
-    if len(head) != 2:
-        return {}
-    commit, branch = head
-    repository = without_credentials(" ".join(address))
-    found = {
-        "azureml.git.repository_uri": repository,
-        "mlflow.source.git.repoURL": repository,
-        "azureml.git.branch": branch,
-        "mlflow.source.git.branch": branch,
-        "azureml.git.commit": commit,
-        "mlflow.source.git.commit": commit,
-        "azureml.git.dirty": str(bool(changes)),
-    }
-    return {key: value for key, value in found.items() if value}
+    """Return repository, branch, commit and whether there are uncommitted changes; empty outside of a repository.
+
+    Threads that ask at the same time have one look together, which begins after each of them has asked.
+    """
+    # A process that was forked shares nothing with its parent's threads.
+    key = os.getpid(), os.path.abspath(folder)
+    own = _Look()
+    look = _next.setdefault(key, own)
+    if look is not own:
+        look.over.wait()
+        return _look_at(folder) if look.found is None else look.found
+    try:
+        with _at_work.setdefault(key, threading.Lock()):
+            del _next[key]
+            own.found = _look_at(folder)
+    finally:
+        own.over.set()
+        if _next.get(key) is own:  # interrupted before it began
+            del _next[key]
+    return own.found
 
 
 def without_credentials(address: str) -> str:
@@ -45,22 +50,84 @@ def without_credentials(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+class _Look:
+    """A look at a repository; `found` stays None where it was broken off."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.found: dict[str, str] | None = None
+
+
+# By process and folder: the look that has not begun, and what is held during one.
+_next: dict[tuple[int, str], _Look] = {}
+_at_work: dict[tuple[int, str], threading.Lock] = {}
+
+
+class _State(NamedTuple):
+    commit: str
+    branch: str
+    dirty: str
+
+
+def _look_at(folder: Path) -> dict[str, str]:
+    asking = _begin(folder, *STATUS), _begin(folder, "config", "--get", "remote.origin.url")
+    status, address = map(_answer, asking)
+    state = _state(status.lines) if status.code in (0, FATAL) else _head(folder)
+    if state is None:
+        return {}
+    repository = without_credentials(" ".join(address.lines))
+    found = {
+        "azureml.git.repository_uri": repository,
+        "mlflow.source.git.repoURL": repository,
+        "azureml.git.branch": state.branch,
+        "mlflow.source.git.branch": state.branch,
+        "azureml.git.commit": state.commit,
+        "mlflow.source.git.commit": state.commit,
+        "azureml.git.dirty": state.dirty,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _state(lines: list[str]) -> _State | None:
+    """Read what `git status` says in its second format; None without a commit."""
+    headers = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
+    commit, branch = headers.get("branch.oid", "(initial)"), headers.get("branch.head", "")
+    if commit == "(initial)":
+        return None
+    changed = any(not line.startswith("# ") for line in lines)
+    return _State(commit, "HEAD" if branch == "(detached)" else branch, str(changed))
+
+
+def _head(folder: Path) -> _State | None:
+    """Return what is known where looking for changes takes too long, or git is too old to tell all at once."""
+    lines = _answer(_begin(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD")).lines
+    return _State(lines[0], lines[1], "") if len(lines) == 2 else None
+
+
+class _Answer(NamedTuple):
+    """The lines of a good answer, and git's exit code: None where it was not had, or not in time."""
+
+    lines: list[str]
+    code: int | None
+
+
 def _begin(folder: Path, *arguments: str) -> subprocess.Popen[str] | None:
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace"
+        )
     except OSError:
         return None
 
 
-def _answer(asked: subprocess.Popen[str] | None) -> list[str]:
-    """Return the lines of the answer; none where there was none in time, or no good one."""
+def _answer(asked: subprocess.Popen[str] | None) -> _Answer:
     if asked is None:
-        return []
+        return _Answer([], None)
     with asked:
         try:
             said, _ = asked.communicate(timeout=SECONDS)
-        except (subprocess.TimeoutExpired, UnicodeDecodeError):
+        except subprocess.TimeoutExpired:
             asked.kill()
-            return []
-    return said.splitlines() if asked.returncode == 0 else []
+            return _Answer([], None)
+    return _Answer(said.splitlines() if asked.returncode == 0 else [], asked.returncode)

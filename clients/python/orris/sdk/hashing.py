@@ -97,6 +97,17 @@ class Hasher:
             self._cache.keep(entry.path, file.state, digests)
 
 
+def known_entries(files: Mapping[str, Content], cache: DigestCache | None) -> list[pb.TreeEntry] | None:
+    """Return the entries of files that are all known from last time; None where one is not."""
+    entries = []
+    for path, content in files.items():
+        digests = cache.find(path, content.state) if cache and content.state else None
+        if digests is None:
+            return None
+        entries.append(_entry(path, content, digests))
+    return entries
+
+
 def _entry(path: str, file: Description, digests: Sequence[str]) -> pb.TreeEntry:
     entry = pb.TreeEntry(path=path, size=file.size, mode=file.mode, digest=digest_of_file(digests))
     left = file.size

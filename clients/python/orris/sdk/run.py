@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,9 @@ FINAL = frozenset({runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs
 
 class Run:
     """A run as it was last seen: methods with `get_` and `refresh` ask the server, properties do not."""
+
+    # Of a run that was watched to its end; none where that is not known: nothing is added any more.
+    final_logs: Sequence[runs_pb2.RunLog] = ()
 
     def __init__(self, workspace: Workspace, message: runs_pb2.Run) -> None:
         self.workspace = workspace

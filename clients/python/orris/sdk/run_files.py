@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orris.errors import InvalidArgument, NotFound
 from orris.images.v1 import images_service_pb2
 from orris.names import LogName
-from orris.runs.v1 import runs_service_pb2
+from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.progress import bytes_shown
 from orris.sdk.streams import LogChunk, read_log
 
@@ -25,9 +25,7 @@ OLD_NAMES = {"azureml-logs/70_driver_log.txt": STD_LOG}
 
 def log_names(run: Run) -> list[str]:
     """Return the names of a run's logs, the build's included where the run waited for one."""
-    request = runs_service_pb2.ListRunLogsRequest(parent=run.resource_name)
-    logs = run.workspace.connection.runs.ListRunLogs(request).logs
-    own = [LogName.parse(each.name).file for each in logs]
+    own = [LogName.parse(each.name).file for each in _logs(run)]
     return ([BUILD_LOG] if run.message.build else []) + own
 
 
@@ -38,13 +36,18 @@ def names(run: Run) -> list[str]:
 
 def sizes(run: Run) -> dict[str, int | None]:
     """Return the sizes in bytes of all files by their paths, sorted; None where it is not known."""
-    request = runs_service_pb2.ListRunLogsRequest(parent=run.resource_name)
-    logs = run.workspace.connection.runs.ListRunLogs(request).logs
     found: dict[str, int | None] = dict.fromkeys([BUILD_LOG] if run.message.build else [])
-    found |= {LogName.parse(each.name).file: each.size for each in logs}
+    found |= {LogName.parse(each.name).file: each.size for each in _logs(run)}
     if run.message.outputs:
         found |= {entry.path: entry.size for entry in run.workspace.transfer.entries(run.message.outputs)}
     return dict(sorted(found.items()))
+
+
+def _logs(run: Run) -> Sequence[runs_pb2.RunLog]:
+    if run.final_logs:
+        return run.final_logs
+    request = runs_service_pb2.ListRunLogsRequest(parent=run.resource_name)
+    return run.workspace.connection.runs.ListRunLogs(request).logs
 
 
 def read(run: Run, file: str | None, *, offset: int = 0, follow: bool = False) -> Iterator[bytes]:

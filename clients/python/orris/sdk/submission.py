@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 
+from orris.errors import NotFound
 from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.git import git_properties
 from orris.sdk.progress import bytes_shown
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.workspace import Workspace
+
+ResponseT = TypeVar("ResponseT")
 
 
 def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str], parent: Run | None = None) -> Run:
@@ -34,7 +37,8 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
         run.parent_run = parent.resource_name
     workspace = experiment.workspace
     request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)
-    return Run(workspace, workspace.connection.runs.CreateRun(request).run)
+    stub = workspace.connection.runs
+    return Run(workspace, with_snapshot(workspace, config, request.run, lambda: stub.CreateRun(request)).run)
 
 
 def described(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str]) -> runs_pb2.Run:
@@ -64,8 +68,28 @@ def described(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str
         distribution=config.distribution_asked,
     )
     _add_data(run, workspace, config)
-    run.snapshot = upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes)
+    run.snapshot = _upload_source(workspace, config, believing=True)
     return run
+
+
+def with_snapshot(
+    workspace: Workspace, config: ScriptRunConfig, run: runs_pb2.Run, create: Callable[[], ResponseT]
+) -> ResponseT:
+    """Return what `create` returns, which sends `run`; once more where the snapshot was only believed to be there.
+
+    The request stays the same one but for a snapshot that is another meanwhile: so it makes no second run.
+    """
+    try:
+        return create()
+    except NotFound as error:
+        if error.reason != "TREE_NOT_FOUND":
+            raise
+    run.snapshot = _upload_source(workspace, config, believing=False)
+    return create()
+
+
+def _upload_source(workspace: Workspace, config: ScriptRunConfig, *, believing: bool) -> str:
+    return upload_folder(workspace, Path(config.source_directory), config.snapshot_limit_bytes, believing=believing)
 
 
 def _add_data(run: runs_pb2.Run, workspace: Workspace, config: ScriptRunConfig) -> None:
@@ -80,17 +104,19 @@ def _add_data(run: runs_pb2.Run, workspace: Workspace, config: ScriptRunConfig) 
         wanted.append(each.to_message(workspace))
 
 
-def upload_folder(workspace: Workspace, folder: Path, limit: int | None = None) -> str:
+def upload_folder(workspace: Workspace, folder: Path, limit: int | None = None, *, believing: bool = False) -> str:
     """Upload what is in a folder but for what its ignore file names; return the tree's resource name.
 
-    Raises ResourceExhausted when that is more than `limit` bytes.
+    With `believing`, a tree that was there within the last minute is not asked for again: it may be gone. Raises
+    ResourceExhausted when that is more than `limit` bytes.
     """
     from orris.sdk.digest_cache import DigestCache
     from orris.sdk.snapshot import snapshot
 
     with bytes_shown("Uploading the source") as progress:
         files = snapshot(folder, limit=limit)
-        return workspace.transfer.upload(files, progress, cache=DigestCache.of(folder)).name
+        cache = DigestCache.of(folder)
+        return workspace.transfer.upload(files, progress, cache=cache, believing=believing).name
 
 
 def environment_name(workspace: Workspace, config: ScriptRunConfig) -> str:

@@ -118,7 +118,7 @@ class Sweep(Run):
 
 def begin(experiment: Experiment, config: SweepConfig, tags: Mapping[str, str]) -> Sweep:
     """Upload, register, create. Raises InvalidArgument and NotFound before anything is created."""
-    from orris.sdk.submission import described
+    from orris.sdk.submission import described, with_snapshot
 
     workspace = experiment.workspace
     message = config.to_message(workspace)
@@ -131,7 +131,9 @@ def begin(experiment: Experiment, config: SweepConfig, tags: Mapping[str, str]) 
     request = sweeps_service_pb2.CreateSweepRequest(
         parent=workspace.resource_name, sweep=message, request_id=uuid.uuid4().hex
     )
-    return Sweep(workspace, workspace.connection.sweeps.CreateSweep(request).sweep)
+    stub = workspace.connection.sweeps
+    made = with_snapshot(workspace, config.script, request.sweep.trial, lambda: stub.CreateSweep(request))
+    return Sweep(workspace, made.sweep)
 
 
 def trial_of(message: sweeps_pb2.SweepTrial) -> Trial:

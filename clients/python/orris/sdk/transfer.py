@@ -22,6 +22,7 @@ from orris.sdk.content import BytesContent, FileContent
 from orris.sdk.digest_cache import DigestCache
 from orris.sdk.entry_checks import MAX_ENTRIES
 from orris.sdk.parallel import OnProgress
+from orris.sdk.recent_trees import RecentTrees
 from orris.sdk.repeating import Sleep, repeat
 from orris.sdk.sending import CALL_SECONDS
 from orris.sdk.uploading import Uploader
@@ -36,11 +37,18 @@ class Transfer:
     Calls that fail because the service is out of reach are repeated for about 8 s. What the service raises is raised.
     """
 
-    def __init__(self, stub: ArtifactServiceStub, workspace: str, *, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        stub: ArtifactServiceStub,
+        workspace: str,
+        *,
+        sleep: Sleep = time.sleep,
+        recent: RecentTrees | None = None,
+    ) -> None:
         parent = str(WorkspaceName(workspace))
         self._stub = stub
         self._sleep = sleep
-        self._uploader = Uploader(stub, parent, sleep)
+        self._uploader = Uploader(stub, parent, sleep, recent)
 
     def upload(
         self,
@@ -48,14 +56,19 @@ class Transfer:
         progress: OnProgress | None = None,
         *,
         cache: DigestCache | None = None,
+        believing: bool = False,
     ) -> pb.Tree:
         """Store files, path in the tree -> file on this machine; only what the service does not have travels.
 
-        `progress` is called with the bytes done and those to do. Files that `cache` knows are not even read. Raises
-        NotFound, FailedPrecondition (FILE_CHANGES, FILE_UNREADABLE), InvalidArgument (INVALID_PATH), ResourceExhausted
-        (STORE_FULL).
+        `progress` is called with the bytes done and those to do. Files that `cache` knows are not even read. With
+        `believing`, a tree that is one of `recent` is not asked for: whoever uses it may hear that it is not there.
+
+        Raises NotFound, FailedPrecondition (FILE_CHANGES, FILE_UNREADABLE), InvalidArgument (INVALID_PATH),
+        ResourceExhausted (STORE_FULL).
         """
-        return self._uploader.upload({name: _content(file) for name, file in files.items()}, progress, cache)
+        return self._uploader.upload(
+            {name: _content(file) for name, file in files.items()}, progress, cache, believing=believing
+        )
 
     def upload_bytes(self, files: Mapping[str, bytes]) -> pb.Tree:
         """Store files that are in memory, path in the tree -> content."""

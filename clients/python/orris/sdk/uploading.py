@@ -12,9 +12,10 @@ from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.errors import FailedPrecondition, NotFound
 from orris.sdk.content import Content
 from orris.sdk.digest_cache import DigestCache
-from orris.sdk.hashing import HASHERS, Hasher
+from orris.sdk.hashing import HASHERS, Hasher, known_entries
 from orris.sdk.parallel import OnProgress, Progress
 from orris.sdk.pieces import Piece, tree_digest
+from orris.sdk.recent_trees import RecentTrees
 from orris.sdk.repeating import Sleep, repeat
 from orris.sdk.sending import CALL_SECONDS, Sender, groups
 from orris.sdk.small_files import read_small
@@ -32,15 +33,23 @@ TREE_SECONDS = 600.0
 class Uploader:
     """Uploads to one workspace."""
 
-    def __init__(self, stub: ArtifactServiceStub, parent: str, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self, stub: ArtifactServiceStub, parent: str, sleep: Sleep = time.sleep, recent: RecentTrees | None = None
+    ) -> None:
         self._stub = stub
         self._parent = parent
         self._sleep = sleep
+        self._recent = RecentTrees() if recent is None else recent
 
     def upload(
-        self, files: Mapping[str, Content], listener: OnProgress | None = None, cache: DigestCache | None = None
+        self,
+        files: Mapping[str, Content],
+        listener: OnProgress | None = None,
+        cache: DigestCache | None = None,
+        *,
+        believing: bool = False,
     ) -> pb.Tree:
-        """Store files by their paths; return their tree.
+        """Store files by their paths; return their tree, as it was a moment ago for those who are `believing` that.
 
         Raises InvalidArgument (INVALID_PATH), FailedPrecondition (FILE_CHANGES, FILE_UNREADABLE).
         """
@@ -49,7 +58,11 @@ class Uploader:
         check_collisions(files)
         progress = Progress(sum(content.size for content in files.values()), listener)
         try:
-            tree = self._upload_at_once(files, cache) or self._upload_in_pieces(files, cache, progress)
+            tree = (
+                self._upload_at_once(files, cache, believing)
+                or (self._told(known_entries(files, cache)) if believing and self._recent else None)
+                or self._upload_in_pieces(files, cache, progress)
+            )
             progress.finish()
             return tree
         finally:
@@ -62,12 +75,17 @@ class Uploader:
             lambda: self._stub.CreateTree(_tree_messages(self._parent, entries, blobs), timeout=TREE_SECONDS),
             self._sleep,
         )
+        self._recent.keep(response.tree)
         return response.tree
 
-    def _upload_at_once(self, files: Mapping[str, Content], cache: DigestCache | None) -> pb.Tree | None:
+    def _upload_at_once(
+        self, files: Mapping[str, Content], cache: DigestCache | None, believing: bool
+    ) -> pb.Tree | None:
         """Store a few small files; return their tree, None where they are to be stored in pieces."""
         if (small := read_small(files, cache)) is None:
             return None
+        if believing and (told := self._told(small.entries)):
+            return told
         if small.all_known:
             return self._existing(small.entries)
         try:
@@ -128,11 +146,20 @@ class Uploader:
 
     def _existing(self, entries: Iterable[pb.TreeEntry]) -> pb.Tree | None:
         """Return the tree of these entries, if there is one: its digest says more briefly what it holds."""
-        request = rpc.GetTreeRequest(name=f"{self._parent}/trees/{tree_digest(entries)}")
+        request = rpc.GetTreeRequest(name=self._name(entries))
         try:
-            return repeat(lambda: self._stub.GetTree(request, timeout=CALL_SECONDS), self._sleep).tree
+            tree = repeat(lambda: self._stub.GetTree(request, timeout=CALL_SECONDS), self._sleep).tree
         except NotFound:
             return None
+        self._recent.keep(tree)
+        return tree
+
+    def _told(self, entries: Iterable[pb.TreeEntry] | None) -> pb.Tree | None:
+        """Return the tree of these entries, if the service said a moment ago that it is there."""
+        return None if entries is None else self._recent.find(self._name(entries))
+
+    def _name(self, entries: Iterable[pb.TreeEntry]) -> str:
+        return f"{self._parent}/trees/{tree_digest(entries)}"
 
 
 def _tree_messages(

@@ -53,7 +53,7 @@ def _watch(run: Run) -> None:
     request = runs_service_pb2.WatchRunRequest(name=run.resource_name, final_only=True)
     stub = run.workspace.connection.runs
     for message in watch(lambda: stub.WatchRun(request), lambda message: message.run.state in FINAL):
-        run.message = message.run
+        run.message, run.final_logs = message.run, message.logs
 
 
 def _show(run: Run) -> None:

@@ -179,7 +179,7 @@ class Workspace:
         """What moves files to and from the store of the workspace."""
         from orris.sdk.transfer import Transfer
 
-        return Transfer(self.connection.artifacts, self.name)
+        return Transfer(self.connection.artifacts, self.name, recent=self.connection.recent_trees)
 
     def __repr__(self) -> str:
         return f"Workspace({self.name!r})"
