@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from orris.artifacts.v1 import data_pb2
 from orris.errors import InvalidArgument
 from orris.names import RunName
+from orris.runs.v1 import runs_pb2
+from orris.tables import is_table
 from orris_runs.checks import check_run
 from orris_runs.data import Input, Mode, OutputTo, Produced
+from orris_runs.data_translation import input_from, input_message
 from orris_runs.leases import Outcome
 from orris_runs.model import Kind
 from orris_runs.reading import RunQuery
@@ -118,6 +122,23 @@ async def test_a_dataset_becomes_the_version_and_the_files_that_it_is_now(world:
     (given,) = world.get(run).program.inputs
     assert given == Input("x", DATA, f"{IRIS}/versions/1", mode=Mode.MOUNT)
     assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
+
+
+def test_what_paths_of_files_say_makes_them_no_table() -> None:
+    message = runs_pb2.RunInput(name="x", tree=DATA, partition_format="/{country}.csv")
+    wanted = input_from(message)
+    assert not is_table(wanted.table)
+    assert (input_message(wanted).partition_format, input_message(wanted).HasField("table")) == (
+        "/{country}.csv",
+        False,
+    )
+    assert input_message(wanted).id != input_message(Input("x", DATA)).id
+    for wrong in (
+        {"partition_format": "/none"},
+        {"partition_format": "/{a}", "table": data_pb2.Table(format="FORMAT_PARQUET")},
+    ):
+        with pytest.raises(InvalidArgument, match="partition_format"):
+            input_from(runs_pb2.RunInput(name="x", tree=DATA, **wrong))
 
 
 async def test_what_a_run_had_and_made_is_kept_as_long_as_the_run(world: World) -> None:

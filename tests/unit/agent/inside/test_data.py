@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orris.partitions import partition_of
 from tests.unit.agent.inside.conftest import Program
 
 ID = "11111111-2222-8333-8444-555555555555"
@@ -115,6 +116,32 @@ def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> 
         """
     )
     assert printed.splitlines() == ["[['take'], ['skip'], ['filter']]", "[2, 3]", "filter", "filter"]
+
+
+def test_files_are_chosen_by_what_their_paths_say(given: Program) -> None:
+    data = Path(given.env["ORRIS_DATA"])
+    told = json.loads(data.read_text())
+    told["inputs"][1]["partition"] = partition_of("/{letter}.txt")
+    data.write_text(json.dumps(told))
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        files = Run.get_context().input_datasets["files_direct"]
+        print(files.partition_keys, files.get_partition_key_values())
+        print(files.filter(files["letter"] != "a").to_path(), files.filter(files["letter"] == "z").to_path())
+        try:
+            files.filter(files["size"] > 1)
+        except Exception as error:
+            print(error)
+        print(Run.get_context().input_datasets["table_direct"].partition_keys)
+        """
+    )
+    assert printed.splitlines() == [
+        "['letter'] [{'letter': 'a'}, {'letter': 'b'}]",
+        "['/b.txt'] []",
+        "paths say nothing of 'size'; they say letter",
+        "[]",
+    ]
 
 
 def test_a_run_without_data_has_none_and_loads_nothing_for_it(program: Program) -> None:

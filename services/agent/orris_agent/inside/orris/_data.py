@@ -76,6 +76,21 @@ class _Given:
         """Return the paths of the files, each with a slash before it."""
         return ["/" + path for path in self._paths()]
 
+    @property
+    def partition_keys(self) -> list:
+        """The columns that paths of its files say; none without a `partition_format`."""
+        return self._said().keys
+
+    def get_partition_key_values(self, partition_keys=None) -> list:
+        """Return which values of these columns (default: all) occur together in paths of the files, each once."""
+        return self._said().distinct(self._paths(), partition_keys)
+
+    def _said(self):
+        from ._path_values import PathValues
+
+        table = self._given["table"]
+        return PathValues((table or self._given).get("partition"))
+
     def _paths(self) -> list:
         found = [os.path.join(parent, name) for parent, _, names in os.walk(self._folder) for name in names]
         return sorted(os.path.relpath(path, self._folder).replace(os.sep, "/") for path in found)
@@ -130,6 +145,23 @@ class FileDataset(_Given):
         chance = Random(seed)
         first = [(chance.random() < percentage, path) for path in self._paths()]
         return tuple(self._with([path for mine, path in first if mine is part]) for part in (True, False))
+
+    def take_sample(self, probability: float, seed=None) -> "FileDataset":
+        """Return some of the files by chance."""
+        return self.random_split(probability, seed)[0]
+
+    def filter(self, expression) -> "FileDataset":
+        """Return the files whose paths are like this, for example `files.filter(files["country"] == "at")`."""
+        from ._table_filter import RowCondition
+
+        if not isinstance(expression, RowCondition):
+            raise UserErrorException("filter: compare a column, like files['country'] == 'at'")
+        return self._with(self._said().chosen(self._paths(), expression.condition))
+
+    def __getitem__(self, name: str):
+        from ._table_filter import Column
+
+        return Column(name)
 
     def _with(self, paths: list) -> "FileDataset":
         return type(self)(self._folder, self._given, paths)
