@@ -78,7 +78,7 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
         ws = Run.get_context().experiment.workspace
         found = Dataset.get_by_id(ws, id="{ID}")
         print(isinstance(found, TabularDataset), found.id == Dataset.get_by_name(ws, "table").id)
-        for attempt in (lambda: Dataset.get_by_name(ws, "table", version=1), lambda: Dataset.Tabular.from_files("x"),
+        for attempt in (lambda: Dataset.Tabular.from_files("x"),
                         lambda: found.register(ws, "x"), lambda: Run.get_context().input_datasets["none"]):
             try:
                 attempt()
@@ -88,10 +88,46 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
     )
     assert printed.splitlines() == [
         "True True",
-        "UserErrorException the run was given no dataset of the name 'table', version 1:",
         "NotInsideRunException Dataset.Tabular.from_files is not available inside a run: wh",
         "NotInsideRunException TabularDataset.register is not available inside a run: what ",
         "KeyError \"the run has no input dataset 'none'; it has files_mount, fi",
+    ]
+
+
+def test_a_dataset_that_the_run_was_not_given_is_brought_by_its_agent(
+    given: Program, answer: Any, tmp_path: Path
+) -> None:
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        if request["params"].get("name") == "none":
+            return {"error": {"type": "NotFound", "message": "no dataset 'none'"}}
+        name = "workspaces/lab/datasets/other/versions/7"
+        folder = str(tmp_path / "inputs" / "files")
+        return {"result": {"dataset": name, "id": "i", "folder": folder, "table": None, "partition": None}}
+
+    asked = answer(respond)
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        ws = Run.get_context().experiment.workspace
+        found = Dataset.get_by_name(ws, name="other")
+        print(found, found.version, found.id, found.to_path(), len(found.download()))
+        print(Dataset.get_by_name(ws, "table", version=1).name, Dataset.get_by_id(ws, "other id").name)
+        try:
+            Dataset.get_by_name(ws, "none")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert printed.splitlines() == [
+        "FileDataset('other') 7 i ['/a.txt', '/b.txt'] 2",
+        "other other",
+        "UserErrorException no dataset 'none'",
+    ]
+    assert [(each["method"], each["params"]) for each in asked] == [
+        ("get_dataset", {"name": "other", "version": "latest"}),
+        ("get_dataset", {"name": "table", "version": 1}),
+        ("get_dataset", {"id": "other id"}),
+        ("get_dataset", {"name": "none", "version": "latest"}),
     ]
 
 

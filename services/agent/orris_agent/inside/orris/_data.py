@@ -1,8 +1,8 @@
-"""The datasets that a run was given. What is heavy is loaded with the first use: every script imports this."""
+"""The datasets of a run. What is heavy is loaded with the first use: every script imports this."""
 
 import os
 
-from ._exceptions import UserErrorException
+from ._exceptions import ModelPathNotFoundException, UserErrorException
 from ._inputs import record
 from ._placeholder import explain
 
@@ -26,34 +26,45 @@ class _Factory:
 
 
 class Dataset:
-    """The datasets that the run was given: by their ids, and by their names."""
+    """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
 
     File = _Factory("File")
     Tabular = _Factory("Tabular")
 
     @staticmethod
     def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
-        """Return an input of the run by its id."""
-        return _only([given for given in record()["inputs"] if given["id"] == id], "the id %r" % (id,))
+        """Return a registered dataset by its id. Raises UserErrorException where there is none."""
+        return _given([given for given in record()["inputs"] if given["id"] == id]) or _brought({"id": id})
 
     @staticmethod
     def get_by_name(workspace=None, name=None, version="latest"):
-        """Return an input of the run by the name, and the version, that it is registered as."""
+        """Return a registered dataset by its name. Raises UserErrorException where there is none.
+
+        The latest version of one that the run was given is that which it was given.
+        """
         found = [
             given
             for given in record()["inputs"]
             if _named(given)[0] == name and str(version) in ("latest", "None", _named(given)[1])
         ]
-        return _only(found, "the name %r, version %s" % (name, version))
+        return _given(found) or _brought({"name": name, "version": version})
 
 
-def _only(found: list, what: str):
-    if found:
-        return make(found[0])
-    raise UserErrorException(
-        "the run was given no dataset of %s: give it one where it is submitted, "
-        "with dataset.as_named_input(name) among the arguments" % what
-    )
+def _given(found: list):
+    return make(found[0]) if found else None
+
+
+def _brought(wanted: dict):
+    """Return a dataset that the run was not given: its agent puts it into the run's folder."""
+    from ._requests import ask
+    from ._surroundings import run_folder, run_id
+
+    if run_id() is None:
+        raise explain("Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
+    try:
+        return make(ask(run_folder(), "get_dataset", wanted))
+    except ModelPathNotFoundException as error:  # what is not found is a model elsewhere
+        raise UserErrorException(str(error)) from error
 
 
 def _named(given: dict) -> tuple:
