@@ -55,8 +55,8 @@ call $data_service/UpdateDatastore "{\"name\": \"$store\", \"tree\": \"$tree\", 
 call $data_service/GetDatastore "{\"name\": \"$store\"}"
 call $data_service/ListDatastores "{\"parent\": \"$workspace\"}"
 
-say "Register it as a version of a dataset, which keeps its files; unchanged files are no new version"
-version="{\"tree\": \"$tree\", \"description\": \"a script\", \"tags\": {\"kind\": \"story\"}}"
+say "Register it as a version of a dataset, which keeps its files; unchanged files are no new version, and paths say what is in columns"
+version="{\"tree\": \"$tree\", \"partition_format\": \"/{script}.py\", \"description\": \"a script\", \"tags\": {\"kind\": \"story\"}}"
 call $data_service/CreateDatasetVersion "{\"parent\": \"$workspace\", \"dataset_id\": \"scripts\", \"dataset_version\": $version}" |
 	tee "$STORY/dataset.json"
 dataset=$(field dataset_version.name <"$STORY/dataset.json")

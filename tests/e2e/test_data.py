@@ -32,6 +32,16 @@ READ = """
 import sys
 print("read", open(sys.argv[1]).read().split(), sys.argv[1].rpartition("/")[2])
 """
+ASK = """
+import sys
+from azureml.core import Dataset, Run
+workspace = Run.get_context().experiment.workspace
+found = Dataset.get_by_name(workspace, sys.argv[1])
+b = found.filter(found["letter"] == "b")
+place, = b.download()
+again = Dataset.get_by_id(workspace, found.id)
+print("asked", found.version, b.to_path(), open(place).read().split(), again.name == found.name)
+"""
 
 
 @pytest.fixture
@@ -43,6 +53,7 @@ def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "clean.py").write_text(CLEAN)
     (tmp_path / "source" / "read.py").write_text(READ)
+    (tmp_path / "source" / "ask.py").write_text(ASK)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("x,y\n1,a\n")
     (tmp_path / "data" / "b.csv").write_text("x,y\n2,b\n")
@@ -112,6 +123,14 @@ def test_a_run_gets_its_data_and_leaves_some_for_the_next(
     assert "read ['x,y', '1,a', '9,z']" in log_of(again)
     tree = again.message.inputs[0].tree
     assert [each.path for each in workspace.transfer.entries(tree)] == ["clean.csv"]
+
+
+def test_a_script_asks_for_data_that_it_was_not_given(experiment: Experiment, tmp_path: Path, orris: Orris) -> None:
+    Dataset.create(experiment.workspace, "asked", tmp_path / "data", partition_format="/{letter}.csv")
+    run = executed(experiment, tmp_path / "source", "ask.py", "asked", isolation="process")
+    assert "asked 1 ['/b.csv'] ['x,y', '2,b'] True" in log_of(run)
+    shown = json.loads(orris("data", "show", "asked", "--json").stdout)
+    assert (shown["usedBy"], shown["partitionKeys"]) == ([run.id], ["letter"])
 
 
 def test_the_command_line_registers_and_gives_data(orris: Orris, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from azureml._errors import translated
-from azureml._placeholder import Refusing, refuse, refuse_given
+from azureml._placeholder import Refusing, refuse
 from orris.sdk import data_inputs, table_options
 from orris.sdk import dataset as sdk
-from orris.sdk.dataset_factory import files_at, from_table
+from orris.sdk import file_dataset as sdk_files
+from orris.sdk import tabular_dataset as sdk_tables
+from orris.sdk.dataset_factory import files_at, from_table, with_paths_checked
 
 if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
@@ -36,17 +38,17 @@ _ON_TABLES = {
 
 
 @translated()
-class FileDataset(Refusing, sdk.FileDataset):
+class FileDataset(Refusing, sdk_files.FileDataset):
     """Files that never change."""
 
-    _lacking = "as_hdfs as_cache data_changed_time file_metadata filter partition_keys"
+    _lacking = "as_hdfs as_cache data_changed_time file_metadata"
 
 
 @translated()
-class TabularDataset(Refusing, sdk.TabularDataset):
+class TabularDataset(Refusing, sdk_tables.TabularDataset):
     """A table that never changes; it is read where it is used."""
 
-    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by partition_keys submit_profile
+    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by submit_profile
     time_after time_before time_between time_recent timestamp_columns to_csv_files to_parquet_files to_spark_dataframe
     with_timestamp_columns"""
     _instead = _ON_TABLES
@@ -68,8 +70,7 @@ class FileDatasetFactory:
         path: Any, validate: bool = True, partition_format: str | None = None, is_file: bool = False
     ) -> FileDataset:
         """Return the files that paths in datastores mean, or that are at URLs, as they are now."""
-        refuse_given("Dataset.File.from_files", partition_format=partition_format)
-        return FileDataset(files_at(path))
+        return with_paths_checked(FileDataset(files_at(path), partition_format=partition_format or ""))
 
     @staticmethod
     def upload_directory(

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from orris.sdk.build import Build
     from orris.sdk.connection import Connection
     from orris.sdk.data_inputs import OutputFileDatasetConfig
-    from orris.sdk.dataset import Dataset, FileDataset, TabularDataset
+    from orris.sdk.dataset import Dataset
     from orris.sdk.datastore import Datastore
     from orris.sdk.endpoint import Endpoint, Webservice
     from orris.sdk.environment import Environment
     from orris.sdk.experiment import Experiment
     from orris.sdk.failures import BuildFailed, DeploymentFailed, RunFailed, StillRunning
+    from orris.sdk.file_dataset import FileDataset
     from orris.sdk.inference_config import InferenceConfig
     from orris.sdk.model import Model
     from orris.sdk.resource_configuration import ResourceConfiguration
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from orris.sdk.script_run_config import ScriptRunConfig
     from orris.sdk.sweep import Sweep
     from orris.sdk.sweep_config import SweepConfig
+    from orris.sdk.tabular_dataset import TabularDataset
     from orris.sdk.workspace import Workspace
 
 _HOMES = {
@@ -44,7 +46,7 @@ _HOMES = {
     "Endpoint": "endpoint",
     "Environment": "environment",
     "Experiment": "experiment",
-    "FileDataset": "dataset",
+    "FileDataset": "file_dataset",
     "InferenceConfig": "inference_config",
     "Model": "model",
     "OutputFileDatasetConfig": "data_inputs",
@@ -54,7 +56,7 @@ _HOMES = {
     "RunFailed": "failures",
     "ScriptRunConfig": "script_run_config",
     "StillRunning": "failures",
-    "TabularDataset": "dataset",
+    "TabularDataset": "tabular_dataset",
     "Sweep": "sweep",
     "SweepConfig": "sweep_config",
     "Webservice": "endpoint",

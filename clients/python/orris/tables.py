@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf import json_format
 
 from orris.artifacts.v1 import data_pb2 as pb
+from orris.errors import InvalidArgument
 from orris.partitions import partition_of
+
+
+class _Read(Protocol):
+    """A message with files and how they are read: a dataset's version, an input of a run."""
+
+    partition_format: str
+
+    @property
+    def table(self) -> pb.Table: ...
+
+    def HasField(self, field_name: Any, /) -> bool: ...  # protobuf's name
 
 
 def definition_of(table: pb.Table) -> str:
@@ -43,6 +55,36 @@ def plan_of(table: pb.Table) -> dict[str, Any]:
 def table_of(definition: str) -> pb.Table:
     """Return the definition that a text of `definition_of` has."""
     return json_format.Parse(definition, pb.Table())
+
+
+def reading_of(message: _Read) -> str:
+    """Return how files are read, as text that is equal for equal ways: as a table, or each for itself.
+
+    That is the definition of a table without a format where they are files whose paths say something, and empty where
+    they are only files. Raises InvalidArgument for a `partition_format` that is none, or beside a table.
+    """
+    if message.HasField("table"):
+        if message.partition_format:
+            text = "partition_format: a table has its own; leave this one out"
+            raise InvalidArgument(text, field="partition_format", reason="INVALID_DATASET")
+        return definition_of(message.table)
+    if not message.partition_format:
+        return ""
+    partition_of(message.partition_format)
+    return definition_of(pb.Table(partition_format=message.partition_format))
+
+
+def set_reading(message: _Read, reading: str) -> None:
+    """Put into a message how its files are read, from a text of `reading_of`."""
+    if is_table(reading):
+        message.table.CopyFrom(table_of(reading))
+    elif reading:
+        message.partition_format = table_of(reading).partition_format
+
+
+def is_table(reading: str) -> bool:
+    """Tell whether files are read as a table, by a text of `reading_of`."""
+    return bool(reading) and "format" in json.loads(reading)
 
 
 def dataset_id(tree_digest: str, definition: str = "") -> str:

@@ -28,7 +28,7 @@ async def bring(run: runs.Run, folder: RunFolder, storage: Storage) -> None:
         if not shared:
             await storage.download(wanted.tree, place.source)
             if place.read_only:
-                await run_blocking(_protect, place.source)
+                await run_blocking(protect, place.source)
         if place.bound:
             _make_mount_point(folder, place.inside)
     for path in data.to_fill().values():
@@ -44,7 +44,7 @@ def _check_free(taken: list[str], snapshot: set[str]) -> None:
                 raise FailedPrecondition(message, reason="PATH_TAKEN")
 
 
-def _protect(top: Path) -> None:
+def protect(top: Path) -> None:
     """Let nobody write below a folder, and everybody read: in a container, the run is another user."""
     for parent, _, names in os.walk(top, topdown=False):
         for name in names:

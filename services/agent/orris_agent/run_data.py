@@ -10,7 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from orris.artifacts.v1 import data_pb2
 from orris.errors import FailedPrecondition
+from orris.partitions import partition_of
 from orris.runs.v1 import runs_pb2 as runs
 from orris.tables import plan_of
 from orris_agent.folder import INSIDE_RUN, RunFolder
@@ -105,7 +107,7 @@ class RunData:
                 "mode": _MODES[each.mode],
                 "folder": str(self.place(each).inside),
                 "path": str(self._path(each)),
-                "table": plan_of(each.table) if each.HasField("table") else None,
+                **read_as(each),
             }
             for each in self._run.inputs
         ]
@@ -127,6 +129,13 @@ class RunData:
         place = self.place(wanted)
         files = list(islice(_files(place.source), 2))
         return place.inside / files[0] if len(files) == 1 else place.inside
+
+
+def read_as(message: runs.RunInput | data_pb2.DatasetVersion) -> dict[str, Any]:
+    """Return how files are read: as a `table`, or as files; `partition` is what the paths of those are looked for."""
+    if message.HasField("table"):
+        return {"table": plan_of(message.table), "partition": None}
+    return {"table": None, "partition": partition_of(message.partition_format) if message.partition_format else None}
 
 
 def _files(top: Path) -> Iterator[Path]:

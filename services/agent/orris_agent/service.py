@@ -22,6 +22,7 @@ from orris_agent.blob_cache import BlobCache
 from orris_agent.children import Children
 from orris_agent.config import Settings
 from orris_agent.control import boottime
+from orris_agent.datasets import Datasets
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.identity import identity, offered
@@ -93,6 +94,7 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
             "read_snapshot": snapshots.read_snapshot,
             "select_sources": snapshots.select_sources,
             "keep_child_files": children.keep_child_files,
+            "get_dataset": Datasets(stub, storage).get_dataset,
         }
     )
 

@@ -8,13 +8,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from orris.artifacts.v1 import data_pb2, data_service_pb2
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
-from orris.names import TreeName
+from orris.errors import NotFound
+from orris.names import TreeName, WorkspaceName
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris.sdk.blobs import Blobs
 from orris.sdk.downloading import Downloader
+from orris.sdk.repeating import repeat
+from orris.sdk.sending import CALL_SECONDS
 from orris.sdk.transfer import Transfer
 from orris_agent.blob_cache import BlobCache
 from orris_agent.cached_blobs import CachedBlobs
@@ -37,8 +41,9 @@ class Storage:
         data: DataServiceStub | None = None,
         shared: SharedTrees | None = None,
     ) -> None:
-        """`data`: what names trees; without it, nothing can be left in a datastore. `shared`: what containers share."""
+        """`data`: what names trees, to find datasets and to leave something; `shared`: what containers share."""
         self._data = data
+        self._workspace = workspace
         self._shared = shared
         self._transfer = Transfer(stub, workspace)
         self._cache = cache
@@ -81,6 +86,24 @@ class Storage:
         """Store files by their paths; return the tree's resource name."""
         tree = await run_blocking(self._transfer.upload, files)
         return str(TreeName.parse(tree.name))
+
+    async def dataset(self, name: str) -> data_pb2.DatasetVersion:
+        """Return a version of a dataset, the latest where none is named. Raises NotFound (DATASET_NOT_FOUND)."""
+        assert self._data is not None
+        get, request = self._data.GetDatasetVersion, data_service_pb2.GetDatasetVersionRequest(name=name)
+        return (await run_blocking(repeat, lambda: get(request, timeout=CALL_SECONDS))).dataset_version
+
+    async def dataset_of_id(self, wanted: str) -> data_pb2.DatasetVersion:
+        """Return a version of what has that id. Raises NotFound (DATASET_NOT_FOUND)."""
+        assert self._data is not None
+        parent = str(WorkspaceName(self._workspace))
+        request = data_service_pb2.ListDatasetVersionsRequest(parent=parent, id=wanted or "-", page_size=1)
+        find = self._data.ListDatasetVersions
+        found = (await run_blocking(repeat, lambda: find(request, timeout=CALL_SECONDS))).dataset_versions
+        if not found:
+            message = f"no registered dataset has the id {wanted!r} in workspace {self._workspace!r}"
+            raise NotFound(message, reason="DATASET_NOT_FOUND")
+        return found[0]
 
     async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, files: Mapping[str, RunFile]) -> runs.RunOutput:
         """Keep what a run has left in a folder that it was to fill; return its tree and version."""

@@ -15,6 +15,7 @@ MAX_TAGS, MAX_KEY, MAX_VALUE = 50, 255, 1000
 MAX_FORMATS, MAX_FORMAT = 20, 100
 MAX_STEPS, MAX_COLUMNS, MAX_COLUMN = 100, 10_000, 255
 MAX_DEFINITION_BYTES = 1 << 20
+MAX_PARTITION_FORMAT = 1024
 COLUMN_TYPES = ("string", "int", "float", "bool", "datetime")
 
 
@@ -52,6 +53,11 @@ def check_table(table: Mapping[str, Any], size: int) -> None:
         _refuse("table.steps", f"are {len(steps)}, at most {MAX_STEPS}; register what is left as files")
     for step in steps:
         _check_step(step)
+
+
+def check_partition_format(text: str) -> None:
+    """Raise InvalidArgument (INVALID_DATASET) for a format of paths that is too long."""
+    check_text("partition_format", text, MAX_PARTITION_FORMAT, reason=REASON)
 
 
 def _check_time_formats(formats: Mapping[str, Any], types: Mapping[str, str]) -> None:

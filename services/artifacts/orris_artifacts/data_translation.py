@@ -5,8 +5,8 @@ from __future__ import annotations
 from orris.artifacts.v1 import data_pb2 as pb
 from orris.errors import InvalidArgument
 from orris.names import DatastoreName, TreeName
-from orris.tables import dataset_id, definition_of, plan_of, table_of
-from orris_artifacts.data_checks import check_table
+from orris.tables import dataset_id, plan_of, reading_of, set_reading
+from orris_artifacts.data_checks import check_partition_format, check_table
 from orris_artifacts.datasets import Draft, Version
 from orris_artifacts.datastores import Datastore
 
@@ -22,12 +22,12 @@ def tree_digest(workspace: str, name: str, field: str) -> str:
 def draft_from(workspace: str, message: pb.DatasetVersion, created_by: str, run: str) -> Draft:
     """Return the version that a message describes; what the server sets is ignored. Raises InvalidArgument."""
     tree = tree_digest(workspace, message.tree, "dataset_version.tree")
-    definition = ""
     if message.HasField("table"):
         check_table(plan_of(message.table), message.table.ByteSize())
-        definition = definition_of(message.table)
+    check_partition_format(message.partition_format)
+    reading = reading_of(message)
     tags = dict(message.tags)
-    return Draft(tree, dataset_id(tree, definition), definition, message.description, tags, created_by, run)
+    return Draft(tree, dataset_id(tree, reading), reading, message.description, tags, created_by, run)
 
 
 def version_message(version: Version) -> pb.DatasetVersion:
@@ -35,7 +35,6 @@ def version_message(version: Version) -> pb.DatasetVersion:
     message = pb.DatasetVersion(
         name=version.name,
         tree=str(TreeName(version.workspace, version.tree)),
-        table=table_of(version.table_definition) if version.table_definition else None,
         description=version.description,
         tags=version.tags,
         id=version.id,
@@ -44,6 +43,7 @@ def version_message(version: Version) -> pb.DatasetVersion:
         created_by=version.created_by,
         run=version.run,
     )
+    set_reading(message, version.table_definition)
     message.create_time.FromDatetime(version.create_time)
     return message
 

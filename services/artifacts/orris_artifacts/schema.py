@@ -95,7 +95,8 @@ datasets = sa.Table(
     sa.Column("last_number", sa.BigInteger, nullable=False),
 )
 
-# `table_definition` is JSON of how the files are read as a table, empty where they are not; `id` says what both are.
+# `table_definition` is JSON of how the files are read as a table, or, without a format, of what their paths say; empty
+# where they are only files. `id` says what both are.
 dataset_versions = sa.Table(
     "dataset_versions",
     metadata,

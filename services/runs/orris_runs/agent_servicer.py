@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from orris.errors import InvalidArgument
-from orris.names import AgentName
+from orris.names import AgentName, DatasetVersionName
 from orris.runs.v1 import agents_service_pb2 as pb
 from orris.runs.v1.agents_service_pb2_grpc import AgentServiceServicer
 from orris_kit.access import allow
@@ -93,6 +93,12 @@ class AgentServicer(AgentServiceServicer):
     async def AppendRunUsage(self, request: pb.AppendRunUsageRequest, context: Any) -> pb.AppendRunUsageResponse:
         await run_blocking(self._core.usage.append, request.lease_id, samples(request.samples))
         return pb.AppendRunUsageResponse()
+
+    @agents
+    async def RecordRunDataset(self, request: pb.RecordRunDatasetRequest, context: Any) -> pb.RecordRunDatasetResponse:
+        dataset = DatasetVersionName.parse(request.dataset, field="dataset")
+        await run_blocking(self._core.leases.record_dataset, request.lease_id, dataset)
+        return pb.RecordRunDatasetResponse()
 
     @agents
     async def FinishRun(self, request: pb.FinishRunRequest, context: Any) -> pb.FinishRunResponse:

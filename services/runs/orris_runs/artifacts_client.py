@@ -13,7 +13,7 @@ from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.errors import FailedPrecondition, NotFound
 from orris.names import BlobName, RunName
-from orris.tables import definition_of
+from orris.tables import reading_of
 from orris_runs.bounded import Bounded
 from orris_runs.data import Dataset
 from orris_runs.gathering import Gathering
@@ -81,7 +81,7 @@ class ArtifactsClient:
         """Return a version of a dataset, the latest where none is named. Raises NotFound (DATASET_NOT_FOUND)."""
         request = data_service.GetDatasetVersionRequest(name=name)
         found = (await self._data.GetDatasetVersion(request)).dataset_version
-        return Dataset(found.name, found.tree, definition_of(found.table) if found.HasField("table") else "")
+        return Dataset(found.name, found.tree, reading_of(found))
 
     async def refer(self, run: RunName, trees: Sequence[str], blobs: Sequence[str]) -> None:
         """Have trees and blobs kept for a run, and nothing else. Raises NotFound (TREE_NOT_FOUND)."""

@@ -18,7 +18,10 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Files that a run gets: those of a tree, or a version of a dataset; `table` (JSON): how they are read as one."""
+    """Files that a run gets: those of a tree, or a version of a dataset.
+
+    `table` (JSON) is how they are read as one, or what the paths of files say: see `orris.tables.reading_of`.
+    """
 
     name: str
     tree: str = ""

@@ -6,7 +6,7 @@ from orris.artifacts.v1 import data_pb2
 from orris.errors import InvalidArgument
 from orris.names import DatasetVersionName, DatastoreName, TreeName
 from orris.runs.v1 import runs_pb2 as pb
-from orris.tables import dataset_id, definition_of, plan_of, table_of
+from orris.tables import dataset_id, definition_of, plan_of, reading_of, set_reading, table_of
 from orris_runs.data import DEFAULT_DATASTORE, Input, Mode, OutputTo, Produced
 
 
@@ -18,9 +18,8 @@ def input_from(message: pb.RunInput) -> Input:
         text = f"run.inputs.mode: {message.mode} is not one of the contract's values"
         raise InvalidArgument(text, field="run.inputs.mode") from error
     plan_of(message.table)
-    table = definition_of(message.table) if message.HasField("table") else ""
     tree = "" if message.dataset else message.tree
-    return Input(message.name, tree, message.dataset, table, mode, message.path_on_compute)
+    return Input(message.name, tree, message.dataset, reading_of(message), mode, message.path_on_compute)
 
 
 def output_from(message: pb.RunOutput, workspace: str) -> OutputTo:
@@ -45,15 +44,16 @@ def output_from(message: pb.RunOutput, workspace: str) -> OutputTo:
 
 def input_message(wanted: Input) -> pb.RunInput:
     """Return the message of an input."""
-    return pb.RunInput(
+    message = pb.RunInput(
         name=wanted.name,
         tree=wanted.tree,
         dataset=wanted.dataset,
-        table=_table(wanted.table),
         mode=wanted.mode.value,  # type: ignore[arg-type]  # the numbers are the contract's
         path_on_compute=wanted.path_on_compute,
         id=dataset_id(wanted.tree.rpartition("/")[2], wanted.table),
     )
+    set_reading(message, wanted.table)
+    return message
 
 
 def output_messages(workspace: str, wanted: Iterable[OutputTo], produced: Sequence[Produced]) -> list[pb.RunOutput]:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument
-from orris.names import RunName, TreeName
+from orris.names import DatasetVersionName, RunName, TreeName
 from orris_kit.database import Statement
 from orris_kit.logging import get_logger
 from orris_runs import limits, lineage, loose
@@ -161,6 +161,11 @@ class Leases:
             self._retries.fail(change, row, cut(outcome.error or _UNEXPLAINED), **columns)
         else:
             self._moves.end(change, row, outcome.state, **columns)
+
+    def record_dataset(self, lease: str, dataset: DatasetVersionName) -> None:
+        """Record that a leased run has read a version of a dataset. Raises as `lineage.add_read`, and LEASE_LOST."""
+        with self._store.change() as change:
+            lineage.add_read(change.connection, held_run(change.connection, lease), dataset)
 
     def begin_finish(self, lease: str, outcome: Outcome) -> RunName | None:
         """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""

@@ -23,6 +23,8 @@ REASON_CHARACTERS = 1000
 MESSAGE_CHARACTERS = 3000
 DETAILS_CHARACTERS = 8 * 1024
 LEFT_BEHIND = 100
+# Versions of datasets that a run reads beside its inputs.
+DATASETS_READ = 1000
 
 LOG_FILES = 1000
 # What an index of PostgreSQL takes.

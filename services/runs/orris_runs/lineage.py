@@ -1,9 +1,15 @@
 """Which runs had which version of a dataset, and which made it: a row each, to be found by the version."""
 
+import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
+from orris.errors import InvalidArgument, ResourceExhausted
+from orris.names import DatasetVersionName
+from orris_kit.database import insert_new
+from orris_runs import limits
 from orris_runs.data import Input, Produced
 from orris_runs.schema import run_data, runs
 
@@ -21,6 +27,23 @@ def add_outputs(connection: sa.Connection, run_key: int, produced: Iterable[Prod
     rows = [_row(run_key, each.name, each.dataset, made=True) for each in produced if each.dataset]
     if rows:
         connection.execute(run_data.insert(), rows)
+
+
+def add_read(connection: sa.Connection, run: Any, dataset: DatasetVersionName) -> None:
+    """Record what a run, given as its row, has read without having been given it. Repeated, it changes nothing.
+
+    Raises InvalidArgument (OTHER_WORKSPACE), ResourceExhausted (TOO_MANY_DATASETS).
+    """
+    if dataset.workspace != run.workspace:
+        message = f"dataset: {dataset} is of another workspace than the run"
+        raise InvalidArgument(message, field="dataset", reason="OTHER_WORKSPACE")
+    # Inputs have names of letters, digits and `_`.
+    name = f"/{hashlib.sha256(str(dataset).encode()).hexdigest()}"
+    insert_new(connection, run_data, [_row(run.key, name, str(dataset), made=False)])
+    mine = sa.select(sa.func.count()).where(run_data.c.run_key == run.key, run_data.c.name.startswith("/"))
+    if connection.execute(mine).scalar_one() > limits.DATASETS_READ:
+        message = f"a run reads at most {limits.DATASETS_READ} versions of datasets beside its inputs"
+        raise ResourceExhausted(message, reason="TOO_MANY_DATASETS")
 
 
 def has_to_do_with(dataset: str) -> sa.ColumnElement[bool]:

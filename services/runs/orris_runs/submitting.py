@@ -7,6 +7,7 @@ from functools import partial
 
 from orris.errors import FailedPrecondition, NotFound, OrrisError
 from orris.names import RunName
+from orris.tables import is_table
 from orris_kit.blocking import run_blocking
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
@@ -154,7 +155,7 @@ class Submitting:
             dataset = await self._artifacts.dataset(wanted.dataset)
             wanted = replace(wanted, dataset=dataset.name, tree=dataset.tree, table=wanted.table or dataset.table)
         if wanted.mode is Mode.UNSPECIFIED:
-            wanted = replace(wanted, mode=Mode.DIRECT if wanted.table else Mode.MOUNT)
+            wanted = replace(wanted, mode=Mode.DIRECT if is_table(wanted.table) else Mode.MOUNT)
         return wanted
 
     async def _prepare(self, new: NewRun) -> Prepared:

@@ -8,7 +8,7 @@ from orris.artifacts.v1 import data_pb2 as pb
 from orris.artifacts.v1 import data_service_pb2 as rpc
 from orris.artifacts.v1.data_service_pb2_grpc import DataServiceServicer
 from orris.errors import AlreadyExists, Conflict, NotFound
-from orris.tables import dataset_id, definition_of
+from orris.tables import dataset_id, reading_of
 from tests.fakes.services.artifacts import FakeArtifacts
 
 # A fake has what tests need; the rest answers UNIMPLEMENTED.
@@ -48,8 +48,7 @@ class FakeData(_DataServiceServicer):
         name = f"{request.parent}/datasets/{request.dataset_id}"
         versions = self.versions.setdefault(name, [])
         made = request.dataset_version
-        definition = definition_of(made.table) if made.HasField("table") else ""
-        made.id = dataset_id(made.tree.rpartition("/")[2], definition)
+        made.id = dataset_id(made.tree.rpartition("/")[2], reading_of(made))
         if not versions or versions[-1].id != made.id:
             if versions and request.only_first:
                 raise AlreadyExists("there is another", reason="DATASET_EXISTS")

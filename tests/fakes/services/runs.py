@@ -111,6 +111,7 @@ class FakeRuns(_RunServiceServicer):
                 each.dataset, each.tree = found.name, found.tree
                 if found.HasField("table") and not each.HasField("table"):
                     each.table.CopyFrom(found.table)
+                each.partition_format = each.partition_format or found.partition_format
 
     def _begin(self, request: Any) -> Any:
         run = request.run

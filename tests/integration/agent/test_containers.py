@@ -15,11 +15,14 @@ import pytest
 from orris.errors import FailedPrecondition
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.bringing import bring
+from orris_agent.datasets import Datasets
 from orris_agent.folder import RunFolder
+from orris_agent.requests import RequestServer
 from orris_agent.runtimes.docker.container import name_of
 from orris_agent.runtimes.port import Ending
 from tests.servers.docker import Engine
 from tests.servers.runtimes import Machine, docker_runtime
+from tests.unit.agent.test_datasets import DatasetStorage, Recorded
 from tests.unit.agent.test_run_data import SharedStorage, Storage
 
 pytestmark = pytest.mark.needs("docker")
@@ -86,6 +89,27 @@ async def test_data_that_is_mounted_cannot_be_changed(machine: Machine, execute:
     await ending(machine, folder)
     lines = [line for line in folder.std_log.read_text().splitlines() if line in ("a", "refused")]
     assert lines == ["a", "refused"] * 4
+
+
+async def test_a_dataset_that_is_asked_for_is_there_and_cannot_be_changed(machine: Machine, execute: Execute) -> None:
+    script = """
+import os, time
+from azureml.core import Dataset, Run
+found = Dataset.get_by_name(Run.get_context().experiment.workspace, "iris")
+place = found.mount().mount_point
+print("read", found.to_path(), open(place + "/a.txt").read().strip())
+try:
+    os.chmod(place + "/a.txt", 0o666)
+except OSError as error:
+    print("refused", error.strerror)
+"""
+    storage: Any = DatasetStorage({"a.txt": "a\n"})
+    stub: Any = Recorded()
+    folder = await execute(PYTHON, "-c", script)
+    server = RequestServer({"get_dataset": Datasets(stub, lambda _: storage).get_dataset})
+    async with server.serving(folder.load_lease(), folder):
+        await ending(machine, folder)
+    assert folder.std_log.read_text().splitlines() == ["read ['/a.txt'] a", "refused Read-only file system"]
 
 
 async def test_a_run_has_no_rights_beyond_its_own_files(machine: Machine, execute: Execute) -> None:

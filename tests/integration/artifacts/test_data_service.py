@@ -20,6 +20,7 @@ from tests.integration.artifacts.test_contract import LAB, outcome
 EMPTY = hashlib.sha256().hexdigest()
 STORE, VERSION = f"{LAB}/datastores/s", f"{LAB}/datasets/d/versions/1"
 RUN = f"{LAB}/runs/r"
+PARQUET = pb.Table(format=pb.Table.FORMAT_PARQUET)
 
 
 @pytest.fixture
@@ -95,6 +96,9 @@ async def test_bad_requests_are_explained(stub_of: Callable[[str], DataServiceSt
         ("INVALID_DATASET", lambda: create(stub, description="x" * 5000)),
         ("INVALID_DATASET", lambda: create(stub, tags={"a": "b\0"})),
         ("INVALID_DATASET", lambda: create(stub, table=pb.Table())),
+        ("INVALID_DATASET", lambda: create(stub, partition_format="/nothing")),
+        ("INVALID_DATASET", lambda: create(stub, partition_format="/{a}" * 1000)),
+        ("INVALID_DATASET", lambda: create(stub, table=PARQUET, partition_format="/{a}")),
         ("TARGET_MISSING", lambda: stub.UpdateDatastore(update(name=STORE, tree=f"{LAB}/trees/{'0' * 64}"))),
         ("OTHER_WORKSPACE", lambda: stub.UpdateDatastore(update(name=STORE, tree=f"workspaces/xx/trees/{EMPTY}"))),
         ("DATASTORE_CHANGED", lambda: stub.UpdateDatastore(update(name=STORE, tree=tree, expected_tree=tree))),

@@ -43,6 +43,17 @@ def test_a_dataset_is_created_listed_shown_downloaded_and_deleted(orris: Invoke,
     assert "no datasets" in orris("data", "list").output
 
 
+def test_what_paths_say_is_shown(orris: Invoke, tmp_path: Path) -> None:
+    assert orris("data", "create", "p", f"{tmp_path}/d", "--partition-format", "/{part}.csv").stdout == "p:1\n"
+    assert orris("data", "create", "p", f"{tmp_path}/d").stdout == "p:2\n"
+    shown = ["data", "create", "p", f"{tmp_path}/d", "--as", "csv", "--partition-format", "/{name}.csv", "--json"]
+    assert json.loads(orris(*shown).stdout)["partitionKeys"] == ["name"]
+    assert json.loads(orris("data", "show", "p:1", "--json").stdout)["partitionKeys"] == ["part"]
+    assert "paths say" in orris("data", "show", "p:1").stdout
+    refused = orris("data", "create", "p", f"{tmp_path}/d", "--partition-format", "/{part}.txt")
+    assert (refused.exit_code != 0, "does not end like that" in refused.output) == (True, True)
+
+
 def test_what_is_at_a_url_becomes_a_dataset(orris: Invoke) -> None:
     with download_server() as site:
         site.objects["t.csv"] = b"x\n1\n"

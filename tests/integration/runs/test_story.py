@@ -134,6 +134,10 @@ async def test_a_run_from_submit_to_its_end(service: Service) -> None:
     sample.time.FromJsonString("2026-01-01T00:00:02Z")
     used = agents_service_pb2.AppendRunUsageRequest(lease_id=lease.id, samples=[sample, runs_pb2.UsageSample()])
     await agent.stub.AppendRunUsage(used)
+    read = "workspaces/default/datasets/d/versions/1"
+    await agent.stub.RecordRunDataset(agents_service_pb2.RecordRunDatasetRequest(lease_id=lease.id, dataset=read))
+    readers = await service.runs.ListRuns(pb.ListRunsRequest(parent="workspaces/default", dataset=read))
+    assert [each.name for each in readers.runs] == [lease.run.name]
     outputs = service.artifacts.tree("outputs/model.pkl")
     totals = runs_pb2.RunUsage(cpu_seconds=2.5, max_memory_bytes=2**31)
     await agent.finish(lease.id, outputs=outputs, usage=totals)

@@ -17,7 +17,7 @@ from orris_agent import control
 from orris_agent.bringing import bring
 from orris_agent.folder import RunFolder
 from orris_agent.leaving import left_files
-from orris_agent.run_data import RunData
+from orris_agent.run_data import RunData, read_as
 
 DIRECT, DOWNLOAD, MOUNT = (
     runs.RunInput.MODE_DIRECT,
@@ -185,6 +185,14 @@ def test_the_library_inside_is_told_all(tmp_path: Path) -> None:
     assert told["table"] == {"format": "FORMAT_DELIMITED", "steps": [{"take": 5}]}
     assert (told["mode"], told["id"], told["dataset"]) == ("direct", "i", "d")
     assert told["folder"] == told["path"] == str(folder.root / "inputs" / "x")
+
+
+def test_the_library_inside_is_told_what_paths_of_files_say() -> None:
+    told = read_as(runs.RunInput(partition_format="/{day:yyyy}/*.csv"))
+    assert told == {"table": None, "partition": {"expression": r"/(\d{4})/[^/]*\.csv\Z", "columns": [("day", "%Y")]}}
+    table = Table(format=Table.FORMAT_PARQUET, partition_format="/{x}.parquet")
+    told = read_as(runs.RunInput(table=table))
+    assert (told["partition"], told["table"]["partition"]["columns"]) == (None, [("x", None)])
 
 
 def test_of_what_a_run_leaves_nothing_from_elsewhere_is_kept(tmp_path: Path) -> None:

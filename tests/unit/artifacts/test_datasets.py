@@ -11,7 +11,7 @@ from orris.artifacts.v1 import data_pb2 as pb
 from orris.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from orris.tables import dataset_id, definition_of, table_of
 from orris_artifacts.core import Artifacts
-from orris_artifacts.data_translation import draft_from
+from orris_artifacts.data_translation import draft_from, version_message
 from orris_artifacts.datasets import Claim, Draft
 from tests.unit.artifacts.conftest import NOW, Clock
 from tests.unit.artifacts.test_datastores import collect, tree
@@ -50,6 +50,20 @@ def test_the_same_files_read_otherwise_are_a_new_version(core: Artifacts) -> Non
     other = core.datasets.create(IRIS, Draft(one, dataset_id(one, tabs), tabs))
     assert other.number == 2
     assert table_of(other.table_definition).separator == "\t"
+
+
+def test_the_same_files_are_another_version_where_their_paths_say_something(core: Artifacts) -> None:
+    files = pb.DatasetVersion(tree=f"workspaces/lab/trees/{tree(core, b'one')}")
+    said = pb.DatasetVersion(tree=files.tree, partition_format="/{day:yyyy}/x.csv")
+    for each in (files, said, said):
+        core.datasets.create(IRIS, draft_from("lab", each, "eva", ""))
+    found = version_message(core.datasets.get("lab", "iris"))
+    assert (found.name.rpartition("/")[2], found.partition_format, found.HasField("table")) == (
+        "2",
+        "/{day:yyyy}/x.csv",
+        False,
+    )
+    assert not version_message(core.datasets.get("lab", "iris", 1)).partition_format
 
 
 def test_who_wants_only_the_first_leaves_others_alone(core: Artifacts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,12 @@ def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> 
     Dataset.File.from_files((store, "one.csv")).register(ws, "d")
     with pytest.raises(exceptions.UserErrorException):
         Dataset.File.from_files((store, "*.csv")).register(ws, "d")
-    with pytest.raises(exceptions.NotSupportedException):
+    with pytest.raises(exceptions.UserErrorException, match="compare a column"):
         Dataset.File.from_files((store, "one.csv")).filter("x")
-    with pytest.raises(exceptions.NotSupportedException, match="partition_format"):
-        Dataset.File.from_files((store, "one.csv"), partition_format="{a}")
+    with pytest.raises(exceptions.UserErrorException, match="does not end like that"):
+        Dataset.File.from_files((store, "one.csv"), partition_format="/{a}.txt")
+    with pytest.raises(exceptions.NotSupportedException):
+        Dataset.File.from_files((store, "one.csv")).file_metadata("x")
     with pytest.raises(exceptions.UserErrorException, match="does not end like that"):
         Dataset.Tabular.from_delimited_files((store, "one.csv"), partition_format="/{a}/{b}.csv")
     with pytest.raises(exceptions.NotSupportedException, match="read_sql"):
@@ -145,6 +148,32 @@ def test_tables_are_read_and_filtered_as_it_is_asked(ws: Any, data: Path) -> Non
         table.take(int(create_new)).register(ws, "t", create_new_version=create_new)
     Dataset.get_by_name(ws, "t").unregister_all_versions()
     assert "t" not in ws.datasets
+
+
+def test_files_are_chosen_by_what_their_paths_say(ws: Any, orris: FakeOrris, data: Path) -> None:
+    from azureml.core import Dataset, Experiment, ScriptRunConfig
+
+    store = ws.get_default_datastore()
+    for place in ("at/2024/01/31", "at/2024/02/01", "de/2024/01/31"):
+        store.upload_files([str(data / "one.csv")], str(data), f"sales/{place}")
+    path = (store, "sales/**/*.csv")
+    made = Dataset.File.from_files(path, partition_format="/{country}/{day:yyyy/MM/dd}/one.csv").register(ws, "sales")
+    sales = Dataset.get_by_name(ws, "sales")
+    assert (sales.id, sales.partition_keys) == (made.id, ["country", "day"])
+    assert Dataset.File.from_files(path).id != sales.id
+    assert sales.get_partition_key_values(["country"]) == [{"country": "at"}, {"country": "de"}]
+    assert sales.skip(1).take(1).get_partition_key_values() == [
+        {"country": "at", "day": datetime.fromisoformat("2024-02-01")}
+    ]
+    chosen = sales.filter((sales["country"] == "at") & (sales["day"] > datetime.fromisoformat("2024-01-31")))
+    assert chosen.to_path() == ["/at/2024/02/01/one.csv"]
+    with pytest.raises(exceptions.UserErrorException, match="they say country, day"):
+        sales.filter(sales["size"] > 1)
+    run = Experiment(ws, "data").submit(ScriptRunConfig(".", "train.py", arguments=[chosen.as_named_input("x")]))
+    assert orris.runs.runs[run.resource_name].inputs[0].partition_format == "/{country}/{day:yyyy/MM/dd}/one.csv"
+    table = Dataset.Tabular.from_delimited_files(path, partition_format="/{country}/*/*/*/one.csv")
+    assert table.partition_keys == ["country"]
+    assert table.get_partition_key_values() == [{"country": "at"}, {"country": "de"}]
 
 
 def test_open_datasets_that_a_library_brings(ws: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
-from orris.errors import InvalidArgument
-from orris.names import RunName
+from orris.artifacts.v1 import data_pb2
+from orris.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from orris.names import DatasetVersionName, RunName
+from orris.runs.v1 import runs_pb2
+from orris.tables import is_table
+from orris_runs import limits
 from orris_runs.checks import check_run
 from orris_runs.data import Input, Mode, OutputTo, Produced
+from orris_runs.data_translation import input_from, input_message
 from orris_runs.leases import Outcome
 from orris_runs.model import Kind
 from orris_runs.reading import RunQuery
@@ -120,6 +125,23 @@ async def test_a_dataset_becomes_the_version_and_the_files_that_it_is_now(world:
     assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
 
 
+def test_what_paths_of_files_say_makes_them_no_table() -> None:
+    message = runs_pb2.RunInput(name="x", tree=DATA, partition_format="/{country}.csv")
+    wanted = input_from(message)
+    assert not is_table(wanted.table)
+    assert (input_message(wanted).partition_format, input_message(wanted).HasField("table")) == (
+        "/{country}.csv",
+        False,
+    )
+    assert input_message(wanted).id != input_message(Input("x", DATA)).id
+    for wrong in (
+        {"partition_format": "/none"},
+        {"partition_format": "/{a}", "table": data_pb2.Table(format=data_pb2.Table.FORMAT_PARQUET)},
+    ):
+        with pytest.raises(InvalidArgument, match="partition_format"):
+            input_from(runs_pb2.RunInput(name="x", tree=DATA, **wrong))
+
+
 async def test_what_a_run_had_and_made_is_kept_as_long_as_the_run(world: World) -> None:
     artifacts = FakeArtifacts()
     world.agent()
@@ -152,6 +174,33 @@ async def test_the_runs_of_a_version_are_found(world: World) -> None:
     assert found(world, f"{IRIS}/versions/1") == [first.id]
     assert found(world, f"{IRIS}_clean/versions/3") == [first.id]
     assert found(world, f"{IRIS}/versions/2") == []
+
+
+def read(name: str) -> DatasetVersionName:
+    return DatasetVersionName.parse(f"workspaces/default/datasets/{name}")
+
+
+def test_a_run_is_found_by_what_it_read_without_having_been_given_it(world: World) -> None:
+    world.agent()
+    run, lease = world.start()
+    for _ in range(2):
+        world.core.leases.record_dataset(lease, read("iris/versions/4"))
+    assert found(world, f"{IRIS}/versions/4") == [run.id]
+    with pytest.raises(InvalidArgument, match="another workspace"):
+        world.core.leases.record_dataset(lease, DatasetVersionName("other", "iris", "1"))
+    with pytest.raises(FailedPrecondition, match="lease"):
+        world.core.leases.record_dataset("nobody's", read("iris/versions/4"))
+
+
+def test_a_run_reads_only_so_many_datasets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DATASETS_READ", 1)
+    world.agent()
+    _run, lease = world.start()
+    for name in ("a/versions/1", "a/versions/1"):
+        world.core.leases.record_dataset(lease, read(name))
+    with pytest.raises(ResourceExhausted, match="at most 1 "):
+        world.core.leases.record_dataset(lease, read("b/versions/1"))
+    assert found(world, str(read("b/versions/1"))) == []
 
 
 async def test_an_agent_leaves_only_what_the_run_was_to_leave(world: World) -> None:

@@ -15,7 +15,7 @@ import orris_agent
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
 from orris.sdk import frames, table_options
-from orris.sdk.dataset import TabularDataset
+from orris.sdk.tabular_dataset import TabularDataset
 from orris.tables import plan_of
 
 pandas = pytest.importorskip("pandas")

@@ -37,6 +37,10 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the dataset.")],
     path: Annotated[str, typer.Argument(metavar="PATH|URL", help="File or folder, or an http or https URL.")],
     table: Annotated[As | None, typer.Option("--as", help="Read the files as a table.")] = None,
+    partition_format: Annotated[
+        str,
+        typer.Option(metavar="FORMAT", help="What the files' paths say, like /{country}/{day:yyyy/MM/dd}/sales.csv."),
+    ] = "",
     description: Annotated[str, typer.Option(help="For people.")] = "",
     tag: Tags = None,
     workspace: InWorkspace = None,
@@ -49,7 +53,15 @@ def create(
     from orris.sdk.dataset import Dataset
 
     place = open_workspace(workspace)
-    found = Dataset.create(place, name, path, table=_table(table), description=description, tags=pairs(tag, "--tag"))
+    found = Dataset.create(
+        place,
+        name,
+        path,
+        table=_table(table, partition_format),
+        partition_format="" if table else partition_format,
+        description=description,
+        tags=pairs(tag, "--tag"),
+    )
     print_json(_summary(found)) if json else typer.echo(_label(found))
 
 
@@ -87,6 +99,7 @@ def show(dataset: Name, workspace: InWorkspace = None, json: AsJson = False) -> 
             "id": found.id,
             "kind": _kind(found),
             "files": found.message.file_count,
+            "paths say": ", ".join(found.partition_keys),
             "size": size(found.message.total_size),
             "registered": found.created_time,
             "by": found.message.created_by,
@@ -150,14 +163,15 @@ def _find(workspace: Workspace, name: str) -> Dataset:
     return Dataset.get(workspace, name)
 
 
-def _table(kind: As | None) -> Table | None:
+def _table(kind: As | None, partition_format: str) -> Table | None:
     from orris.sdk import table_options
 
     if kind is None:
         return None
     if kind in (As.CSV, As.TSV):
-        return table_options.delimited("\t" if kind is As.TSV else ",")
-    return table_options.parquet() if kind is As.PARQUET else table_options.json_lines()
+        return table_options.delimited("\t" if kind is As.TSV else ",", partition_format=partition_format)
+    read = table_options.parquet if kind is As.PARQUET else table_options.json_lines
+    return read(partition_format=partition_format)
 
 
 def _label(dataset: Dataset) -> str:
@@ -175,6 +189,7 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "id": dataset.id,
         "kind": _kind(dataset),
         "files": dataset.message.file_count,
+        "partitionKeys": dataset.partition_keys,
         "size": dataset.message.total_size,
         "description": dataset.description,
         "tags": dataset.tags,

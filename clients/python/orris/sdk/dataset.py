@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import builtins
 import os
-import random
-import secrets
 import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,14 +17,15 @@ from orris.names import DatasetName, DatasetVersionName
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
 from orris.sdk.dataset_files import DatasetFiles, KeptFiles
-from orris.sdk.mount_context import MountContext
 from orris.sdk.paging import pages
+from orris.sdk.path_values import PathValues
 from orris.sdk.spelling import moment
-from orris.sdk.table_filter import Column, RowCondition
-from orris.tables import dataset_id, definition_of, plan_of
+from orris.tables import dataset_id, reading_of
 
 if TYPE_CHECKING:
+    from orris.sdk.file_dataset import FileDataset
     from orris.sdk.run import Run
+    from orris.sdk.tabular_dataset import TabularDataset
     from orris.sdk.workspace import Workspace
 
 LATEST = "latest"
@@ -41,10 +39,13 @@ class Dataset:
         files: DatasetFiles,
         table: data_pb2.Table | None = None,
         message: data_pb2.DatasetVersion | None = None,
+        partition_format: str = "",
     ) -> None:
+        """`partition_format`: what paths of files say that are no table; a table has its own."""
         self.files = files
         self.table = table
         self.message = message or data_pb2.DatasetVersion()
+        self.partition_format = table.partition_format if table else partition_format or self.message.partition_format
         # The registered version whose files these are, be they read otherwise.
         self.origin = self.message.name
 
@@ -95,19 +96,20 @@ class Dataset:
         path: str | os.PathLike[str],
         *,
         table: data_pb2.Table | None = None,
+        partition_format: str = "",
         description: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> FileDataset | TabularDataset:
         """Register a file or folder of this machine, or what is at an http or https URL.
 
-        Only what the workspace does not keep yet is sent. Unchanged files are no new version. Raises NotFound,
-        InvalidArgument, FailedPrecondition (FILE_CHANGES); for a URL also what `orris.sdk.web_files.fetched` raises.
+        `partition_format`: what paths of files say that are no table; a table has its own. Only what the workspace does
+        not keep yet is sent. Unchanged files are no new version. Raises NotFound, InvalidArgument, FailedPrecondition
+        (FILE_CHANGES); for a URL also what `orris.sdk.web_files.fetched` raises.
         """
-        from orris.sdk.dataset_factory import files_at
+        from orris.sdk.dataset_factory import files_at, with_paths_checked
 
         files = files_at(path) if isinstance(path, str) and "://" in path else _of_machine(workspace, path)
-        kind = FileDataset if table is None else TabularDataset
-        made: FileDataset | TabularDataset = kind(files, table)
+        made = with_paths_checked(_kind(table is not None)(files, table, None, partition_format))
         return made.register(workspace, name, description, tags, create_new_version=True)
 
     @property
@@ -128,7 +130,20 @@ class Dataset:
     @property
     def id(self) -> str:
         """What it is, whatever it is called: the same for the same files, read in the same way."""
-        return dataset_id(self.files.digest, definition_of(self.table) if self.table else "")
+        return dataset_id(self.files.digest, reading_of(self._read_as()))
+
+    @property
+    def partition_keys(self) -> builtins.list[str]:
+        """The columns that paths of its files say; none without a `partition_format`."""
+        return PathValues(self.partition_format).keys
+
+    def get_partition_key_values(self, partition_keys: Sequence[str] | None = None) -> builtins.list[dict[str, Any]]:
+        """Return which values of these columns (default: all) occur together in paths of the files, each once.
+
+        Values are text or `datetime`s. What is done with a table's rows changes nothing. Raises InvalidArgument.
+        """
+        keys = [partition_keys] if isinstance(partition_keys, str) else partition_keys
+        return PathValues(self.partition_format).distinct(self.files.paths(), keys)
 
     @property
     def description(self) -> str:
@@ -165,9 +180,8 @@ class Dataset:
         from orris.artifacts.v1 import data_service_pb2 as rpc
 
         tree = self.files.kept_in(workspace)
-        version = data_pb2.DatasetVersion(
-            tree=tree, table=self.table, description=description or "", tags=dict(tags or {})
-        )
+        version = self._read_as()
+        version.MergeFrom(data_pb2.DatasetVersion(tree=tree, description=description or "", tags=dict(tags or {})))
         request = rpc.CreateDatasetVersionRequest(
             parent=workspace.resource_name,
             dataset_id=name,
@@ -176,7 +190,7 @@ class Dataset:
             only_first=not create_new_version,
         )
         made = workspace.connection.data.CreateDatasetVersion(request).dataset_version
-        return type(self)(KeptFiles(workspace, tree), self.table, made)
+        return type(self)(KeptFiles(workspace, tree), self.table, made, self.partition_format)
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of a registered version."""
@@ -237,7 +251,15 @@ class Dataset:
     def as_input(self, workspace: Workspace) -> runs_pb2.RunInput:
         """Return what a run asks for to get it. Raises InvalidArgument for one of another workspace."""
         tree = self.files.kept_in(workspace)
-        return runs_pb2.RunInput(dataset=self.origin, tree="" if self.origin else tree, table=self.table)
+        message = runs_pb2.RunInput(dataset=self.origin, tree="" if self.origin else tree, table=self.table)
+        message.partition_format = self._read_as().partition_format
+        return message
+
+    def _read_as(self) -> data_pb2.DatasetVersion:
+        """Return a version that says nothing but how the files are read."""
+        return data_pb2.DatasetVersion(
+            table=self.table, partition_format="" if self.table is not None else self.partition_format
+        )
 
     def _update(self, **changes: Any) -> None:
         from orris.artifacts.v1 import data_service_pb2 as rpc
@@ -255,105 +277,6 @@ class Dataset:
         return f"{type(self).__name__}({named!r})"
 
 
-class FileDataset(Dataset):
-    """Files as they are."""
-
-    def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """Return it as an input that is only to be read."""
-        return self.as_named_input(_new_name()).as_mount(path_on_compute)
-
-    def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """Return it as an input that the run may change."""
-        return self.as_named_input(_new_name()).as_download(path_on_compute)
-
-    def mount(self, mount_point: str | os.PathLike[str] | None = None, **_options: Any) -> MountContext:
-        """Return a context in which copies of the files are in a folder, which goes with it unless it was named."""
-        return MountContext(self, mount_point)
-
-    def take(self, count: int) -> Self:
-        """Return the first files, in the order of their paths."""
-        return type(self)(self.files.only(self.files.paths()[: _at_least_0(count)]))
-
-    def skip(self, count: int) -> Self:
-        """Return all but the first files."""
-        return type(self)(self.files.only(self.files.paths()[_at_least_0(count) :]))
-
-    def take_sample(self, probability: float, seed: int | None = None) -> Self:
-        """Return some of the files by chance."""
-        return self.random_split(probability, seed)[0]
-
-    def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
-        """Return two parts by chance: each file is in the first with that probability."""
-        chance, edge = random.Random(seed), _probability(percentage)
-        drawn = [(chance.random() < edge, path) for path in self.files.paths()]
-        first, second = (self.files.only(path for mine, path in drawn if mine is part) for part in (True, False))
-        return type(self)(first), type(self)(second)
-
-
-class TabularDataset(Dataset):
-    """Files that are read as a table, where the table is used. What is done with it before is only noted."""
-
-    def to_pandas_dataframe(self, on_error: str = "null", out_of_range_datetime: str = "null") -> Any:
-        """Return the table as a pandas.DataFrame.
-
-        Values that are not of their column's type are missing, and refused where `on_error` is "fail". Raises
-        FailedPrecondition without pandas.
-        """
-        from orris.sdk.frames import read_frame
-
-        assert self.table is not None
-        with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
-            self.files.save(Path(folder))
-            return read_frame(folder, plan_of(self.table), strict=on_error == "fail")
-
-    def take(self, count: int) -> Self:
-        """Return the first rows."""
-        return self._after(data_pb2.Table.Step(take=_at_least_0(count)))
-
-    def skip(self, count: int) -> Self:
-        """Return all but the first rows."""
-        return self._after(data_pb2.Table.Step(skip=_at_least_0(count)))
-
-    def take_sample(self, probability: float, seed: int | None = None) -> Self:
-        """Return some of the rows by chance: each with that probability."""
-        return self.random_split(probability, seed)[0]
-
-    def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
-        """Return two parts by chance: each row is in the first with that probability, else in the second."""
-        seed = secrets.randbits(32) if seed is None else seed
-        edges = (0.0, _probability(percentage), 1.0)
-        first, second = (
-            self._after(data_pb2.Table.Step(sample=data_pb2.Table.Sample(seed=seed, low=low, high=high)))
-            for low, high in pairwise(edges)
-        )
-        return first, second
-
-    def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> Self:
-        """Return these columns only."""
-        return self._after(data_pb2.Table.Step(keep_columns=_columns(columns)))
-
-    def drop_columns(self, columns: str | Sequence[str]) -> Self:
-        """Return all other columns."""
-        return self._after(data_pb2.Table.Step(drop_columns=_columns(columns)))
-
-    def filter(self, expression: RowCondition) -> Self:
-        """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
-        if not isinstance(expression, RowCondition):
-            raise InvalidArgument("filter: compare a column, like table['age'] > 30", field="filter")
-        return self._after(data_pb2.Table.Step(filter=expression.message))
-
-    def __getitem__(self, name: str) -> Column:
-        return Column(name)
-
-    def _after(self, step: data_pb2.Table.Step) -> Self:
-        table = data_pb2.Table()
-        table.CopyFrom(self.table or data_pb2.Table())
-        table.steps.append(step)
-        made = type(self)(self.files, table)
-        made.origin = self.origin
-        return made
-
-
 def resource_name(workspace: Workspace, name: str, version: int | str | None = LATEST) -> str:
     """Return the resource name of a version: of the latest, of `version`, or of that in `NAME:VERSION`."""
     name, _, named = name.partition(":")
@@ -365,9 +288,15 @@ def resource_name(workspace: Workspace, name: str, version: int | str | None = L
 
 def adopt(workspace: Workspace, message: data_pb2.DatasetVersion) -> FileDataset | TabularDataset:
     """Return a registered version as the kind of dataset that it is."""
-    if message.HasField("table"):
-        return TabularDataset(KeptFiles(workspace, message.tree), message.table, message)
-    return FileDataset(KeptFiles(workspace, message.tree), None, message)
+    is_table = message.HasField("table")
+    return _kind(is_table)(KeptFiles(workspace, message.tree), message.table if is_table else None, message)
+
+
+def _kind(is_table: bool) -> type[FileDataset | TabularDataset]:
+    from orris.sdk.file_dataset import FileDataset  # both are datasets themselves
+    from orris.sdk.tabular_dataset import TabularDataset
+
+    return TabularDataset if is_table else FileDataset
 
 
 def _of_machine(workspace: Workspace, path: str | os.PathLike[str]) -> KeptFiles:
@@ -380,23 +309,3 @@ def _of_machine(workspace: Workspace, path: str | os.PathLike[str]) -> KeptFiles
         raise InvalidArgument(f"path: {os.fspath(path)!r} has no files in it", field="path")
     with bytes_shown("Uploading the data") as progress:
         return KeptFiles(workspace, workspace.transfer.upload(files, progress, cache=DigestCache.of(path)).name)
-
-
-def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:
-    return data_pb2.Table.Columns(names=[columns] if isinstance(columns, str) else [str(each) for each in columns])
-
-
-def _at_least_0(count: int) -> int:
-    if count < 0:
-        raise InvalidArgument(f"count: {count} is negative", field="count")
-    return count
-
-
-def _probability(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise InvalidArgument(f"percentage: {value} is not between 0 and 1", field="percentage")
-    return value
-
-
-def _new_name() -> str:
-    return f"input_{secrets.token_hex(4)}"

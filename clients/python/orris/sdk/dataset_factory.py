@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orris.errors import InvalidArgument
 from orris.sdk import table_options
 from orris.sdk.data_selection import Selection, selected
-from orris.sdk.dataset import FileDataset, TabularDataset
+from orris.sdk.dataset import Dataset
 from orris.sdk.dataset_files import DatasetFiles, KeptFiles
 from orris.sdk.datastore import paths_of
+from orris.sdk.file_dataset import FileDataset
+from orris.sdk.path_values import PathValues
+from orris.sdk.tabular_dataset import TabularDataset
 
 if TYPE_CHECKING:
     from orris.artifacts.v1 import data_pb2
+
+Checked = TypeVar("Checked", bound=Dataset)
 
 
 def files_at(path: object) -> DatasetFiles:
@@ -36,16 +41,22 @@ def files_at(path: object) -> DatasetFiles:
     return KeptFiles(workspace, workspace.transfer.compose(found).name)
 
 
-def from_files(path: object) -> FileDataset:
-    """Return the files that paths in datastores mean, as they are now."""
-    return FileDataset(files_at(path))
+def from_files(path: object, partition_format: str | None = None) -> FileDataset:
+    """Return the files that paths in datastores mean, as they are now; `partition_format`: what their own paths say."""
+    return with_paths_checked(FileDataset(files_at(path), partition_format=partition_format or ""))
 
 
 def from_table(path: object, table: data_pb2.Table) -> TabularDataset:
     """Return the table that the files at paths in datastores are, as they are now."""
-    files = files_at(path)
-    table_options.check_paths(table, files.paths() if table.partition_format else ())
-    return TabularDataset(files, table)
+    return with_paths_checked(TabularDataset(files_at(path), table))
+
+
+def with_paths_checked(dataset: Checked) -> Checked:
+    """Return a dataset. Raises InvalidArgument for a path that its `partition_format` does not fit."""
+    values = PathValues(dataset.partition_format)
+    for path in dataset.files.paths() if dataset.partition_format else ():
+        values.of(path)
+    return dataset
 
 
 def from_delimited_files(path: object, **options: Any) -> TabularDataset:

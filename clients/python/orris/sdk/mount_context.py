@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from orris.sdk.dataset import FileDataset
+    from orris.sdk.file_dataset import FileDataset
 
 
 class MountContext:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
-from orris.partitions import partition_of
-from orris.sdk.column_values import matched
 
 PATH_COLUMN = "Path"
 # As Azure calls them -> as Python does.
@@ -65,14 +63,6 @@ def json_lines(
         skip_invalid_lines=skip_invalid_lines,
         **_of_any_format(include_path, types, partition_format),
     )
-
-
-def check_paths(table: Table, paths: Iterable[str]) -> None:
-    """Raise InvalidArgument for a path that the table's `partition_format` does not fit, or for one that is none."""
-    if table.partition_format:
-        partition = partition_of(table.partition_format)
-        for path in paths:
-            matched(partition, path)
 
 
 def _of_any_format(include_path: bool, types: Any, partition_format: str | None) -> dict[str, Any]:

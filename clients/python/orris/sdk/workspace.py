@@ -15,14 +15,15 @@ from orris.sdk.connection import Connection
 from orris.sdk.paging import pages
 
 if TYPE_CHECKING:
-    from orris.sdk.dataset import FileDataset, TabularDataset
     from orris.sdk.datastore import Datastore
     from orris.sdk.endpoint import Endpoint
     from orris.sdk.environment import Environment
     from orris.sdk.experiment import Experiment
+    from orris.sdk.file_dataset import FileDataset
     from orris.sdk.model import Model
     from orris.sdk.run import Run
     from orris.sdk.storage import Garbage, Storage
+    from orris.sdk.tabular_dataset import TabularDataset
     from orris.sdk.transfer import Transfer
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orris.partitions import partition_of
 from tests.unit.agent.inside.conftest import Program
 
 ID = "11111111-2222-8333-8444-555555555555"
@@ -77,7 +78,7 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
         ws = Run.get_context().experiment.workspace
         found = Dataset.get_by_id(ws, id="{ID}")
         print(isinstance(found, TabularDataset), found.id == Dataset.get_by_name(ws, "table").id)
-        for attempt in (lambda: Dataset.get_by_name(ws, "table", version=1), lambda: Dataset.Tabular.from_files("x"),
+        for attempt in (lambda: Dataset.Tabular.from_files("x"),
                         lambda: found.register(ws, "x"), lambda: Run.get_context().input_datasets["none"]):
             try:
                 attempt()
@@ -87,10 +88,46 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
     )
     assert printed.splitlines() == [
         "True True",
-        "UserErrorException the run was given no dataset of the name 'table', version 1:",
         "NotInsideRunException Dataset.Tabular.from_files is not available inside a run: wh",
         "NotInsideRunException TabularDataset.register is not available inside a run: what ",
         "KeyError \"the run has no input dataset 'none'; it has files_mount, fi",
+    ]
+
+
+def test_a_dataset_that_the_run_was_not_given_is_brought_by_its_agent(
+    given: Program, answer: Any, tmp_path: Path
+) -> None:
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        if request["params"].get("name") == "none":
+            return {"error": {"type": "NotFound", "message": "no dataset 'none'"}}
+        name = "workspaces/lab/datasets/other/versions/7"
+        folder = str(tmp_path / "inputs" / "files")
+        return {"result": {"dataset": name, "id": "i", "folder": folder, "table": None, "partition": None}}
+
+    asked = answer(respond)
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        ws = Run.get_context().experiment.workspace
+        found = Dataset.get_by_name(ws, name="other")
+        print(found, found.version, found.id, found.to_path(), len(found.download()))
+        print(Dataset.get_by_name(ws, "table", version=1).name, Dataset.get_by_id(ws, "other id").name)
+        try:
+            Dataset.get_by_name(ws, "none")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert printed.splitlines() == [
+        "FileDataset('other') 7 i ['/a.txt', '/b.txt'] 2",
+        "other other",
+        "UserErrorException no dataset 'none'",
+    ]
+    assert [(each["method"], each["params"]) for each in asked] == [
+        ("get_dataset", {"name": "other", "version": "latest"}),
+        ("get_dataset", {"name": "table", "version": 1}),
+        ("get_dataset", {"id": "other id"}),
+        ("get_dataset", {"name": "none", "version": "latest"}),
     ]
 
 
@@ -115,6 +152,32 @@ def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> 
         """
     )
     assert printed.splitlines() == ["[['take'], ['skip'], ['filter']]", "[2, 3]", "filter", "filter"]
+
+
+def test_files_are_chosen_by_what_their_paths_say(given: Program) -> None:
+    data = Path(given.env["ORRIS_DATA"])
+    told = json.loads(data.read_text())
+    told["inputs"][1]["partition"] = partition_of("/{letter}.txt")
+    data.write_text(json.dumps(told))
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        files = Run.get_context().input_datasets["files_direct"]
+        print(files.partition_keys, files.get_partition_key_values())
+        print(files.filter(files["letter"] != "a").to_path(), files.filter(files["letter"] == "z").to_path())
+        try:
+            files.filter(files["size"] > 1)
+        except Exception as error:
+            print(error)
+        print(Run.get_context().input_datasets["table_direct"].partition_keys)
+        """
+    )
+    assert printed.splitlines() == [
+        "['letter'] [{'letter': 'a'}, {'letter': 'b'}]",
+        "['/b.txt'] []",
+        "paths say nothing of 'size'; they say letter",
+        "[]",
+    ]
 
 
 def test_a_run_without_data_has_none_and_loads_nothing_for_it(program: Program) -> None:

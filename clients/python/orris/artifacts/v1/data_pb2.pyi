@@ -507,6 +507,7 @@ class DatasetVersion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CREATED_BY_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
+    PARTITION_FORMAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Versions are numbers from 1."""
     tree: _builtins.str
@@ -525,6 +526,10 @@ class DatasetVersion(_message.Message):
     """Who registered it. Set by the server."""
     run: _builtins.str
     """The run that made the files, empty for none: `workspaces/{workspace}/runs/{run}`. Only agents say so."""
+    partition_format: _builtins.str
+    """How the end of each file's path says what is in columns, as `partition_format` of a table; for a dataset that is its files,
+    which can be chosen by that. A table has its own.
+    """
     @_builtins.property
     def table(self) -> Global___Table:
         """How the files are read as a table; absent where the dataset is its files."""
@@ -551,10 +556,11 @@ class DatasetVersion(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         created_by: _builtins.str = ...,
         run: _builtins.str = ...,
+        partition_format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "created_by", b"created_by", "description", b"description", "file_count", b"file_count", "id", b"id", "name", b"name", "run", b"run", "table", b"table", "tags", b"tags", "total_size", b"total_size", "tree", b"tree"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "created_by", b"created_by", "description", b"description", "file_count", b"file_count", "id", b"id", "name", b"name", "partition_format", b"partition_format", "run", b"run", "table", b"table", "tags", b"tags", "total_size", b"total_size", "tree", b"tree"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -916,6 +916,49 @@ class FinishRunResponse(_message.Message):
 Global___FinishRunResponse: _TypeAlias = FinishRunResponse  # noqa: Y015
 
 @_typing.final
+class RecordRunDatasetRequest(_message.Message):
+    """Request of RecordRunDataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    lease_id: _builtins.str
+    """The lease."""
+    dataset: _builtins.str
+    """What was read: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`."""
+    def __init__(
+        self,
+        *,
+        lease_id: _builtins.str = ...,
+        dataset: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "lease_id", b"lease_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRunDatasetRequest: _TypeAlias = RecordRunDatasetRequest  # noqa: Y015
+
+@_typing.final
+class RecordRunDatasetResponse(_message.Message):
+    """Response of RecordRunDataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRunDatasetResponse: _TypeAlias = RecordRunDatasetResponse  # noqa: Y015
+
+@_typing.final
 class DrainAgentRequest(_message.Message):
     """Request of DrainAgent."""
 

@@ -73,6 +73,11 @@ class AgentServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageResponse.FromString,
                 _registered_method=True)
+        self.RecordRunDataset = channel.unary_unary(
+                '/orris.runs.v1.AgentService/RecordRunDataset',
+                request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.RecordRunDatasetRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.RecordRunDatasetResponse.FromString,
+                _registered_method=True)
         self.FinishRun = channel.unary_unary(
                 '/orris.runs.v1.AgentService/FinishRun',
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.SerializeToString,
@@ -182,6 +187,19 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordRunDataset(self, request, context):
+        """Records that a run has read a version of a dataset that is none of its inputs: from now on the run is one of those that
+        had it (`ListRunsRequest.dataset`). Sent again, it changes nothing. The version is not looked for, and not kept for it.
+
+        Errors:
+        - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - INVALID_ARGUMENT (OTHER_WORKSPACE): the dataset is of another workspace than the run.
+        - RESOURCE_EXHAUSTED (TOO_MANY_DATASETS): a run reads at most 1,000 versions beside its inputs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FinishRun(self, request, context):
         """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
         the end, or nothing is.
@@ -257,6 +275,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.AppendRunUsage,
                     request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageResponse.SerializeToString,
+            ),
+            'RecordRunDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRunDataset,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.RecordRunDatasetRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.RecordRunDatasetResponse.SerializeToString,
             ),
             'FinishRun': grpc.unary_unary_rpc_method_handler(
                     servicer.FinishRun,
@@ -467,6 +490,33 @@ class AgentService:
             '/orris.runs.v1.AgentService/AppendRunUsage',
             orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_agents__service__pb2.AppendRunUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRunDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.AgentService/RecordRunDataset',
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.RecordRunDatasetRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.RecordRunDatasetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -94,6 +94,15 @@ class AgentServiceStub:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
     - INVALID_ARGUMENT: more than 1,000 samples at a time.
     """
+    RecordRunDataset: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.RecordRunDatasetRequest, _agents_service_pb2.RecordRunDatasetResponse]
+    """Records that a run has read a version of a dataset that is none of its inputs: from now on the run is one of those that
+    had it (`ListRunsRequest.dataset`). Sent again, it changes nothing. The version is not looked for, and not kept for it.
+
+    Errors:
+    - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - INVALID_ARGUMENT (OTHER_WORKSPACE): the dataset is of another workspace than the run.
+    - RESOURCE_EXHAUSTED (TOO_MANY_DATASETS): a run reads at most 1,000 versions beside its inputs.
+    """
     FinishRun: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.FinishRunRequest, _agents_service_pb2.FinishRunResponse]
     """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
     the end, or nothing is.
@@ -186,6 +195,15 @@ class AgentServiceAsyncStub(AgentServiceStub):
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
     - INVALID_ARGUMENT: more than 1,000 samples at a time.
+    """
+    RecordRunDataset: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.RecordRunDatasetRequest, _agents_service_pb2.RecordRunDatasetResponse]  # type: ignore[assignment]
+    """Records that a run has read a version of a dataset that is none of its inputs: from now on the run is one of those that
+    had it (`ListRunsRequest.dataset`). Sent again, it changes nothing. The version is not looked for, and not kept for it.
+
+    Errors:
+    - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+    - INVALID_ARGUMENT (OTHER_WORKSPACE): the dataset is of another workspace than the run.
+    - RESOURCE_EXHAUSTED (TOO_MANY_DATASETS): a run reads at most 1,000 versions beside its inputs.
     """
     FinishRun: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.FinishRunRequest, _agents_service_pb2.FinishRunResponse]  # type: ignore[assignment]
     """Ends a run and gives its lease back. What it has written must have been sent before, or comes along: then it is stored with
@@ -318,6 +336,21 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
         - INVALID_ARGUMENT: more than 1,000 samples at a time.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordRunDataset(
+        self,
+        request: _agents_service_pb2.RecordRunDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_service_pb2.RecordRunDatasetResponse, _abc.Awaitable[_agents_service_pb2.RecordRunDatasetResponse]]:
+        """Records that a run has read a version of a dataset that is none of its inputs: from now on the run is one of those that
+        had it (`ListRunsRequest.dataset`). Sent again, it changes nothing. The version is not looked for, and not kept for it.
+
+        Errors:
+        - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
+        - INVALID_ARGUMENT (OTHER_WORKSPACE): the dataset is of another workspace than the run.
+        - RESOURCE_EXHAUSTED (TOO_MANY_DATASETS): a run reads at most 1,000 versions beside its inputs.
         """
 
     @_abc_1.abstractmethod

@@ -1,8 +1,8 @@
-"""The datasets that a run was given. What is heavy is loaded with the first use: every script imports this."""
+"""The datasets of a run. What is heavy is loaded with the first use: every script imports this."""
 
 import os
 
-from ._exceptions import UserErrorException
+from ._exceptions import ModelPathNotFoundException, UserErrorException
 from ._inputs import record
 from ._placeholder import explain
 
@@ -26,34 +26,45 @@ class _Factory:
 
 
 class Dataset:
-    """The datasets that the run was given: by their ids, and by their names."""
+    """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
 
     File = _Factory("File")
     Tabular = _Factory("Tabular")
 
     @staticmethod
     def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
-        """Return an input of the run by its id."""
-        return _only([given for given in record()["inputs"] if given["id"] == id], "the id %r" % (id,))
+        """Return a registered dataset by its id. Raises UserErrorException where there is none."""
+        return _given([given for given in record()["inputs"] if given["id"] == id]) or _brought({"id": id})
 
     @staticmethod
     def get_by_name(workspace=None, name=None, version="latest"):
-        """Return an input of the run by the name, and the version, that it is registered as."""
+        """Return a registered dataset by its name. Raises UserErrorException where there is none.
+
+        The latest version of one that the run was given is that which it was given.
+        """
         found = [
             given
             for given in record()["inputs"]
             if _named(given)[0] == name and str(version) in ("latest", "None", _named(given)[1])
         ]
-        return _only(found, "the name %r, version %s" % (name, version))
+        return _given(found) or _brought({"name": name, "version": version})
 
 
-def _only(found: list, what: str):
-    if found:
-        return make(found[0])
-    raise UserErrorException(
-        "the run was given no dataset of %s: give it one where it is submitted, "
-        "with dataset.as_named_input(name) among the arguments" % what
-    )
+def _given(found: list):
+    return make(found[0]) if found else None
+
+
+def _brought(wanted: dict):
+    """Return a dataset that the run was not given: its agent puts it into the run's folder."""
+    from ._requests import ask
+    from ._surroundings import run_folder, run_id
+
+    if run_id() is None:
+        raise explain("Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
+    try:
+        return make(ask(run_folder(), "get_dataset", wanted))
+    except ModelPathNotFoundException as error:  # what is not found is a model elsewhere
+        raise UserErrorException(str(error)) from error
 
 
 def _named(given: dict) -> tuple:
@@ -75,6 +86,21 @@ class _Given:
     def to_path(self) -> list:
         """Return the paths of the files, each with a slash before it."""
         return ["/" + path for path in self._paths()]
+
+    @property
+    def partition_keys(self) -> list:
+        """The columns that paths of its files say; none without a `partition_format`."""
+        return self._said().keys
+
+    def get_partition_key_values(self, partition_keys=None) -> list:
+        """Return which values of these columns (default: all) occur together in paths of the files, each once."""
+        return self._said().distinct(self._paths(), partition_keys)
+
+    def _said(self):
+        from ._path_values import PathValues
+
+        table = self._given["table"]
+        return PathValues((table or self._given).get("partition"))
 
     def _paths(self) -> list:
         found = [os.path.join(parent, name) for parent, _, names in os.walk(self._folder) for name in names]
@@ -130,6 +156,23 @@ class FileDataset(_Given):
         chance = Random(seed)
         first = [(chance.random() < percentage, path) for path in self._paths()]
         return tuple(self._with([path for mine, path in first if mine is part]) for part in (True, False))
+
+    def take_sample(self, probability: float, seed=None) -> "FileDataset":
+        """Return some of the files by chance."""
+        return self.random_split(probability, seed)[0]
+
+    def filter(self, expression) -> "FileDataset":
+        """Return the files whose paths are like this, for example `files.filter(files["country"] == "at")`."""
+        from ._table_filter import RowCondition
+
+        if not isinstance(expression, RowCondition):
+            raise UserErrorException("filter: compare a column, like files['country'] == 'at'")
+        return self._with(self._said().chosen(self._paths(), expression.condition))
+
+    def __getitem__(self, name: str):
+        from ._table_filter import Column
+
+        return Column(name)
 
     def _with(self, paths: list) -> "FileDataset":
         return type(self)(self._folder, self._given, paths)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
-from orris_agent.folder import INSIDE_RUN, RunFolder
+from orris_agent.folder import INSIDE_CONTROL, INSIDE_RUN, RunFolder
 from orris_agent.run_data import RunData
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 ENVIRONMENT_PYTHON = "/opt/orris/environment/bin/python"
-INSIDE_CONTROL = Path("/orris/control")
 INSIDE_CODE = Path("/orris/code")
 REPLICA_PORT = 6750
 GRAPHICS_LABEL = "io.orris.gpus"

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent import command, control
-from orris_agent.folder import INSIDE_RUN, RunFolder
+from orris_agent.folder import INSIDE_CONTROL, INSIDE_RUN, RunFolder
 from orris_agent.removal import remove_tree
 from orris_agent.runtimes.docker.addresses import check_reachable, published_address
 from orris_agent.runtimes.docker.container import (
     INSIDE_CODE,
-    INSIDE_CONTROL,
     WAITING_LABEL,
     Container,
     name_of,

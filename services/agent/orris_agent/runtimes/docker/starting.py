@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orris.errors import FailedPrecondition
-from orris_agent.folder import RunFolder
-from orris_agent.runtimes.docker.container import INSIDE_CONTROL, Container
+from orris_agent.folder import INSIDE_CONTROL, RunFolder
+from orris_agent.runtimes.docker.container import Container
 from orris_agent.runtimes.port import ImageGoneError, StartError
 
 if TYPE_CHECKING:

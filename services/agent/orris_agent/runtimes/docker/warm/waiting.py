@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orris_agent.folder import INSIDE_RUN, RunFolder
-from orris_agent.runtimes.docker.container import INSIDE_CODE, INSIDE_CONTROL, Container
+from orris_agent.folder import INSIDE_CONTROL, INSIDE_RUN, RunFolder
+from orris_agent.runtimes.docker.container import INSIDE_CODE, Container
 from orris_agent.runtimes.docker.engine import Engine
 from orris_agent.runtimes.docker.starting import create_container, give_away, start_container
 from orris_agent.runtimes.docker.warm.moving import move_in
