@@ -79,6 +79,6 @@ class Machine:
             **fields,
         )
         lease = agents.Lease(id=f"lease-{token}", run=run, image=self.image, run_token="token")
-        folder = self.folders.create(f"e_1_{token}", lease, self.host is not None)
+        folder = self.folders.create(f"e_1_{token}", lease.id, self.host is not None)
         folder.work.mkdir()
         return lease, folder

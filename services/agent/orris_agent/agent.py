@@ -166,7 +166,7 @@ class Agent:
         kept = self._folders.of_lease(run_id, lease.id)
         if kept is None:
             self._give_up_earlier(run_id)
-        return kept or self._folders.create(run_id, lease, self._runtimes.contains(lease.run))
+        return kept or self._folders.create(run_id, lease.id, self._runtimes.contains(lease.run))
 
     def _give_up_earlier(self, run_id: str) -> None:
         """Leave what an earlier lease of the run has started: what is in the run's folder is no longer its own."""

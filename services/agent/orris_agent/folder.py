@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,9 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from google.protobuf import json_format
-
-from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.beneath import Beneath
 from orris_agent.removal import remove_tree
 from orris_agent.supervisor.lease import SLEEPS_ALONG
@@ -93,25 +91,26 @@ class RunFolder:
     def socket(self) -> Path:
         return self.control / "run.sock"
 
-    def save_lease(self, lease: agents.Lease) -> None:
-        """Keep the lease; it holds secrets, so only the agent's user may read it."""
+    def save_lease(self, lease_id: str) -> None:
+        """Keep the id of the lease, so that who starts again knows the run as its own when it gets the lease again."""
         temporary = self.root / "lease.json.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(json_format.MessageToJson(lease, indent=None))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            os.write(descriptor, json.dumps({"id": lease_id}).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         temporary.rename(self.root / "lease.json")
 
-    def load_lease(self) -> agents.Lease:
-        """Return the kept lease. Raises OSError or ParseError when there is none that can be read."""
-        return json_format.Parse((self.root / "lease.json").read_text(encoding="utf-8"), agents.Lease())
+    def load_lease_id(self) -> str:
+        """Return the id of the kept lease. Raises OSError, ValueError, LookupError, TypeError where there is none."""
+        return str(json.loads((self.root / "lease.json").read_bytes())["id"])
 
     def lease_id(self) -> str | None:
         """Return the id of the kept lease, None where there is none that can be read."""
         try:
-            return self.load_lease().id
-        except (OSError, json_format.ParseError):
+            return self.load_lease_id()
+        except (OSError, ValueError, LookupError, TypeError):
             return None
 
     def set_aside(self) -> RunFolder:
@@ -141,7 +140,7 @@ class RunFolders:
         self._sleeps_along = sleeps_along
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def create(self, run_id: str, lease: agents.Lease, contained: bool = False) -> RunFolder:
+    def create(self, run_id: str, lease_id: str, contained: bool = False) -> RunFolder:
         """Return the folder of a newly leased run. What an earlier lease of the same run left is removed."""
         folder = RunFolder(self._root / run_id, contained)
         folder.remove()
@@ -150,7 +149,7 @@ class RunFolders:
         folder.files.mkdir()
         if self._sleeps_along:
             (folder.control / SLEEPS_ALONG).touch()
-        folder.save_lease(lease)
+        folder.save_lease(lease_id)
         return folder
 
     def of_lease(self, run_id: str, lease_id: str) -> RunFolder | None:

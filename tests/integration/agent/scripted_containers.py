@@ -104,7 +104,7 @@ class ScriptedContainers:
         )
         image = images.Image(reference=BASE_IMAGE, lock=images.Lock(interpreter="/usr/bin/python3"))
         lease = agents.Lease(id=f"lease-{token}", run=run, image=image, run_token="token")
-        folder = self.folders.create(f"e_1_{token}", lease, contained=True)
+        folder = self.folders.create(f"e_1_{token}", lease.id, contained=True)
         folder.work.mkdir()
         (folder.work / "main.py").write_text(program)
         return lease, folder

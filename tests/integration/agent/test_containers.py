@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from orris.errors import FailedPrecondition
+from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.bringing import bring
 from orris_agent.datasets import Datasets
@@ -67,8 +68,13 @@ async def said(folder: RunFolder, words: str) -> None:
             await asyncio.sleep(0.02)
 
 
+def lease_of(folder: RunFolder) -> agents.Lease:
+    run = runs.Run(name=f"workspaces/lab/runs/{folder.run_id}")
+    return agents.Lease(id=folder.load_lease_id(), run=run)
+
+
 def container_of(engine: Engine, folder: RunFolder) -> Any:
-    return engine.client.containers.get(name_of(folder.load_lease().id))
+    return engine.client.containers.get(name_of(folder.load_lease_id()))
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -107,7 +113,7 @@ except OSError as error:
     stub: Any = Recorded()
     folder = await execute(PYTHON, "-c", script)
     server = RequestServer({"get_dataset": Datasets(stub, lambda _: storage).get_dataset})
-    async with server.serving(folder.load_lease(), folder):
+    async with server.serving(lease_of(folder), folder):
         await ending(machine, folder)
     assert folder.std_log.read_text().splitlines() == ["read ['/a.txt'] a", "refused Read-only file system"]
 
@@ -148,7 +154,7 @@ async def test_the_engine_is_told_no_secret_and_keeps_no_log(engine: Engine, exe
     told = container_of(engine, folder).attrs
     assert "very-secret" not in json.dumps(told)
     assert told["HostConfig"]["LogConfig"]["Type"] == "none"
-    assert told["Config"]["Labels"]["io.orris.run"] == folder.load_lease().run.name
+    assert told["Config"]["Labels"]["io.orris.run"] == lease_of(folder).run.name
 
 
 async def test_limits_are_those_asked_for_and_defaults(engine: Engine, execute: Execute) -> None:
@@ -249,7 +255,7 @@ async def test_containers_of_leases_that_are_gone_are_removed(
     await elsewhere.runtime().start(lease, stranger)
     gone, mine = container_of(engine, left), container_of(engine, kept)
     left.remove()
-    await machine.runtime().end_others({kept.load_lease().id})
+    await machine.runtime().end_others({kept.load_lease_id()})
     async with asyncio.timeout(30):
         while gone.id in [each.id for each in engine.client.containers.list(all=True, ignore_removed=True)]:  # noqa: ASYNC110 - a container
             await asyncio.sleep(0.05)

@@ -73,7 +73,7 @@ class Machine:
             run_token="token",
             environment_variables=variables,
         )
-        folder = self.folders.create(f"e_1_{token}", lease)
+        folder = self.folders.create(f"e_1_{token}", lease.id)
         folder.work.mkdir()
         for name, content in files.items():
             (folder.work / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """What an agent executes follows the stream of its leases."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -181,13 +182,13 @@ async def test_a_cancellation_reaches_the_execution(world: World) -> None:
 
 
 async def test_the_folder_of_a_lease_that_is_gone_is_removed(world: World) -> None:
-    left = world.folders.create("e_1_00000009", lease(9))
+    left = world.folders.create("e_1_00000009", lease(9).id)
     await world.send(all_of_them=True)
     await world.until(lambda: not left.root.exists())
 
 
 async def test_the_folder_of_a_lease_still_held_is_adopted_as_it_is(world: World) -> None:
-    left = world.folders.create("e_1_00000001", lease(1))
+    left = world.folders.create("e_1_00000001", lease(1).id)
     left.std_log.write_bytes(b"written under the earlier agent")
     await world.send(lease(1), all_of_them=True)
     await world.until(lambda: "l1" in world.executions)
@@ -197,7 +198,7 @@ async def test_the_folder_of_a_lease_still_held_is_adopted_as_it_is(world: World
 async def test_the_folder_of_an_earlier_lease_of_the_run_is_not_taken_for_this_one(world: World) -> None:
     other = lease(1)
     other.id = "earlier"
-    left = world.folders.create("e_1_00000001", other)
+    left = world.folders.create("e_1_00000001", other.id)
     left.std_log.write_bytes(b"of another execution")
     await world.send(lease(1), all_of_them=True)
     await world.until(lambda: "l1" in world.executions)
@@ -216,9 +217,10 @@ async def test_an_agent_waits_for_its_server(tmp_path: Path, monkeypatch: pytest
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_leases_are_kept_where_only_their_user_can_read_them(tmp_path: Path) -> None:
+async def test_of_a_lease_only_its_id_is_kept_where_only_its_user_can_read_it(tmp_path: Path) -> None:
     """A lease holds secrets and tokens."""
-    folder = RunFolders(tmp_path / "runs").create("e_1_00000001", lease(1))
+    folder = RunFolders(tmp_path / "runs").create("e_1_00000001", lease(1).id)
+    assert json.loads((folder.root / "lease.json").read_text()) == {"id": "l1"}
     assert (folder.root / "lease.json").stat().st_mode & 0o777 == 0o600
     assert folder.root.stat().st_mode & 0o777 == 0o700
 
@@ -237,7 +239,7 @@ def test_an_agent_that_insists_on_containers_gives_nobody_less() -> None:
 
 async def test_new_leases_do_not_wait_for_an_engine_that_is_away(world: World) -> None:
     """What is left of a lease that is gone is ended when the engine is back; its folder stays until then."""
-    left = world.folders.create("e_1_00000009", lease(9), contained=True)
+    left = world.folders.create("e_1_00000009", lease(9).id, contained=True)
     await world.send(lease(1), all_of_them=True)
     await world.until(lambda: "l1" in world.executions and world.containers.begun == ["l9"])
     assert not left.root.exists()

@@ -95,7 +95,7 @@ async def executed(
 ) -> Execution:
     """Go on with a run that ended, and left an output, before this agent was started; cancel it when that is set."""
     lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r", **fields))
-    folder = RunFolders(root).create("r", lease)
+    folder = RunFolders(root).create("r", lease.id)
     (folder.work / "outputs").mkdir(parents=True)
     (folder.work / "outputs" / "model.pkl").write_bytes(b"model")
     (folder.own / "leave" / "clean").mkdir(parents=True)
@@ -276,7 +276,7 @@ class Runtime:
 
 def begun(root: Path, reports: Reports, runtime: Runtime) -> Execution:
     lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r"))
-    folder = RunFolders(root).create("r", lease)
+    folder = RunFolders(root).create("r", lease.id)
     return Execution(lease, folder, reports, Storage(), runtime, RequestServer({}))  # type: ignore[arg-type]
 
 

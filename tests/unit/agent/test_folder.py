@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.folder import RunFolders
 from orris_agent.supervisor.lease import SLEEPS_ALONG
 
 
 def test_a_contained_run_shares_neither_its_lease_nor_what_it_is_told(tmp_path: Path) -> None:
-    folder = RunFolders(tmp_path / "runs").create("r", agents.Lease(id="l"), contained=True)
+    folder = RunFolders(tmp_path / "runs").create("r", "l", contained=True)
     for its_own in (folder.work, folder.files, folder.std_log, folder.journal):
         assert its_own.is_relative_to(folder.own)
     for the_agents in (folder.root / "lease.json", folder.control, folder.socket):
@@ -24,7 +23,7 @@ def test_a_contained_run_shares_neither_its_lease_nor_what_it_is_told(tmp_path: 
 def test_a_folder_says_itself_whether_its_run_is_contained(tmp_path: Path) -> None:
     folders = RunFolders(tmp_path / "runs")
     for run_id, contained in (("in", True), ("out", False)):
-        folders.create(run_id, agents.Lease(id=run_id), contained)
+        folders.create(run_id, run_id, contained)
         found = folders.of_lease(run_id, run_id)
         assert found is not None
         assert found.contained is contained
@@ -35,7 +34,7 @@ def test_a_folder_says_itself_whether_its_run_is_contained(tmp_path: Path) -> No
 def test_no_container_is_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, contained: bool, owner: int
 ) -> None:
-    folder = RunFolders(tmp_path / "runs").create("r", agents.Lease(id="l"), contained)
+    folder = RunFolders(tmp_path / "runs").create("r", "l", contained)
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(os, "getegid", lambda: user)
     assert folder.owner == (owner, owner)
@@ -45,5 +44,5 @@ def test_no_container_is_root(
 def test_a_supervisor_is_told_whether_the_service_sleeps_along(tmp_path: Path, contained: bool) -> None:
     for along in (False, True):
         folders = RunFolders(tmp_path / "runs", sleeps_along=along)
-        folder = folders.create("r", agents.Lease(id="l"), contained)
+        folder = folders.create("r", "l", contained)
         assert (folder.control / SLEEPS_ALONG).exists() is along

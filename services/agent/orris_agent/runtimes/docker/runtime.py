@@ -178,7 +178,7 @@ class DockerRuntime:
 
     async def wait(self, folder: RunFolder) -> Ending:
         """See the port. While the engine is away nobody knows whether the run goes on: it is waited for."""
-        name = name_of(folder.load_lease().id)
+        name = name_of(folder.load_lease_id())
         async with self._following.of(name) as alarm:
             while True:
                 with suppress(NotNowError):
@@ -190,14 +190,14 @@ class DockerRuntime:
     async def _ended(self, inspected: dict[str, Any] | None, folder: RunFolder) -> Ending:
         ending = await run_blocking(ending_of, inspected, folder)
         if self._warm is not None:
-            self._warm.ended(folder.load_lease().id, folder, ending.exit)
+            self._warm.ended(folder.load_lease_id(), folder, ending.exit)
         return ending
 
     def cancel(self, folder: RunFolder) -> None:
         """See the port. The supervisor finds out by itself in a second; the signal makes it look at once."""
         control.request_cancel(folder.control)
         if self.has_started(folder):
-            self._signaling = asyncio.ensure_future(self._signal(name_of(folder.load_lease().id)))
+            self._signaling = asyncio.ensure_future(self._signal(name_of(folder.load_lease_id())))
 
     async def _signal(self, name: str) -> None:
         from docker.errors import APIError

@@ -43,8 +43,8 @@ def ending_of(recorded: Exit | None) -> Ending:
 
 async def end(folder: Path) -> None:
     """End the run in `folder` and all its processes."""
-    supervisors.cancel(folder)
-    await wait_for_exit(folder)
+    if supervisors.cancel(folder) or supervisors.read_exit(folder) is None:
+        await wait_for_exit(folder)
 
 
 async def _until_gone(folder: Path) -> None:
