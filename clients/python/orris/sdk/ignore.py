@@ -9,7 +9,8 @@ Left out without being asked, unless a pattern such as `!.git/` brings them back
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import pathspec
@@ -38,10 +39,10 @@ class Ignore:
             path = folder / name
             if path.is_file():
                 try:
-                    return cls(_lines(path))
+                    return _ignore_of(path.read_text(encoding="utf-8-sig"))
                 except (ValueError, re.error) as error:
                     raise InvalidArgument(f"{path}: {error}; correct the pattern", field=name) from error
-        return cls()
+        return _ignore_of("")
 
     def file(self, path: str) -> bool:
         """Tell whether to leave out a file, by its path relative to the folder."""
@@ -64,5 +65,7 @@ def _at_once(spec: pathspec.GitIgnoreSpec) -> Callable[[str], bool]:
     return lambda path: match(path) is not None
 
 
-def _lines(path: Path) -> Iterator[str]:
-    yield from path.read_text(encoding="utf-8-sig").splitlines()
+@lru_cache(maxsize=8)
+def _ignore_of(text: str) -> Ignore:
+    """Return what a file's patterns say: whoever submits a folder often does so again."""
+    return Ignore(text.splitlines())

@@ -105,12 +105,8 @@ class ScriptRunConfig:
             raise InvalidArgument("script: give either `script` or `command`", field="script")
         if not folder.is_dir():
             raise InvalidArgument(f"source_directory: {folder} is no folder", field="source_directory")
-        if self.script and not (folder / self.script).is_file():
-            raise InvalidArgument(f"script: {self.script} is no file in {folder.resolve()}", field="script")
-        if self.script and not (folder / self.script).resolve().is_relative_to(folder.resolve()):
-            raise InvalidArgument(
-                f"script: {self.script} lies outside of {folder.resolve()}; set source_directory", field="script"
-            )
+        if self.script:
+            self._check_script(folder.resolve(), folder / self.script)
         if self.max_run_duration_seconds is not None and not 0 < self.max_run_duration_seconds <= LONGEST_SECONDS:
             raise InvalidArgument(
                 f"max_run_duration_seconds: give seconds, more than 0 and at most {LONGEST_SECONDS:,}",
@@ -123,6 +119,13 @@ class ScriptRunConfig:
             raise InvalidArgument(f"max_retries: 0 to {MOST_RETRIES}", field="max_retries")
         _ = self.argument_texts, self.command_texts, self.distribution_asked
         self._check_confinement()
+
+    def _check_script(self, top: Path, script: Path) -> None:
+        if not script.is_file():
+            raise InvalidArgument(f"script: {self.script} is no file in {top}", field="script")
+        if not script.resolve().is_relative_to(top):
+            message = f"script: {self.script} lies outside of {top}; set source_directory"
+            raise InvalidArgument(message, field="script")
 
     def _check_confinement(self) -> None:
         _ = self.isolation_asked, self.resources and self.resources.to_message()
