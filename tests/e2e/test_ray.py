@@ -48,6 +48,20 @@ def work(number, done):
 
 print("done with packaging", *set(Parallel(n_jobs=-1)(delayed(work)(number, sys.argv[1]) for number in range(12))))
 """
+# Has work done until the run was warned of another machine.
+WARNED = """
+import os, time
+from joblib import Parallel, delayed
+
+def work(number, journal):
+    import packaging
+    while not os.path.exists(journal) or "warning" not in open(journal).read():
+        time.sleep(0.05)
+    return packaging.__version__
+
+journal = os.environ["ORRIS_RUN_FOLDER"] + "/journal.jsonl"
+print("done with packaging", *set(Parallel(n_jobs=-1)(delayed(work)(number, journal) for number in range(12))))
+"""
 SECONDS = 120.0
 
 
@@ -225,15 +239,19 @@ def test_a_machine_without_the_environment_gets_it_for_its_workers(
 
 
 @pytest.mark.needs("tmpfs")
-def test_a_machine_that_cannot_install_the_environment_is_named_with_why(
+def test_a_machine_that_cannot_install_the_environment_is_named_with_why_and_others_do_the_work(
     orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
 ) -> None:
     """Nobody waits for workers that Ray would start for ever."""
     nowhere = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
     with ray_cluster.joined(3, without_environments(home), **nowhere):
-        said = work_elsewhere(orris, tmp_path, code=1)
-    assert "a worker could not begin on the cluster" in said
-    assert "network was disabled" in said
+        said = work_elsewhere(orris, tmp_path, WARNED)
+    assert "a worker could not begin on" in said
+    assert "done with packaging 24.2" in said
+    (run, *_) = json.loads(orris("runs", "list", "--json").stdout)
+    (warning,) = shown(orris, run["runId"])["warnings"]
+    assert "does no work for this run" in warning["message"]
+    assert "network was disabled" in warning["message"]
 
 
 def without_environments(home: Path) -> list[str]:
@@ -244,12 +262,12 @@ def without_environments(home: Path) -> list[str]:
     return ["unshare", "--map-root-user", "--mount", "sh", "-c", shell, "sh"]
 
 
-def work_elsewhere(orris: Orris, folder: Path, code: int = 0) -> str:
+def work_elsewhere(orris: Orris, folder: Path, script: str = ELSEWHERE) -> str:
     """Return what a script says that is spread, and needs another machine than that it is on."""
-    (folder / "elsewhere.py").write_text(ELSEWHERE)
+    (folder / "elsewhere.py").write_text(script)
     spread = ("submit", "--pool", "rack", "--distribution", "joblib", "--python", PYTHON)
     packages = ("--package", "joblib", "--package", "packaging==24.2")
-    orris(*spread, *packages, "elsewhere.py", str(folder / "done"), cwd=folder, code=code)
+    orris(*spread, *packages, "elsewhere.py", str(folder / "done"), cwd=folder)
     (run, *_) = json.loads(orris("runs", "list", "--json").stdout)
     return orris("runs", "logs", run["runId"]).stdout
 

@@ -83,6 +83,10 @@ def _address(fields: dict[str, Any]) -> agents.RunEvent:
     return agents.RunEvent(address=str(address))
 
 
+def _warning(fields: dict[str, Any]) -> agents.RunEvent:
+    return agents.RunEvent(warning=_text(fields["text"]))
+
+
 def _end(fields: dict[str, Any]) -> agents.RunEvent:
     end = agents.RunEvent.End(state=_ENDS[fields["state"]])
     if end.state == runs.Run.STATE_FAILED:
@@ -104,6 +108,7 @@ _BUILDERS = {
     "untag": _untag,
     "property": _property,
     "address": _address,
+    "warning": _warning,
     "end": _end,
 }
 

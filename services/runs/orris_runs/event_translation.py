@@ -17,6 +17,7 @@ from orris_runs.model import (
     Scalar,
     TagChange,
     Unreadable,
+    Warned,
 )
 from orris_runs.translation import moment, run_error, states, timestamp
 
@@ -29,7 +30,7 @@ def event(message: agents_service_pb2.RunEvent) -> Event:
 
 def _own_event(
     message: agents_service_pb2.RunEvent,
-) -> MetricPoint | TagChange | PropertyChange | End | Address | Unreadable:
+) -> MetricPoint | TagChange | PropertyChange | End | Address | Unreadable | Warned:
     match message.WhichOneof("event"):
         case "metric":
             return _point(message.metric)
@@ -41,6 +42,8 @@ def _own_event(
             return Address(message.address)
         case "unreadable":
             return Unreadable(message.unreadable)
+        case "warning":
+            return Warned(message.warning)
         case "end":
             return _end(message.end)
         case _:

@@ -27,6 +27,7 @@ from orris_runs.model import (
     RunError,
     TagChange,
     Unreadable,
+    Warned,
 )
 from orris_runs.moves import Moves
 from orris_runs.points import to_point, to_row
@@ -181,10 +182,12 @@ def _apply_property(connection: sa.Connection, key: int, name: str, value: str) 
 
 
 def _wrong(event: Event) -> str | None:
-    """Return what makes an event unusable; None when nothing does."""
+    """Return what makes an event unusable, or is all that it says; None when nothing does."""
     match event:
         case Unreadable(reason):
             return f"an event could not be read: {reason}"
+        case Warned(text):
+            return text
         case MetricPoint():
             return _wrong_point(event)
         case TagChange(key, value):

@@ -310,6 +310,13 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """What people are to know of a run that goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The end of an interactive run that is part of another."""
 
@@ -322,10 +329,10 @@ class ChildEvent:
     """An event of an interactive run that is part of the reporting one, by its id."""
 
     child: str
-    event: MetricPoint | TagChange | PropertyChange | End | Address | Unreadable
+    event: MetricPoint | TagChange | PropertyChange | End | Address | Unreadable | Warned
 
 
-Event = MetricPoint | TagChange | PropertyChange | Address | Unreadable | End | ChildEvent
+Event = MetricPoint | TagChange | PropertyChange | Address | Unreadable | Warned | End | ChildEvent
 
 
 @dataclass(frozen=True, slots=True)

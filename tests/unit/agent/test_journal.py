@@ -50,6 +50,8 @@ def test_tags_properties_and_addresses() -> None:
     assert event(event="untag", key="k").tag.remove
     assert event(event="property", key="k", value="v").property.value == "v"
     assert event(event="address", value="127.0.0.1:1").address == "127.0.0.1:1"
+    assert event(event="warning", text="rack-7 does no work").warning == "rack-7 does no work"
+    assert event(event="warning", text=7).unreadable
 
 
 @pytest.mark.parametrize(

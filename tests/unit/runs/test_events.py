@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from orris.errors import InvalidArgument, OutOfRange
+from orris.runs.v1.agents_service_pb2 import RunEvent
+from orris_runs.event_translation import event
 from orris_runs.model import (
     Address,
     Event,
@@ -18,6 +20,7 @@ from orris_runs.model import (
     Scalar,
     TagChange,
     Unreadable,
+    Warned,
 )
 
 from .conftest import World
@@ -114,6 +117,12 @@ def test_what_cannot_be_used_is_left_out_with_a_warning_and_keeps_its_place(worl
     run = append(world, bad, point(2.0))
     assert [(each.sequence, each.value) for each in points(world, run)] == [(1, 2.0)]
     assert len(run.warnings) == 1
+
+
+def test_what_people_are_to_know_is_a_warning_once(world: World) -> None:
+    run = append(world, Warned("rack-7 does no work"), Warned("rack-7 does no work"), Warned(""), point(2.0))
+    assert run.warnings == ["rack-7 does no work"]
+    assert event(RunEvent(warning="x")) == Warned("x")
 
 
 def test_warnings_are_finite(world: World) -> None:

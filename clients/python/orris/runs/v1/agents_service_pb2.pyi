@@ -274,11 +274,14 @@ class RunEvent(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     UNREADABLE_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
     CHILD_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """A replica answers at this address, `host:port`."""
     unreadable: _builtins.str
     """Nothing usable: a line that could not be read. It keeps the sequence without gaps."""
+    warning: _builtins.str
+    """What people are to know though the run goes on: it becomes one of the run's warnings."""
     child: _builtins.str
     """Id of the interactive run that the event is of, where it is part of the reporting one. Empty means the latter."""
     @_builtins.property
@@ -306,13 +309,14 @@ class RunEvent(_message.Message):
         address: _builtins.str = ...,
         unreadable: _builtins.str = ...,
         end: Global___RunEvent.End | None = ...,
+        warning: _builtins.str = ...,
         child: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "end", b"end", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "end", b"end", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable", "warning", b"warning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "child", b"child", "end", b"end", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "child", b"child", "end", b"end", "event", b"event", "metric", b"metric", "property", b"property", "tag", b"tag", "unreadable", b"unreadable", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["metric", "tag", "property", "address", "unreadable", "end"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["metric", "tag", "property", "address", "unreadable", "end", "warning"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -22,7 +22,10 @@ _SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many cal
 
 
 class Workers:
-    """So many processes, each on a processor of its own. Those that are up work; a machine may bring more later."""
+    """So many processes, each on a processor of its own. Those that are up work; a machine may bring more later.
+
+    What begins on a machine without the environment keeps its processor there, idle: so the next begins elsewhere.
+    """
 
     def __init__(self, count):
         _connect()
@@ -30,9 +33,10 @@ class Workers:
         self._own = threading.local()
         self._actors = []
         self._threads = set()
+        self._up = set()  # the threads that have a process
+        self._problems = {}  # of machines without the environment
         self._shared = {}
         self._ended = self._told = False
-        self._up = 0
         self.pool = ThreadPool(count, self._begin)
         atexit.register(self.end)  # before Ray ends itself, which was loaded earlier: who asks it then ends the program
 
@@ -46,6 +50,7 @@ class Workers:
                 result, error, told = ray.get(self._own.actor.call.remote(payload, arrays))
                 break
             except ray.exceptions.RayActorError:
+                self._up.discard(threading.current_thread())
                 if self._ended or attempt + 1 == _ATTEMPTS:
                     raise
                 self._begin()
@@ -70,18 +75,22 @@ class Workers:
     def _begin(self):
         """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
         self._threads.add(threading.current_thread())
-        for _ in range(_ATTEMPTS):
-            self._own.problem = ""
+        self._own.problem, lost = "", 0
+        while not self._ended and lost < _ATTEMPTS:
             actor = self._new()
             try:
-                self._wait_for(actor)
-                return
+                if self._wait_for(actor):
+                    return
+                self._own.problem = "; ".join(self._problems.values())
+                lost = _ATTEMPTS
+            except ray.exceptions.RayTaskError as error:
+                self._note(str(error.cause))
+                continue
             except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
-                self._own.problem = str(getattr(error, "cause", error))
+                self._own.problem = str(error)
+                lost += 1
             self._actors.remove(actor)
             ray.kill(actor)  # it would hold a processor
-            if self._ended:
-                return
 
     def _new(self):
         actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
@@ -89,16 +98,30 @@ class Workers:
         return actor
 
     def _wait_for(self, actor):
-        """Wait until a process works for this thread. Raises RayError where it does not begin."""
+        """Wait until a process works for this thread; return False where no machine is left that could have one.
+
+        Raises RayTaskError where it is on a machine without the environment, RayError where it does not begin.
+        """
         begun, since = actor.begin.remote(_path()), time.monotonic()
         while not ray.wait([begun], timeout=_LOOK_SECONDS)[0] and not self._ended:
             if time.monotonic() - since > _PATIENCE_SECONDS:
+                if self._problems and not self._up:
+                    return False
                 self._tell()
         if self._ended:
             raise ray.exceptions.RayError("the program has ended")
         ray.get(begun)
-        self._up += 1
+        self._up.add(threading.current_thread())
         self._own.actor = actor
+        return True
+
+    def _note(self, problem):
+        """Warn of a machine without the environment, once."""
+        machine = problem.partition(": ")[0]
+        if self._problems.setdefault(machine, problem) is problem:
+            message = "a machine of the cluster does no work for this run: a worker could not begin on %s" % problem
+            print("orris: " + message, file=sys.stderr, flush=True)
+            _warn(message)
 
     def _tell(self):
         """Say what the program waits for, once, where nobody works for it yet."""
@@ -181,6 +204,14 @@ def _connect():
         address=os.environ["ORRIS_RAY_ADDRESS"],
         logging_level=logging.ERROR,
         runtime_env={"working_dir": os.environ["ORRIS_RAY_SNAPSHOT"]},
+    )
+
+
+def _warn(message):
+    from orris import _journal
+
+    _journal.at(os.path.join(os.environ["ORRIS_RUN_FOLDER"], "journal.jsonl")).append(
+        {"event": "warning", "text": message}
     )
 
 
