@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orris.errors import Unauthenticated
 from orris_kit.auth import Principal
@@ -27,6 +28,7 @@ class Call:
     draining: asyncio.Event | None = None
     span: Span | None = None
     peer: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 _call: ContextVar[Call | None] = ContextVar("orris_call", default=None)

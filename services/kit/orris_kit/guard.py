@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn, Protocol
 
@@ -97,17 +97,19 @@ class Guard:
 
     def _enter(self, context: Context, begin: float) -> Call:
         remaining = context.time_remaining()
+        metadata = _metadata(context)
         call = Call(
             self._method,
             # Of a busy handler only failures are told, and `_fail` gives those their id.
-            "" if self._busy else _request_id(context),
+            "" if self._busy else _request_id(metadata),
             None if remaining is None else begin + remaining,
             draining=self._draining,
+            metadata=metadata,
         )
         enter_call(call)
         CALLS.begun(self._method)
         if not self._busy or tracing.is_reported():
-            call.span = tracing.enter(self._method, tracing.checked(_metadatum(context, tracing.TRACEPARENT) or ""))
+            call.span = tracing.enter(self._method, tracing.checked(metadata.get(tracing.TRACEPARENT, "")))
         if not self._busy:
             # Now, not at the end: the call may be gone by then, and gRPC follows its pointer unchecked.
             call.peer = context.peer()
@@ -118,7 +120,7 @@ class Guard:
         """Refuse who may not call; return the request, each message of a stream checked as it comes."""
         if self._roles is ANYONE:
             return request
-        call.principal = principal = self._authenticator.authenticate(_bearer(context))
+        call.principal = principal = self._authenticator.authenticate(_bearer(call.metadata))
         if principal.role not in self._roles:
             raise PermissionDenied(f"a token of the role {principal.role} may not do this", reason="ROLE_NOT_ADMITTED")
         if streams_in:
@@ -141,7 +143,7 @@ class Guard:
 
     async def _fail(self, error: BaseException, call: Call, context: Context, begin: float) -> NoReturn:
         """End the call with the error's status. This is the only place that aborts."""
-        call.request_id = call.request_id or _request_id(context)
+        call.request_id = call.request_id or _request_id(call.metadata)
         if not isinstance(error, Exception):
             self._report(call, "CANCELLED", begin)
             raise error
@@ -178,21 +180,23 @@ class Guard:
         log.info("call", **fields, request_id=call.request_id)
 
 
-def _request_id(context: Context) -> str:
-    return _metadatum(context, REQUEST_ID, _REQUEST_ID) or new_request_id()
+def _metadata(context: Context) -> Mapping[str, str]:
+    """Return what the caller has sent beside the request, as text; of what has one name, the first."""
+    found: dict[str, str] = {}
+    for name, value in context.invocation_metadata() or ():
+        if isinstance(value, str):
+            found.setdefault(name, value)
+    return found
 
 
-def _bearer(context: Context) -> str:
-    value = _metadatum(context, "authorization")
-    scheme, _, token = (value or "").partition(" ")
+def _request_id(metadata: Mapping[str, str]) -> str:
+    given = metadata.get(REQUEST_ID, "")
+    return given if _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def _bearer(metadata: Mapping[str, str]) -> str:
+    scheme, _, token = metadata.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         message = "no token: set ORRIS_TOKEN, or send the metadata `authorization: Bearer <token>`"
         raise Unauthenticated(message, reason="TOKEN_MISSING")
     return token.strip()
-
-
-def _metadatum(context: Context, key: str, form: re.Pattern[str] | None = None) -> str | None:
-    for name, value in context.invocation_metadata() or ():
-        if name == key and isinstance(value, str) and (form is None or form.fullmatch(value)):
-            return value
-    return None

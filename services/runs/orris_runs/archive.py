@@ -7,14 +7,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris.names import BlobName, RunName
+from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.log_rows import read_rows
 from orris_runs.model import USERS_KINDS, Run
-from orris_runs.rows import load_runs
+from orris_runs.rows import to_run
 from orris_runs.schema import log_blobs, log_rows, logs, runs
 from orris_runs.states import FINAL
 from orris_runs.store import Store
 
+_RUN = Statement(sa.select(runs).where(runs.c.workspace == sa.bindparam("in"), runs.c.id == sa.bindparam("named")))
+_BLOBS = Statement(
+    sa.select(log_blobs.c.digest)
+    .join(logs, logs.c.key == log_blobs.c.log_key)
+    .where(logs.c.run_key == sa.bindparam("of"))
+    .distinct()
+)
 # Of other kinds, whoever ordered them takes what it needs.
 _KEEPING = frozenset(USERS_KINDS)
 
@@ -91,14 +99,12 @@ class Archive:
     def needs(self, run: RunName) -> Needs:
         """Return what a run needs to be kept, as it stands; nothing for one that is not recorded."""
         with self._store.look() as connection:
-            found = load_runs(connection, runs.c.workspace == run.workspace, runs.c.id == run.run)
-            chosen = sa.select(log_blobs.c.digest).join(logs, logs.c.key == log_blobs.c.log_key)
-            digests = connection.execute(
-                chosen.where(logs.c.run_key == (found[0].key if found else None)).distinct()
-            ).scalars()
-            blobs = [str(BlobName(run.workspace, digest)) for digest in digests]
-        trees = {tree for each in found if _is_of_use(each) for tree in _trees(each)}
-        return Needs(sorted(trees), sorted(blobs))
+            row = _RUN.first(connection, {"in": run.workspace, "named": run.run})
+            if row is None:
+                return Needs((), ())
+            blobs = [str(BlobName(run.workspace, each.digest)) for each in _BLOBS.all(connection, {"of": row.key})]
+        found = to_run(row, {}, {})
+        return Needs(sorted(set(_trees(found))) if _is_of_use(found) else (), sorted(blobs))
 
     def _end(self, connection: sa.Connection, log: Any) -> int:
         """Return where the next segment of a log ends: where a row does, or with the log when that is over."""
