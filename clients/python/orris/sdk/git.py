@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import threading
 from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+from tempfile import TemporaryFile
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,7 +18,12 @@ FATAL = 128
 ORIGIN = "remote.origin.url"
 STATUS = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no", "--", ".")
 # Git 2.22 and later says on standard error, an event of JSON a line, what it was set to: one program less to execute.
-TRACING = {"GIT_TRACE2_EVENT": "1", "GIT_TRACE2_CONFIG_PARAMS": ORIGIN, "GIT_TRACE2_EVENT_BRIEF": "1"}
+TRACING = {
+    "GIT_TRACE2_EVENT": "1",
+    "GIT_TRACE2_CONFIG_PARAMS": ORIGIN,
+    "GIT_TRACE2_EVENT_BRIEF": "1",
+    "GIT_TRACE2_EVENT_NESTING": "1",
+}
 
 
 def git_properties(folder: Path) -> dict[str, str]:
@@ -125,20 +131,21 @@ class _Answer(NamedTuple):
 
 def _ask(folder: Path, *arguments: str, **variables: str) -> _Answer:
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
-    pipe, environment = subprocess.PIPE, {**os.environ, **variables}
+    environment = {**os.environ, **variables}
     try:
-        asked = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment, encoding="utf-8", errors="replace")
+        # The trace goes into a file: each of its lines through a pipe would wake this program.
+        with TemporaryFile() as trace, Popen(command, stdout=PIPE, stderr=trace, env=environment) as asked:
+            try:
+                said, _ = asked.communicate(timeout=SECONDS)
+            except TimeoutExpired:
+                asked.kill()
+                return _Answer([], [], None)
+            trace.seek(0)
+            return _Answer(_lines(said) if asked.returncode == 0 else [], _lines(trace.read()), asked.returncode)
     except OSError:
         return _Answer([], [], None)
-    with asked:
-        try:
-            said, traced = asked.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            asked.kill()
-            return _Answer([], [], None)
-    return _Answer(_lines(said) if asked.returncode == 0 else [], _lines(traced), asked.returncode)
 
 
-def _lines(text: str) -> list[str]:
-    # Not `splitlines`: names may hold what Unicode takes for the end of a line.
-    return text.removesuffix("\n").split("\n") if text else []
+def _lines(output: bytes) -> list[str]:
+    # Bytes, as names may hold what Unicode takes for the end of a line.
+    return [line.decode(errors="replace") for line in output.splitlines()]
