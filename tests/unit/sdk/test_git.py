@@ -90,10 +90,28 @@ def test_only_what_is_in_the_folder_makes_it_dirty(tmp_path: Path, git: Git) -> 
     assert git_properties(tmp_path / "sub")["azureml.git.dirty"] == "True"
 
 
-@pytest.mark.parametrize("trouble", ["exit 129", "exec sleep 60"], ids=["too-old", "too-slow"])
-def test_a_git_that_does_not_tell_of_changes_tells_the_commit(
-    tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, trouble: str
+def test_an_address_is_told_as_git_reads_it(tmp_path: Path, git: Git) -> None:
+    git("commit", "-m", "first")
+    git("remote", "add", "origin", "https://example.org/first.git")
+    git("config", "--add", "remote.origin.url", 'https://example.org/"b"\u2028\\ c.git')
+    git("branch", "a\u2028b")
+    git("checkout", "a\u2028b")
+    git("worktree", "add", "-b", "other", str(tmp_path / "linked"))
+    for folder, branch in ((tmp_path, "a\u2028b"), (tmp_path / "linked", "other")):
+        found = git_properties(folder)
+        assert found["azureml.git.repository_uri"] == git("config", "--get", "remote.origin.url")
+        assert (found["azureml.git.branch"], found["azureml.git.dirty"]) == (branch, "False")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "dirty"),
+    [("exit 129", None), ("exec sleep 60", None), ("unset GIT_TRACE2_EVENT", "False")],
+    ids=["too-old", "too-slow", "no-trace"],
+)
+def test_a_git_that_does_not_tell_all_at_once_is_asked_for_the_rest(
+    tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, trouble: str, dirty: str | None
 ) -> None:
+    git("remote", "add", "origin", "https://example.org/a.git")
     git("commit", "-m", "first")
     commit = git("rev-parse", "HEAD")
     real = subprocess.run(["which", "git"], check=True, capture_output=True, text=True).stdout.strip()
@@ -105,7 +123,8 @@ def test_a_git_that_does_not_tell_of_changes_tells_the_commit(
     monkeypatch.setattr(asking, "SECONDS", 0.5)
     found = git_properties(tmp_path)
     assert (found["azureml.git.commit"], found["azureml.git.branch"]) == (commit, "main")
-    assert "azureml.git.dirty" not in found, "it is not known"
+    assert found["azureml.git.repository_uri"] == "https://example.org/a.git"
+    assert found.get("azureml.git.dirty") == dirty
 
 
 def test_who_asks_at_the_same_time_has_a_look_together_and_none_that_began_before(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 import threading
 from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+from tempfile import TemporaryFile
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,7 +15,15 @@ from urllib.parse import urlsplit
 SECONDS = 2.0
 # Git's exit code where there is no repository, or it may not be read.
 FATAL = 128
+ORIGIN = "remote.origin.url"
 STATUS = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no", "--", ".")
+# Git 2.22 and later says on standard error, an event of JSON a line, what it was set to: one program less to execute.
+TRACING = {
+    "GIT_TRACE2_EVENT": "1",
+    "GIT_TRACE2_CONFIG_PARAMS": ORIGIN,
+    "GIT_TRACE2_EVENT_BRIEF": "1",
+    "GIT_TRACE2_EVENT_NESTING": "1",
+}
 
 
 def git_properties(folder: Path) -> dict[str, str]:
@@ -70,12 +80,11 @@ class _State(NamedTuple):
 
 
 def _look_at(folder: Path) -> dict[str, str]:
-    asking = _begin(folder, *STATUS), _begin(folder, "config", "--get", "remote.origin.url")
-    status, address = map(_answer, asking)
+    status = _ask(folder, *STATUS, **TRACING)
     state = _state(status.lines) if status.code in (0, FATAL) else _head(folder)
     if state is None:
         return {}
-    repository = without_credentials(" ".join(address.lines))
+    repository = without_credentials(_origin(folder, status.events))
     found = {
         "azureml.git.repository_uri": repository,
         "mlflow.source.git.repoURL": repository,
@@ -90,7 +99,7 @@ def _look_at(folder: Path) -> dict[str, str]:
 
 def _state(lines: list[str]) -> _State | None:
     """Read what `git status` says in its second format; None without a commit."""
-    headers = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
+    headers = dict(line[2:].partition(" ")[::2] for line in lines if line.startswith("# "))
     commit, branch = headers.get("branch.oid", "(initial)"), headers.get("branch.head", "")
     if commit == "(initial)":
         return None
@@ -100,34 +109,43 @@ def _state(lines: list[str]) -> _State | None:
 
 def _head(folder: Path) -> _State | None:
     """Return what is known where looking for changes takes too long, or git is too old to tell all at once."""
-    lines = _answer(_begin(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD")).lines
+    lines = _ask(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").lines
     return _State(lines[0], lines[1], "") if len(lines) == 2 else None
 
 
+def _origin(folder: Path, events: list[str]) -> str:
+    """Return the address of the remote, as git's trace or else its configuration has it; empty where it has none."""
+    if not any(line.startswith('{"event":"version"') for line in events):
+        return " ".join(_ask(folder, "config", "--get", ORIGIN).lines)
+    told = [json.loads(line) for line in events if line.startswith('{"event":"def_param"')]
+    return next((event.get("value", "") for event in reversed(told) if event.get("param") == ORIGIN), "")
+
+
 class _Answer(NamedTuple):
-    """The lines of a good answer, and git's exit code: None where it was not had, or not in time."""
+    """The lines of a good answer, those of the trace, and the exit code: None where it was not had, or not in time."""
 
     lines: list[str]
+    events: list[str]
     code: int | None
 
 
-def _begin(folder: Path, *arguments: str) -> subprocess.Popen[str] | None:
+def _ask(folder: Path, *arguments: str, **variables: str) -> _Answer:
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    environment = {**os.environ, **variables}
     try:
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace"
-        )
+        # The trace goes into a file: each of its lines through a pipe would wake this program.
+        with TemporaryFile() as trace, Popen(command, stdout=PIPE, stderr=trace, env=environment) as asked:
+            try:
+                said, _ = asked.communicate(timeout=SECONDS)
+            except TimeoutExpired:
+                asked.kill()
+                return _Answer([], [], None)
+            trace.seek(0)
+            return _Answer(_lines(said) if asked.returncode == 0 else [], _lines(trace.read()), asked.returncode)
     except OSError:
-        return None
+        return _Answer([], [], None)
 
 
-def _answer(asked: subprocess.Popen[str] | None) -> _Answer:
-    if asked is None:
-        return _Answer([], None)
-    with asked:
-        try:
-            said, _ = asked.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            asked.kill()
-            return _Answer([], None)
-    return _Answer(said.splitlines() if asked.returncode == 0 else [], asked.returncode)
+def _lines(output: bytes) -> list[str]:
+    # Bytes, as names may hold what Unicode takes for the end of a line.
+    return [line.decode(errors="replace") for line in output.splitlines()]
