@@ -9,7 +9,7 @@ from orris_agent import supervisor
 from orris_agent.launcher import titles
 from orris_agent.launcher.program import Program
 from orris_agent.launcher.serving import Begin, Imported
-from orris_agent.supervisor import exit_record  # noqa: F401  what a supervisor imports late is imported once, here
+from orris_agent.supervisor import exit_record, usage  # noqa: F401  imported late by a supervisor, once here
 from orris_agent.supervisor.conduct import conduct
 from orris_agent.supervisor.system import signal
 from orris_agent.supervisor.takeover import detach, take_over
