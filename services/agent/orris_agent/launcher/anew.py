@@ -27,12 +27,13 @@ def descriptors() -> "set[int]":
     return {int(name) for name in os.listdir("/proc/self/fd")}
 
 
-def target_of(descriptor: int) -> str:
-    """Return the path of what a descriptor is open for, "" where it is not."""
+def identity(file: "bytes | int") -> "tuple[int, int] | None":
+    """Return what tells a file from all others, by its path or a descriptor; None where there is none."""
     try:
-        return os.readlink("/proc/self/fd/%d" % descriptor)
+        found = os.stat(file)
     except OSError:
-        return ""
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_written(descriptor: int) -> bool:
@@ -45,19 +46,27 @@ def is_written(descriptor: int) -> bool:
 
 def set_variables(env: "dict[bytes, bytes]", written: "dict[str, str | None]") -> None:
     """Set the environment variables, and those that imports have set or removed as these have left them."""
-    os.environ.clear()
-    os.environb.update(env)
-    for name, value in written.items():
-        if value is None:
-            os.environ.pop(name, None)
+    data = os.environ._data  # type: ignore[attr-defined]  # each call of its own methods runs through a page of Python
+    for name in data:
+        os.unsetenv(name)
+    data.clear()
+    for name, value in env.items():
+        os.putenv(name, value)
+    data.update(env)
+    for text, setting in written.items():
+        if setting is None:
+            os.environ.pop(text, None)
         else:
-            os.environ[name] = value
+            os.environ[text] = setting
 
 
-def forget_modules(keep: "set[str]") -> None:
-    """Forget modules that only the launcher has imported: whoever imports them gets their own."""
-    for name in set(sys.modules) - keep:
-        del sys.modules[name]
+def forget_modules(keep: "set[str]", own: "set[str]") -> None:
+    """Forget modules that only the launcher has imported, which are its `own`: whoever imports them gets their own."""
+    for name in own:
+        sys.modules.pop(name, None)
+    if len(sys.modules) > len(keep):  # to look at each name has the memory of all copied
+        for name in set(sys.modules) - keep:
+            del sys.modules[name]
 
 
 def set_signals() -> None:

@@ -14,7 +14,10 @@ from orris_agent.supervisor.system import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orris_agent.launcher.program import Program
+    from orris_agent.launcher.serving import Imported
 
 CAN_FREEZE = hasattr(gc, "freeze")  # new in Python 3.7
 FLUSH_FAILED = 120  # what an interpreter ends with that cannot write its last words
@@ -53,13 +56,24 @@ def status_of(error: BaseException) -> int:
 
 def _clear(program: "Program") -> None:
     """Let go of what the program has made, as far as it is found by its own modules."""
-    own = [module for name, module in sys.modules.items() if name not in program.imported.modules]
-    for module in [*own, sys.modules.get("__main__")]:
+    for module in [*_own_modules(program.imported), sys.modules.get("__main__")]:
         names = getattr(module, "__dict__", {})
         for name in [name for name in names if name != "__builtins__"]:
             names[name] = None
     # Where nothing can be frozen, what is old is the launcher's, as long as nothing has grown old since.
     gc.collect(2 if CAN_FREEZE or program.has_grown_old() else 1)
+
+
+def _own_modules(imported: "Imported") -> "list[Any]":
+    """Return the modules that the program has imported itself, which are the last ones: others are not touched."""
+    last = []  # type: list[tuple[str, Any]]
+    while sys.modules and [name for name, _ in last[-2:]] != imported.last:
+        last.append(sys.modules.popitem())
+    others = len(sys.modules) + 2
+    sys.modules.update(reversed(last))
+    if others != len(imported.modules):  # some of the others were removed, or are not where they were
+        last = list(sys.modules.items())
+    return [module for name, module in last if name not in imported.modules]
 
 
 def _flush(program: "Program") -> bool:

@@ -24,7 +24,6 @@ class Program:
         self.imported = imported
         self.status = 0
         self._old_collections = _old_collections()
-        self._journal = os.path.join(os.path.realpath(os.fsdecode(env.get(b"ORRIS_RUN_FOLDER", b""))), "journal.jsonl")
         self._learn = learn
         self._pid = os.getpid()
         self._own = ""
@@ -40,7 +39,7 @@ class Program:
         sys.argv = [script, *arguments]
         if hasattr(sys, "orig_argv"):
             sys.orig_argv = [os.fsdecode(word) for word in self._argv]
-        anew.forget_modules(self.imported.modules)
+        anew.forget_modules(self.imported.modules, self.imported.own)
         anew.set_signals()
         anew.refresh_libraries()
         self._own = os.path.dirname(os.path.realpath(script))
@@ -74,8 +73,9 @@ class Program:
 
     def has_open_files(self) -> bool:
         """Tell whether files are open for writing, other than what the program was given."""
+        journal = anew.identity(os.path.join(self._env.get(b"ORRIS_RUN_FOLDER", b""), b"journal.jsonl"))
         return any(
-            descriptor > 2 and anew.target_of(descriptor) != self._journal and anew.is_written(descriptor)
+            descriptor > 2 and anew.is_written(descriptor) and anew.identity(descriptor) != journal
             for descriptor in anew.descriptors()
         )
 

@@ -29,6 +29,8 @@ class Imported:
 
     def __init__(self, modules: "set[str]", descriptors: "set[int]", written: "dict[str, str | None]") -> None:
         self.modules = modules
+        self.last = [name for name in sys.modules if name in modules][:-3:-1]  # imported; the very last is the first
+        self.own = set()  # type: set[str]  # modules that only the launcher needs
         self.descriptors = descriptors
         self.written = written  # environment variables
 
@@ -56,6 +58,7 @@ def serve(requests: int, replies: int) -> None:
     ready = {"ready": titles.can_retitle(), "loaded": loaded, "variables": sorted(variables), "memory": _memory()}
     _reply(replies, ready)
     supervising.prepare_to_fork()
+    imported.own = set(sys.modules) - modules
     for line in lines:
         if os.getpid() == 1 or os.fork() == 0:
             os.close(requests)

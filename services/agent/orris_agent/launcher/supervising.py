@@ -6,22 +6,25 @@ import os
 import sys
 
 from orris_agent import supervisor
-from orris_agent.launcher import titles
+from orris_agent.launcher import large_pages, titles
 from orris_agent.launcher.program import Program
 from orris_agent.launcher.serving import Begin, Imported
-from orris_agent.supervisor import exit_record  # noqa: F401  what a supervisor imports late is imported once, here
+from orris_agent.supervisor import exit_record, usage  # noqa: F401  imported late by a supervisor, once here
 from orris_agent.supervisor.conduct import conduct
-from orris_agent.supervisor.system import signal
+from orris_agent.supervisor.system import c_library, signal
 from orris_agent.supervisor.takeover import detach, take_over
 
 _SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(supervisor.__file__)), "__main__.py")
 
 
 def prepare_to_fork() -> None:
-    """Leave ended forks to the kernel, and the memory of libraries shared by all forks."""
+    """Leave ended forks to the kernel, and the memory of libraries shared by all forks, and cheap to share."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     getattr(gc, "freeze", lambda: None)()  # new in Python 3.7
+    c_library().prctl  # noqa: B018  found here, it need not be looked for in each fork
+    if os.getpid() != 1:  # forks once
+        large_pages.gather()
 
 
 def supervise(line: str, replies: int, imported: Imported) -> None:

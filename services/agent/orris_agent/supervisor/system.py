@@ -5,16 +5,18 @@ import sys
 TYPE_CHECKING = False  # importing typing takes longer than all of the supervisor
 if TYPE_CHECKING:
     import signal
+    from typing import Any
 else:
     try:
         import _signal as signal  # the `signal` module around it imports enum: 5 ms
     except ImportError:
         import signal
 
-__all__ = ["LINUX", "adopt_orphans", "boot_id", "die_with_parent", "signal"]
+__all__ = ["LINUX", "adopt_orphans", "boot_id", "c_library", "die_with_parent", "signal"]
 
 LINUX = sys.platform.startswith("linux")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+_c_library = []  # type: list[Any]
 
 
 def adopt_orphans() -> None:
@@ -36,9 +38,17 @@ def boot_id() -> str:
         return ""
 
 
-def _prctl(option: int, value: int) -> None:
-    if LINUX:
+def c_library() -> "Any":
+    """Return the C library, looked up once."""
+    if not _c_library:
         import ctypes
 
-        if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl(%d)" % option)
+        _c_library.append(ctypes.CDLL(None, use_errno=True))
+    return _c_library[0]
+
+
+def _prctl(option: int, value: int) -> None:
+    if LINUX and c_library().prctl(option, value, 0, 0, 0):
+        import ctypes
+
+        raise OSError(ctypes.get_errno(), "prctl(%d)" % option)

@@ -17,7 +17,7 @@ class Finder:
         if fullname not in MODULES:
             return None
         is_package = any(name.startswith(fullname + ".") for name in MODULES)
-        return ModuleSpec(fullname, self, is_package=is_package)
+        return ModuleSpec(fullname, self, origin=__file__, is_package=is_package)
 
     def create_module(self, spec):
         return None  # the usual kind
