@@ -42,7 +42,7 @@ tree=$(field tree.name <"$STORY/tree.json")
 
 say "What is in the tree"
 call $service/GetTree "{\"name\": \"$tree\"}"
-call $service/ListTreeEntries "{\"parent\": \"$tree\"}"
+call $service/ListTreeEntries "{\"parent\": \"$tree\", \"download_count\": 10}"
 
 say "Read the blob back, with others or alone"
 call $service/BatchReadBlobs "{\"parent\": \"$workspace\", \"digests\": [\"$digest\"]}" | bytes data.0 | sha256sum

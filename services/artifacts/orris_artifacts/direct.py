@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris_artifacts.blobs import check_upload
 from orris_artifacts.digests import check_digest
 from orris_artifacts.index import ROW_WITHIN, Index, Location
-from orris_artifacts.limits import MAX_DIRECT
+from orris_artifacts.limits import MAX_DIRECT, MIB
+from orris_artifacts.manifest import Entry
 from orris_artifacts.object_keys import blob_key, is_id, made_at, new_id
 from orris_artifacts.store.port import SignedRequest, Store
 
@@ -67,6 +69,8 @@ class DirectTransfers:
 
     def prepare_downloads(self, workspace: str, digests: Sequence[str]) -> dict[str, SignedRequest]:
         """Return how to read those blobs that may be read directly. Those that are not stored are left out."""
+        if not digests:
+            return {}
         _check_count(len(digests))
         for digest in digests:
             check_digest(digest, field="digests")
@@ -89,6 +93,15 @@ class DirectTransfers:
         if made is None or made < self._clock() - ROW_WITHIN:
             message = f"the upload {upload.id[:50]!r} was not prepared here, or too long ago; prepare it again"
             raise InvalidArgument(message, field="uploads.id", reason="UNKNOWN_UPLOAD")
+
+
+def large_blobs(entries: Iterable[Entry], count: int) -> list[str]:
+    """Return the digests of the first `count` blobs over 1 MiB of these files. Raises InvalidArgument."""
+    if not 0 <= count <= MAX_DIRECT:
+        message = f"download_count is {count}; ask for 0 to {MAX_DIRECT}"
+        raise InvalidArgument(message, field="download_count", reason="TOO_MANY_BLOBS")
+    digests = (chunk.digest for entry in entries for chunk in entry.chunks if chunk.size > MIB)
+    return list(dict.fromkeys(islice(digests, count)))
 
 
 def _objects(locations: Sequence[Location]) -> list[str]:

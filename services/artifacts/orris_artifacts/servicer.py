@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from itertools import starmap
 from typing import Any
 
 from orris.artifacts.v1 import artifacts_service_pb2 as pb
+from orris.artifacts.v1.artifacts_pb2 import DirectDownload
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceServicer
 from orris.names import BlobName, StorageName, TreeName, WorkspaceName
 from orris_artifacts.collecting import reports_of
 from orris_artifacts.core import Artifacts
-from orris_artifacts.direct import Upload
+from orris_artifacts.direct import Upload, large_blobs
 from orris_artifacts.garbage import DEFAULT_GRACE
+from orris_artifacts.manifest import Entry
 from orris_artifacts.receiving import receive_blob, receive_draft
 from orris_artifacts.sending import Giving
 from orris_artifacts.translation import (
@@ -160,7 +162,14 @@ class ArtifactServicer(ArtifactServiceServicer):
         tree = self._trees.get(name.workspace, name.sha256)
         entries, more = self._trees.entries(tree, request.path, str(after), limit)
         token = page_token([entries[-1].path], query) if more else ""
-        return pb.ListTreeEntriesResponse(entries=map(entry_message, entries), next_page_token=token)
+        downloads = self._downloads_of(name.workspace, entries, request.download_count)
+        return pb.ListTreeEntriesResponse(
+            entries=map(entry_message, entries), next_page_token=token, downloads=downloads
+        )
+
+    def _downloads_of(self, workspace: str, entries: Sequence[Entry], count: int) -> Iterator[DirectDownload]:
+        digests = large_blobs(entries, count)
+        return starmap(download_message, self._direct.prepare_downloads(workspace, digests).items())
 
 
 def _workspace(parent: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
+import sys
 import warnings
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -338,3 +341,16 @@ def test_a_storage_over_https_is_trusted_when_its_authority_is(
         assert downloaded(transfer, tmp_path / "second") == {"f": data}
         assert source.sent == []
     http_connections._tls.cache_clear()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux widens a buffer so")
+def test_a_connection_begins_with_a_wide_buffer_and_wakes_for_each_byte(storage: DownloadServer) -> None:
+    parts = urlsplit(storage.sign(b"x", sha256(b"x")).url)
+    with socket.create_connection((parts.hostname, parts.port)) as plain:
+        usual = plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    connection = http_connections.Way.to(http_connections.Origin.of(parts)).connect()
+    try:
+        assert connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
+        assert connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > usual
+    finally:
+        connection.close()

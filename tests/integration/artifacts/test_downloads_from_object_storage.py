@@ -56,7 +56,7 @@ async def test_large_blobs_come_past_the_service(
     tree = await asyncio.to_thread(counting.transfer.upload_bytes, files)
     counting.calls.clear()
     assert await downloaded(counting, tree.name, tmp_path) == files
-    assert counting.calls == {"ListTreeEntries": 1, "PrepareDownloads": 1, "BatchReadBlobs": 1}
+    assert counting.calls == {"ListTreeEntries": 1, "BatchReadBlobs": 1}
     counting.calls.clear()
     assert await downloaded(counting, tree.name, tmp_path) == files
     assert counting.calls == {"ListTreeEntries": 1}
@@ -94,15 +94,15 @@ async def test_the_storage_refuses_a_request_that_was_changed(
     """And so a client that is given wrong ones reads through the service."""
     counting = Counting(running_on_storage.stub())
     tree = await asyncio.to_thread(counting.transfer.upload_bytes, files)
-    real = counting.stub.PrepareDownloads
+    real = counting.stub.ListTreeEntries
 
-    def spoiled(request: rpc.PrepareDownloadsRequest, timeout: float) -> rpc.PrepareDownloadsResponse:
+    def spoiled(request: rpc.ListTreeEntriesRequest, timeout: float) -> rpc.ListTreeEntriesResponse:
         response = real(request, timeout=timeout)
         for download in response.downloads:
             download.request.url = download.request.url[:-1] + ("0" if download.request.url[-1] != "0" else "1")
         return response
 
-    counting.instead["PrepareDownloads"] = spoiled
+    counting.instead["ListTreeEntries"] = spoiled
     with pytest.warns(UserWarning, match="403"):
         assert content(await asyncio.to_thread(counting.transfer.download, tree.name, tmp_path)) == files
 

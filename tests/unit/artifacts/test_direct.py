@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris_artifacts.core import Artifacts
-from orris_artifacts.direct import Upload
+from orris_artifacts.direct import Upload, large_blobs
+from orris_artifacts.limits import MIB
+from orris_artifacts.manifest import Chunk, Entry
 from orris_artifacts.object_keys import blob_key, new_id
 from orris_artifacts.store.folder import FolderStore
 from orris_artifacts.store.port import SignedRequest
@@ -118,3 +120,18 @@ def test_a_thousand_at_a_time(core: Artifacts) -> None:
             call()
         assert caught.value.reason == "TOO_MANY_BLOBS"
     assert blob_key("lab", DIGEST, upload.id).endswith(upload.id)
+
+
+@pytest.mark.parametrize("count", [-1, 1001])
+def test_no_more_blobs_are_listed_than_are_prepared(count: int) -> None:
+    with pytest.raises(InvalidArgument, match="download_count") as caught:
+        large_blobs([], count)
+    assert caught.value.reason == "TOO_MANY_BLOBS"
+
+
+def test_the_first_blobs_that_are_no_small_ones_are_listed_once_each() -> None:
+    chunks = [Chunk(name * 64, size) for name, size in (("a", MIB), ("b", MIB + 1), ("c", 2 * MIB), ("d", 3 * MIB))]
+    entries = [Entry(f"{number}", 0, 0o644, "", (*chunks[:3], chunks[2], chunks[3])) for number in range(2)]
+    assert large_blobs(entries, 0) == []
+    assert large_blobs(entries, 3) == ["b" * 64, "c" * 64]
+    assert large_blobs(entries, 1000) == ["b" * 64, "c" * 64, "d" * 64]

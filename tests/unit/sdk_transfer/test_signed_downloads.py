@@ -25,6 +25,10 @@ class World:
             request.expire_time.FromSeconds(int(self.now) + self.life)
             self.source.signed[digest] = request
 
+    def give(self) -> None:
+        given = ((digest, self.source.signed[digest]) for digest in self.digests[:GROUP])
+        self.signed.give([pb.DirectDownload(digest=digest, request=request) for digest, request in given])
+
     def ask(self, number: int) -> str:
         request = self.signed.request(self.digests[number])
         return request.url if request else ""
@@ -68,3 +72,22 @@ def test_a_storage_that_offers_nothing_is_asked_once() -> None:
     world.source.signed.clear()
     assert not any(world.ask(number) for number in range(len(world.digests)))
     assert len(world.source.prepared) == 1
+
+
+def test_what_came_with_the_list_is_not_asked_for() -> None:
+    world = World(life=900)
+    world.give()
+    for number, digest in enumerate(world.digests[:GROUP]):
+        assert world.ask(number) == f"http://storage/{digest}"
+    assert not world.source.prepared
+    assert world.ask(GROUP)
+    assert world.source.prepared == [world.digests[GROUP : 2 * GROUP]]
+
+
+def test_what_came_with_the_list_too_long_ago_is_asked_for_once_more() -> None:
+    world = World(life=900)
+    world.give()
+    world.now += 895
+    world.sign()
+    assert all(world.ask(number) for number in range(GROUP))
+    assert world.source.prepared == [world.digests[:GROUP]]

@@ -57,6 +57,10 @@ class ServedBlobs:
     def __exit__(self, *raised: object) -> None:
         self._direct.__exit__(*raised)
 
+    def give(self, downloads: Iterable[pb.DirectDownload]) -> None:
+        """Take what the service has said unasked of how to read blobs directly."""
+        self._direct.give(downloads)
+
     def expect(self, chunks: Sequence[pb.Chunk]) -> None:
         self._direct.expect([chunk.digest for chunk in chunks])
 

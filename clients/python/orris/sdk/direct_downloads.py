@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
@@ -35,6 +35,10 @@ class DirectDownloads:
 
     def __exit__(self, *raised: object) -> None:
         self._storage.__exit__(*raised)
+
+    def give(self, downloads: Iterable[pb.DirectDownload]) -> None:
+        """Take requests that came unasked, with what they are for."""
+        self._signed.give(downloads)
 
     def expect(self, digests: Sequence[str]) -> None:
         """Say which blobs will be received, in this order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.artifacts.v1 import artifacts_service_pb2 as rpc
@@ -30,6 +30,7 @@ class SignedDownloads:
         self._sleep = sleep
         self._clock = clock
         self._groups: dict[str, _Group] = {}
+        self._given: dict[str, pb.SignedRequest] = {}
         self._offered = True
 
     def expect(self, digests: Sequence[str]) -> None:
@@ -38,11 +39,18 @@ class SignedDownloads:
             group = _Group(digests[begin : begin + GROUP])
             self._groups.update(dict.fromkeys(group.digests, group))
 
+    def give(self, downloads: Iterable[pb.DirectDownload]) -> None:
+        """Take requests that came unasked, with what they are for."""
+        self._given.update((each.digest, each.request) for each in downloads)
+
     def request(self, digest: str) -> pb.SignedRequest | None:
         """Return how to read an expected blob directly, once; None where that is impossible."""
         group = self._groups.pop(digest, None)
         if group is None:
             return None
+        given = self._given.pop(digest, None)
+        if given is not None and not self._is_old(given):
+            return given
         with group.lock:
             if group.requests is None or self._is_old(group.requests.get(digest)):
                 left = [each for each in group.digests if each in self._groups]

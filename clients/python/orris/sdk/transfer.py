@@ -83,17 +83,8 @@ class Transfer:
 
         Raises NotFound (TREE_NOT_FOUND).
         """
-        request = rpc.ListTreeEntriesRequest(parent=tree, path=prefix)
-        count = 0
-        while True:
-            response = repeat(lambda: self._stub.ListTreeEntries(request, timeout=CALL_SECONDS), self._sleep)
-            yield from response.entries
-            if not response.next_page_token:
-                return
-            count += len(response.entries)
-            if not response.entries or count >= MAX_ENTRIES:
-                raise DataLoss(f"the server does not stop to list {tree}", reason="INVALID_LIST")
-            request.page_token = response.next_page_token
+        for page in self._pages(tree, prefix):
+            yield from page.entries
 
     def download(
         self, tree: str, into: Path, path: str = "", *, strip: str = "", progress: OnProgress | None = None
@@ -109,11 +100,14 @@ class Transfer:
         FailedPrecondition (PATH_IN_THE_WAY, DISK_FULL, CANNOT_WRITE).
         """
         from orris.sdk.downloading import Downloader
+        from orris.sdk.signed_downloads import GROUP
 
-        files = {_stripped(entry.path, strip.strip("/")): entry for entry in self.entries(tree, path)}
+        pages = list(self._pages(tree, path, downloads=GROUP))
+        files = {_stripped(entry.path, strip.strip("/")): entry for page in pages for entry in page.entries}
         if path and not files:
             raise _no_such_file(tree, path)
         with self.blobs(tree) as blobs:
+            blobs.give(pages[0].downloads)
             Downloader(blobs).download(files, into, progress)
         return [into / name for name in files]
 
@@ -136,6 +130,20 @@ class Transfer:
         from orris.sdk.blobs import ServedBlobs  # loads what speaks HTTP, which most uploads do not need
 
         return ServedBlobs(self._stub, TreeName.parse(tree, field="tree").workspace, self._sleep)
+
+    def _pages(self, tree: str, prefix: str, downloads: int = 0) -> Iterator[rpc.ListTreeEntriesResponse]:
+        """List entries; the first page also says how to read so many large blobs directly."""
+        request = rpc.ListTreeEntriesRequest(parent=tree, path=prefix, download_count=downloads)
+        count = 0
+        while True:
+            page = repeat(lambda: self._stub.ListTreeEntries(request, timeout=CALL_SECONDS), self._sleep)
+            yield page
+            if not page.next_page_token:
+                return
+            count += len(page.entries)
+            if not page.entries or count >= MAX_ENTRIES:
+                raise DataLoss(f"the server does not stop to list {tree}", reason="INVALID_LIST")
+            request.page_token, request.download_count = page.next_page_token, 0
 
 
 def _content(file: Path | FileContent) -> FileContent:

@@ -559,6 +559,7 @@ class ListTreeEntriesRequest(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DOWNLOAD_COUNT_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The tree: `workspaces/{workspace}/trees/{sha256}`."""
     path: _builtins.str
@@ -567,6 +568,10 @@ class ListTreeEntriesRequest(_message.Message):
     """Most entries to return; 0 means 1,000, which is also the most."""
     page_token: _builtins.str
     """`next_page_token` of the previous page."""
+    download_count: _builtins.int
+    """Also say how to read so many of the entries' blobs over 1 MiB, the first ones, directly: what PrepareDownloads
+    would say next. At most 1,000; 0 means none.
+    """
     def __init__(
         self,
         *,
@@ -574,10 +579,11 @@ class ListTreeEntriesRequest(_message.Message):
         path: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        download_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["download_count", b"download_count", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -591,21 +597,27 @@ class ListTreeEntriesResponse(_message.Message):
 
     ENTRIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DOWNLOADS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty on the last."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.TreeEntry]:
         """The entries."""
 
+    @_builtins.property
+    def downloads(self) -> _containers.RepeatedCompositeFieldContainer[_artifacts_pb2.DirectDownload]:
+        """Those of the blobs asked for that may be read directly: see PrepareDownloads."""
+
     def __init__(
         self,
         *,
         entries: _abc.Iterable[_artifacts_pb2.TreeEntry] | None = ...,
         next_page_token: _builtins.str = ...,
+        downloads: _abc.Iterable[_artifacts_pb2.DirectDownload] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["downloads", b"downloads", "entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -271,6 +271,7 @@ class ArtifactServiceServicer:
 
         Errors:
         - NOT_FOUND (TREE_NOT_FOUND): no such tree.
+        - INVALID_ARGUMENT (TOO_MANY_BLOBS): `download_count` is negative or over 1,000; ask PrepareDownloads for the rest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -137,6 +137,7 @@ class ArtifactServiceStub:
 
     Errors:
     - NOT_FOUND (TREE_NOT_FOUND): no such tree.
+    - INVALID_ARGUMENT (TOO_MANY_BLOBS): `download_count` is negative or over 1,000; ask PrepareDownloads for the rest.
     """
     SetReference: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.SetReferenceRequest, _artifacts_service_pb2.SetReferenceResponse]
     """Sets what an owner needs, replacing what it needed before.
@@ -279,6 +280,7 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
 
     Errors:
     - NOT_FOUND (TREE_NOT_FOUND): no such tree.
+    - INVALID_ARGUMENT (TOO_MANY_BLOBS): `download_count` is negative or over 1,000; ask PrepareDownloads for the rest.
     """
     SetReference: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.SetReferenceRequest, _artifacts_service_pb2.SetReferenceResponse]  # type: ignore[assignment]
     """Sets what an owner needs, replacing what it needed before.
@@ -484,6 +486,7 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND (TREE_NOT_FOUND): no such tree.
+        - INVALID_ARGUMENT (TOO_MANY_BLOBS): `download_count` is negative or over 1,000; ask PrepareDownloads for the rest.
         """
 
     @_abc_1.abstractmethod
