@@ -101,10 +101,10 @@ class Archive:
         with self._store.look() as connection:
             row = _RUN.first(connection, {"in": run.workspace, "named": run.run})
             if row is None:
-                return Needs((), ())
+                return Needs([], [])
             blobs = [str(BlobName(run.workspace, each.digest)) for each in _BLOBS.all(connection, {"of": row.key})]
         found = to_run(row, {}, {})
-        return Needs(sorted(set(_trees(found))) if _is_of_use(found) else (), sorted(blobs))
+        return Needs(sorted(set(_trees(found))) if _is_of_use(found) else [], sorted(blobs))
 
     def _end(self, connection: sa.Connection, log: Any) -> int:
         """Return where the next segment of a log ends: where a row does, or with the log when that is over."""
