@@ -37,6 +37,7 @@ class Reports(StoredReports):
 
     async def finish(self, outcome: agents.FinishRunRequest) -> None:
         self.finished = outcome
+        await super().finish(outcome)
 
 
 class Storage:

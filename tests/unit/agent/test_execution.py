@@ -44,9 +44,7 @@ class Reports(StoredReports):
         told = agents.FinishRunRequest()
         told.CopyFrom(outcome)
         self.finished.append(told)
-        await self.report(
-            agents.ReportRunRequest(logs=told.logs, first_sequence=told.first_sequence, events=told.events)
-        )
+        await super().finish(outcome)
         if len(self.finished) <= self.collected:
             raise NotFound(f"{outcome.outputs} is not stored", reason="TREE_NOT_FOUND")
 

@@ -40,6 +40,12 @@ class StoredReports:
         taken = [self._taken(each.file, each.offset, each.data, each.end) for each in request.logs]
         return agents.ReportRunResponse(logs=taken, next_sequence=len(self.received))
 
+    async def finish(self, outcome: agents.FinishRunRequest) -> None:
+        """Store what comes along with the end."""
+        await self.report(
+            agents.ReportRunRequest(logs=outcome.logs, first_sequence=outcome.first_sequence, events=outcome.events)
+        )
+
     async def log(self, file: str, offset: int, data: bytes, end: bool = False) -> int:
         return self._taken(file, offset, data, end).size
 
