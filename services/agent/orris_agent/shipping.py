@@ -165,9 +165,9 @@ class Shipping:
         while not ended.is_set():
             if time.monotonic() >= self._next_look:
                 await self._look()
-            moved = await self._send()
-            pause = _SHORTEST_PAUSE if moved else pause
-            if not moved:
+            if await self._send():
+                pause = _SHORTEST_PAUSE
+            else:
                 await _wait(ended, pause)
                 pause = min(1.5 * pause, _LONGEST_PAUSE)
         await self._look()

@@ -11,12 +11,11 @@ from orris_kit.database import Statement
 from orris_runs import limits
 from orris_runs.log_rows import read_rows
 from orris_runs.model import USERS_KINDS, Run
-from orris_runs.rows import to_run
+from orris_runs.rows import find_run, to_run
 from orris_runs.schema import log_blobs, log_rows, logs, runs
 from orris_runs.states import FINAL
 from orris_runs.store import Store
 
-_RUN = Statement(sa.select(runs).where(runs.c.workspace == sa.bindparam("in"), runs.c.id == sa.bindparam("named")))
 _BLOBS = Statement(
     sa.select(log_blobs.c.digest)
     .join(logs, logs.c.key == log_blobs.c.log_key)
@@ -99,7 +98,7 @@ class Archive:
     def needs(self, run: RunName) -> Needs:
         """Return what a run needs to be kept, as it stands; nothing for one that is not recorded."""
         with self._store.look() as connection:
-            row = _RUN.first(connection, {"in": run.workspace, "named": run.run})
+            row = find_run(connection, run.workspace, run.run)
             if row is None:
                 return Needs([], [])
             blobs = [str(BlobName(run.workspace, each.digest)) for each in _BLOBS.all(connection, {"of": row.key})]

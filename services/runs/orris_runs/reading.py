@@ -16,7 +16,7 @@ from orris_runs.experiments import Experiments
 from orris_runs.lineage import has_to_do_with
 from orris_runs.model import USERS_KINDS, Kind, Run
 from orris_runs.queue import Queue
-from orris_runs.rows import to_runs
+from orris_runs.rows import find_run, to_runs
 from orris_runs.schema import IS_CHILD, properties, runs, tags
 from orris_runs.states import State
 from orris_runs.store import Store
@@ -93,7 +93,7 @@ class Reading:
 
     def require_row(self, connection: sa.Connection, workspace: str, run: str, *, lock: bool = False) -> Any:
         """Return a run's row, locked if it is to be changed. Raises NotFound (RUN_NOT_FOUND)."""
-        row = (_FIND_LOCKED if lock else _FIND).first(connection, {"of": workspace, "named": run})
+        row = find_run(connection, workspace, run, lock=lock)
         if row is None:
             raise _not_found(workspace, run)
         return row
@@ -185,10 +185,9 @@ class Reading:
         return stored
 
 
-_NAMED = (runs.c.workspace == sa.bindparam("of"), runs.c.id == sa.bindparam("named"))
-_FIND = Statement(sa.select(runs).where(*_NAMED))
-_FIND_LOCKED = Statement(sa.select(runs).where(*_NAMED).with_for_update())
-_PARENT = Statement(sa.select(runs.c.parent_run).where(*_NAMED))
+_PARENT = Statement(
+    sa.select(runs.c.parent_run).where(runs.c.workspace == sa.bindparam("of"), runs.c.id == sa.bindparam("named"))
+)
 
 
 def _not_found(workspace: str, run: str) -> NotFound:

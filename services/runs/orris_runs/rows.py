@@ -134,9 +134,9 @@ def to_runs(connection: sa.Connection, found: Sequence[Any]) -> list[Run]:
     return [to_run(row, its_tags.get(row.key, {}), its_properties.get(row.key, {})) for row in found]
 
 
-def load_runs(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Run]:
-    """Return the runs that meet all conditions, in the order of submission."""
-    return to_runs(connection, connection.execute(sa.select(runs).where(*conditions).order_by(runs.c.key)).all())
+def find_run(connection: sa.Connection, workspace: str, run: str, *, lock: bool = False) -> Any:
+    """Return a run's row, locked if it is to be changed; None where there is none."""
+    return (_FIND_LOCKED if lock else _FIND).first(connection, {"of": workspace, "named": run})
 
 
 def update_run(connection: sa.Connection, key: int, **columns: Any) -> None:
@@ -158,6 +158,8 @@ def _rows_of(connection: sa.Connection, table: sa.Table, keys: Sequence[int]) ->
     return connection.execute(chosen).all() if keys else ()
 
 
+_NAMED = sa.select(runs).where(runs.c.workspace == sa.bindparam("of"), runs.c.id == sa.bindparam("named"))
+_FIND, _FIND_LOCKED = Statement(_NAMED), Statement(_NAMED.with_for_update())
 _UPDATE = Statement(runs.update().where(runs.c.key == sa.bindparam("at")))
 _OF_ONE = {
     table.name: Statement(sa.select(table).where(table.c.run_key == sa.bindparam("of")).order_by(table.c.key))

@@ -17,7 +17,7 @@ from orris_runs.line import slot_of
 from orris_runs.model import WITHOUT_AGENT, Kind, NewRun, Prepared, Run
 from orris_runs.pools.pools import Pools
 from orris_runs.queue import Queue
-from orris_runs.rows import load_runs, program_to_json, to_json, to_run
+from orris_runs.rows import find_run, program_to_json, to_json, to_run, to_runs
 from orris_runs.schema import logs, properties, requests, runs, tags
 from orris_runs.states import State
 from orris_runs.store import PREPARING_CHANGED, Change, Store
@@ -122,10 +122,10 @@ class Submission:
 
     def recorded(self, change: Change, workspace: str, run_id: str) -> Run:
         """Return what a request made before. Raises NotFound where that was deleted."""
-        found = load_runs(change.connection, runs.c.workspace == workspace, runs.c.id == run_id)
-        if not found:
+        row = find_run(change.connection, workspace, run_id)
+        if row is None:
             raise NotFound(f"the run {run_id}, which this request made, was deleted", reason="RUN_NOT_FOUND")
-        return self._queue.explain(change.connection, found)[0]
+        return self._queue.explain(change.connection, to_runs(change.connection, [row]))[0]
 
     def insert(self, change: Change, run_id: str, new: NewRun, prepared: Prepared, **columns: Any) -> Any:
         """Insert the row of a run, with its labels; return it."""
