@@ -79,4 +79,10 @@ class EchoStub:
         kinds = {(False, False): "unary_unary", (False, True): "unary_stream", (True, False): "stream_unary"}
         for name, streams_in, streams_out, _ in METHODS:
             kind = getattr(channel, kinds.get((streams_in, streams_out), "stream_stream"))
-            setattr(self, name, kind(f"/{SERVICE}/{name}", Echo.SerializeToString, Echo.FromString))
+            call = kind(
+                f"/{SERVICE}/{name}",
+                request_serializer=Echo.SerializeToString,
+                response_deserializer=Echo.FromString,
+                _registered_method=True,
+            )
+            setattr(self, name, call)

@@ -74,8 +74,12 @@ class Setup:
         self.port = 0
         self.channels: list[Any] = []
 
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
     def channel(self, token: str | None = "user", **options: Any) -> Any:
-        channel = connect(f"127.0.0.1:{self.port}", (lambda: token) if token else None, **options)
+        channel = connect(self.address, (lambda: token) if token else None, **options)
         self.channels.append(channel)
         return channel
 

@@ -11,14 +11,16 @@ server raised.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import grpc
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from orris_kit.outgoing import TokenSource, interceptors
+from orris_kit.outgoing import Outgoing, TokenSource, interceptors
+from orris_kit.within import WithinChannel, server_at
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_TIMEOUT = 30.0
@@ -58,21 +60,22 @@ def connect(
 
     `timeout` (seconds) is for unary calls that set none; inside an RPC it is at most what is left of its caller's.
     """
-    options = (*OPTIONS, ("grpc.service_config", retry_config(*services)))
-    around = interceptors(token, timeout)
+    contracts = tuple(services)
+    options = (*OPTIONS, ("grpc.service_config", retry_config(*contracts)))
+    rule = Outgoing(token, timeout)
+    around = interceptors(rule)
     if tls is not None:
         return grpc.aio.secure_channel(address, tls, options=options, interceptors=around)
-    return grpc.aio.insecure_channel(address, options=options, interceptors=around)
+    channel = grpc.aio.insecure_channel(address, options=options, interceptors=around)
+    if (server := server_at(address)) is None:
+        return channel
+    repeatable = {f"/{service}/{method}" for service, method in _repeatable(contracts)}
+    return cast(grpc.aio.Channel, WithinChannel(server, channel, rule, repeatable))
 
 
 def retry_config(*services: ServiceDescriptor) -> str:
     """Return the gRPC service config that retries the methods whose `idempotency_level` allows it."""
-    names = [
-        {"service": service.full_name, "method": method.name}
-        for service in services
-        for method in service.methods
-        if _may_repeat(method)
-    ]
+    names = [{"service": service, "method": method} for service, method in _repeatable(services)]
     return json.dumps({"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}] if names else []})
 
 
@@ -92,6 +95,11 @@ def token_from(path: Path) -> Callable[[], str | None]:
         return seen[1]
 
     return read
+
+
+def _repeatable(services: Iterable[ServiceDescriptor]) -> Iterator[tuple[str, str]]:
+    for service in services:
+        yield from ((service.full_name, method.name) for method in service.methods if _may_repeat(method))
 
 
 def _may_repeat(method: MethodDescriptor) -> bool:

@@ -50,9 +50,8 @@ class Outgoing:
         return left if wanted is None else min(wanted, left)
 
 
-def interceptors(token: TokenSource | None, timeout: float) -> list[grpc.aio.ClientInterceptor]:
+def interceptors(rule: Outgoing) -> list[grpc.aio.ClientInterceptor]:
     """Return the interceptors of a channel."""
-    rule = Outgoing(token, timeout)
     return [_UnaryUnary(rule), _UnaryStream(rule), _StreamUnary(rule), _StreamStream(rule)]
 
 

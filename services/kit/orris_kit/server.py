@@ -87,6 +87,12 @@ class Server:
             descriptor = descriptor_pool.Default().FindServiceByName(service)  # type: ignore[no-untyped-call]
             self._services[service] = {name: self._guarded(descriptor, name, each) for name, each in handlers.items()}
 
+    def unary_handler(self, method: str) -> Any:
+        """Return the guarded handler of `/{service}/{method}`; None where there is none, or where something streams."""
+        _, service, name = method.split("/")
+        handler = self._services.get(service, {}).get(name)
+        return handler if handler is not None and handler.unary_unary else None
+
     async def start(self) -> int:
         """Listen; return the port. Raises FailedPrecondition (CANNOT_LISTEN) when the address is taken."""
         server = self._server = grpc.aio.server(

@@ -18,6 +18,7 @@ from orris_inference.config import Settings as InferenceSettings
 from orris_kit.auth import TokenVerifier
 from orris_kit.logging import get_logger
 from orris_kit.server import Server
+from orris_kit.within import answered_within
 from orris_models.config import Settings as ModelsSettings
 from orris_runs.config import Settings as RunsSettings
 from orris_standalone.config import Settings
@@ -35,11 +36,15 @@ _SERVICES: tuple[tuple[Any, Any], ...] = (
 
 
 @contextlib.asynccontextmanager
-async def services(settings: Settings, listen: str) -> AsyncIterator[contextlib.AsyncExitStack]:
-    """Serve all services at `listen` while the context lasts; give the stack of inference, to be closed first."""
+async def services(settings: Settings, listen: str, address: str) -> AsyncIterator[contextlib.AsyncExitStack]:
+    """Serve all services at `listen` while the context lasts; give the stack of inference, to be closed first.
+
+    They know each other by `address`, and need no connection to each other.
+    """
     verifier, allowed = TokenVerifier(settings.public_key_path), settings.allow_insecure_listen
     server = Server(listen, authenticator=verifier, allow_insecure=allowed)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(answered_within(address, server))
         inference = contextlib.AsyncExitStack()
         for service, make_settings in _SERVICES:
             holder = inference if service is orris_inference.service else stack

@@ -49,7 +49,7 @@ async def _serve(settings: Settings, stop: asyncio.Event, on_ready: Callable[[in
 
     with telemetry("orris", settings, os.environ):
         agent = kept_running(home, _agent_settings(home, here))
-        async with services(settings, str(Address(listen.host, chosen.grpc))) as inference, agent:
+        async with services(settings, str(Address(listen.host, chosen.grpc)), here.address) as inference, agent:
             instance.write(home, here)
             settle()
             on_ready(here)
