@@ -59,7 +59,8 @@ class WithinChannel:
         self, method: str, request_serializer: Any, response_deserializer: Any, _registered_method: bool | None = False
     ) -> Callable[..., Any]:
         """Return what calls a method, as that of `grpc.aio.Channel` does."""
-        far = self._far.unary_unary(method, request_serializer, response_deserializer, _registered_method)
+        far_channel: Any = self._far  # what is known of its types lacks the last argument
+        far = far_channel.unary_unary(method, request_serializer, response_deserializer, _registered_method)
 
         async def answer(handler: Any, request: Any, details: _Details) -> Any:
             try:
