@@ -15,7 +15,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.bringing import bring
 from orris_agent.folder import RunFolder
-from orris_agent.keeping import as_text, kept_files, left_behind
+from orris_agent.keeping import as_text, sorted_out
 from orris_agent.leaving import left_files
 from orris_agent.outcome import failed, failed_here, outcome_of, with_last, without_outputs
 from orris_agent.reports import PASSING, LeaseLostError, Reports
@@ -241,15 +241,15 @@ class Execution:
             return await self._until_canceled(self._keep_all(outcome)) or without_outputs(outcome)
 
     async def _keep_all(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
-        self._kept, refused = await run_blocking(kept_files, self.folder)
+        snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
+        data = RunData(self.lease.run, self.folder).in_work()
+        self._kept, refused, left = await run_blocking(sorted_out, self.folder, snapshot, data)
         not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
         if not_kept:
             await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)
         await self._upload(outcome)
         outcome = await self._leave(outcome)
-        snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
-        data = RunData(self.lease.run, self.folder).in_work()
-        outcome.left_behind.extend(await run_blocking(left_behind, self.folder, snapshot, data))
+        outcome.left_behind.extend(left)
         return outcome
 
     async def _leave(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:

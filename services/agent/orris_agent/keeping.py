@@ -16,6 +16,13 @@ MOST_LEFT_BEHIND = 100
 _NOT_WORTH_NAMING = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
+def sorted_out(
+    folder: RunFolder, snapshot: Collection[str], data: Iterable[str] = ()
+) -> tuple[dict[str, RunFile], dict[str, str], list[str]]:
+    """Return what `kept_files` and `left_behind` do."""
+    return *kept_files(folder), left_behind(folder, snapshot, data)
+
+
 def kept_files(folder: RunFolder) -> tuple[dict[str, RunFile], dict[str, str]]:
     """Return the files to keep by the path they are kept under, and why others cannot be: one must not cost the rest.
 

@@ -17,9 +17,13 @@ class KnownTrees:
         self._most_files = files
         self._known: dict[str, Files] = {}
 
+    def known(self, tree: str) -> Files | None:
+        """Return the files of a tree by their paths, None where it was not asked for lately."""
+        return self._known.get(tree)
+
     def files(self, tree: str, ask: Callable[[], Files]) -> Files:
         """Return the files of a tree by their paths."""
-        if (known := self._known.get(tree)) is not None:
+        if (known := self.known(tree)) is not None:
             return known
         found = ask()
         if len(found) <= self._most_files:

@@ -118,7 +118,10 @@ class Storage:
         """Return the sizes of a tree's files by their paths."""
         if not tree:
             return {}
-        return {path: entry.size for path, entry in (await run_blocking(self._files, tree)).items()}
+        files = self._trees.known(tree)
+        if files is None:
+            files = await run_blocking(self._files, tree)
+        return {path: entry.size for path, entry in files.items()}
 
     async def read(self, tree: str, path: str, offset: int, length: int) -> bytes:
         """Return so many bytes of a file, fewer where it ends before. Raises NotFound, OutOfRange."""

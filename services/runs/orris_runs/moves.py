@@ -67,7 +67,7 @@ class Moves:
             final_time=self._store.clock.now(),
             **columns,
         )
-        change.wake(run_ended(row.key))
+        change.wake(run_ended(row.workspace, row.id))
         self._end_logs(change, row)
         if row.kind is not Kind.TRAINING:
             loose.note(change, row.workspace, row.id)

@@ -23,13 +23,13 @@ class References:
 
     async def add(self, run: RunName, trees: tuple[str, ...] = (), blobs: tuple[str, ...] = ()) -> None:
         """Have these kept as well as what the run needs already, in its turn. Raises NotFound (TREE_NOT_FOUND)."""
-        needs = await run_blocking(self._core.archive.needs, run)
+        needs = await self._core.store.glance(self._core.archive.needs, run)
         await self._artifacts.refer(run, sorted({*needs.trees, *trees}), sorted({*needs.blobs, *blobs}))
 
     async def put_right(self, run: RunName) -> None:
         """Have only that kept which a noted run needs, and forget the note. Raises NotFound (TREE_NOT_FOUND)."""
         async with self.turn(run):
-            needs = await run_blocking(self._core.archive.needs, run)
+            needs = await self._core.store.glance(self._core.archive.needs, run)
             if needs.trees or needs.blobs:
                 await self._artifacts.refer(run, needs.trees, needs.blobs)
             else:

@@ -112,13 +112,13 @@ class Submitting:
         finishing = self._core.reporting.finishing(lease, news, outcome)
         begin = partial(self._core.leases.begin_finish, lease, outcome)
         trees = tuple(filter(None, (outcome.outputs, *(each.tree for each in outcome.produced))))
-        if (run := await run_blocking(begin)) is None:
+        if (run := await self._core.store.glance(begin)) is None:
             return
         turn = self._references.turn(run)
         waited = turn.locked()
         async with turn:
             if trees:
-                if waited and await run_blocking(begin) is None:
+                if waited and await self._core.store.glance(begin) is None:
                     return
                 await self._references.add(run, trees=trees)
             await self._core.store.soon(finishing)

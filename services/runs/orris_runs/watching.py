@@ -24,7 +24,7 @@ async def watch_run(core: Core, workspace: str, run_id: str) -> AsyncIterator[tu
 
     Changes in quick succession become one.
     """
-    look = partial(run_blocking, core.logs.of_ended, workspace, run_id)
+    look = partial(core.store.glance, core.logs.of_ended, workspace, run_id)
     run, _ = await look()
     seen: Run | None = None
     changes = core.store.changes
@@ -41,15 +41,12 @@ async def watch_run(core: Core, workspace: str, run_id: str) -> AsyncIterator[tu
 
 async def watch_end(core: Core, workspace: str, run_id: str) -> AsyncIterator[tuple[Run, Sequence[RunLog]]]:
     """Give a run with its logs once it is final: who waits for that is not woken before."""
-    look = partial(run_blocking, core.logs.of_ended, workspace, run_id)
-    run, logs = await look()
-    if not run.final:
-        async with core.store.changes.watch(run_ended(run.key)) as ended:
-            while True:
-                run, logs = await look()
-                if run.final:
-                    break
-                await ended.wait()
+    async with core.store.changes.watch(run_ended(workspace, run_id)) as ended:
+        while True:
+            run, logs = await core.store.glance(core.logs.of_ended, workspace, run_id)
+            if run.final:
+                break
+            await ended.wait()
     yield run, logs
 
 
