@@ -40,13 +40,12 @@ class HandingOut:
                 for response in _responses(messages, first=sent is None):
                     response.clock.CopyFrom(duration(clock))
                     yield response
-                sent = {lease.id: lease.cancel for lease in held}
+                sent = held
                 await waiter.wait()
 
-    def _look(self, agent: str, sent: dict[str, bool] | None) -> tuple[list[Lease], list[Lease], float]:
+    def _look(self, agent: str, sent: dict[str, bool] | None) -> tuple[dict[str, bool], list[Lease], float]:
         """Return what an agent holds, what of that it does not know yet, and since when it counts."""
-        held = self._core.leases.of_agent(agent)
-        new = [lease for lease in held if sent is None or sent.get(lease.id) is not lease.cancel]
+        held, new = self._core.leases.new_of_agent(agent, sent or {})
         # An agent counts from this moment, however late it hears of it: so does this service.
         clock = self._core.store.clock.monotonic()
         if new:

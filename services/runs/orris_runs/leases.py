@@ -4,7 +4,7 @@ Whatever an agent reports is accepted under a lease that is held, and under no o
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -73,13 +73,19 @@ class Leases:
 
     def of_agent(self, agent: str) -> list[Lease]:
         """Return every lease that an agent holds, in the order of submission."""
+        return self.new_of_agent(agent, {})[1]
+
+    def new_of_agent(self, agent: str, sent: Mapping[str, bool]) -> tuple[dict[str, bool], list[Lease]]:
+        """Return of each lease that an agent holds whether it is to be canceled; and those that it was not `sent` so."""
         with self._store.look() as connection:
-            rows = _OF_AGENT.all(connection, {"of": agent})
-            found = to_runs(connection, rows)
-        return [
+            held = _OF_AGENT.all(connection, {"of": agent})
+            new = [row for row in held if sent.get(row.held) is not row.cancel]
+            runs_of_new = to_runs(connection, new)
+        made = [
             Lease(row.held, agent, run, json.loads(row.secrets or "{}"), row.cancel)
-            for row, run in zip(rows, found, strict=True)
+            for row, run in zip(new, runs_of_new, strict=True)
         ]
+        return {row.held: row.cancel for row in held}, made
 
     def renew(self, agent: str, ids: Sequence[str]) -> list[str]:
         """Keep leases, and the agent, alive; return the ids of those that are no longer held."""
