@@ -131,6 +131,13 @@ def test_a_script_asks_for_data_that_it_was_not_given(experiment: Experiment, tm
     assert "asked 1 ['/b.csv'] ['x,y', '2,b'] True" in log_of(run)
     shown = json.loads(orris("data", "show", "asked", "--json").stdout)
     assert (shown["usedBy"], shown["partitionKeys"]) == ([run.id], ["letter"])
+    assert run.get_details()["inputDatasets"] == [
+        {
+            "dataset": {"id": shown["id"], "name": "asked", "version": 1},
+            "consumptionDetails": {"type": "Reference"},
+        }
+    ]
+    assert "asked:1" in orris("runs", "show", run.id).stdout
 
 
 def test_the_command_line_registers_and_gives_data(orris: Orris, tmp_path: Path) -> None:

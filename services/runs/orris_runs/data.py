@@ -60,6 +60,16 @@ class Dataset:
     name: str
     tree: str
     table: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A version of a dataset that a run has read without having been given it, and what it is: its tree, and its id."""
+
+    dataset: str
+    tree: str
+    id: str
 
 
 def inputs_of(fields: Sequence[Mapping[str, object]]) -> list[Input]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from orris.names import RunName
-from orris_runs.data import Input, OutputTo, Produced
+from orris_runs.data import Input, OutputTo, Produced, Read
 from orris_runs.demands import DATA, NO_DEMANDS, NO_RESOURCES, SPREADING, Demands, Isolation, Resources
 from orris_runs.states import FINAL, State
 
@@ -240,6 +240,7 @@ class Run:
     final_time: datetime | None = None
     produced: Sequence[Produced] = ()
     early_stopped: str = ""
+    datasets_read: Sequence[Read] = ()
 
     @property
     def attempt(self) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orris.artifacts.v1 import data_pb2
-from orris.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from orris.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
 from orris.names import DatasetVersionName, RunName
 from orris.runs.v1 import runs_pb2
 from orris.tables import is_table
 from orris_runs import limits
 from orris_runs.checks import check_run
-from orris_runs.data import Input, Mode, OutputTo, Produced
+from orris_runs.data import Input, Mode, OutputTo, Produced, Read
 from orris_runs.data_translation import input_from, input_message
 from orris_runs.leases import Outcome
 from orris_runs.model import Kind
@@ -180,27 +181,72 @@ def read(name: str) -> DatasetVersionName:
     return DatasetVersionName.parse(f"workspaces/default/datasets/{name}")
 
 
-def test_a_run_is_found_by_what_it_read_without_having_been_given_it(world: World) -> None:
+async def test_what_a_run_read_without_having_been_given_it_is_known_and_kept_as_an_input_is(world: World) -> None:
+    artifacts = FakeArtifacts()
+    submit = submitting(world.core, artifacts)
+    world.agent()
+    run = await submit.submit(with_data(outputs=(OutputTo("clean"),)), "", b"")
+    lease = world.lease_of(run)
+    await asyncio.gather(*(submit.read(lease, read("iris/versions/4")) for _ in range(2)))
+    assert found(world, f"{IRIS}/versions/4") == [run.id]
+    assert world.get(run).datasets_read == [Read(f"{IRIS}/versions/4", DATA, "id-of-data")]
+    assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
+    await submit.finish(lease, Outcome(State.COMPLETED, produced=[Produced("clean", MADE)]))
+    assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA, MADE}
+
+
+async def test_what_a_run_reads_is_kept_before_the_run_is_told_that_it_may(world: World) -> None:
+    """Nobody else may need the files by then."""
+    artifacts = FakeArtifacts()
+    submit = submitting(world.core, artifacts)
     world.agent()
     run, lease = world.start()
-    for _ in range(2):
-        world.core.leases.record_dataset(lease, read("iris/versions/4"))
-    assert found(world, f"{IRIS}/versions/4") == [run.id]
-    with pytest.raises(InvalidArgument, match="another workspace"):
-        world.core.leases.record_dataset(lease, DatasetVersionName("other", "iris", "1"))
-    with pytest.raises(FailedPrecondition, match="lease"):
-        world.core.leases.record_dataset("nobody's", read("iris/versions/4"))
+
+    async def lost() -> None:
+        raise Unavailable("the artifacts service is away")
+
+    artifacts.before = lost
+    with pytest.raises(Unavailable):
+        await submit.read(lease, read("iris/versions/4"))
+    assert (world.get(run).datasets_read, found(world, f"{IRIS}/versions/4")) == ([], [])
 
 
-def test_a_run_reads_only_so_many_datasets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "DATASETS_READ", 1)
+async def test_only_a_run_that_is_executed_reads_and_only_of_its_workspace(world: World) -> None:
+    artifacts = FakeArtifacts()
+    submit = submitting(world.core, artifacts)
     world.agent()
     _run, lease = world.start()
+    with pytest.raises(InvalidArgument, match="another workspace"):
+        await submit.read(lease, DatasetVersionName("other", "iris", "1"))
+    world.finish(lease)
+    for over in (lease, "nobody's"):
+        with pytest.raises(FailedPrecondition, match="lease"):
+            await submit.read(over, read("iris/versions/4"))
+    assert artifacts.references == {}
+
+
+async def test_a_run_reads_only_so_many_datasets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DATASETS_READ", 1)
+    submit = submitting(world.core, FakeArtifacts())
+    world.agent()
+    run, lease = world.start()
     for name in ("a/versions/1", "a/versions/1"):
-        world.core.leases.record_dataset(lease, read(name))
+        await submit.read(lease, read(name))
     with pytest.raises(ResourceExhausted, match="at most 1 "):
-        world.core.leases.record_dataset(lease, read("b/versions/1"))
+        await submit.read(lease, read("b/versions/1"))
     assert found(world, str(read("b/versions/1"))) == []
+    assert len(world.get(run).datasets_read) == 1
+
+
+async def test_a_run_that_read_what_it_was_not_given_lends_its_results_to_no_other(world: World) -> None:
+    """The next one may be given something else."""
+    world.agent()
+    submit = submitting(world.core, FakeArtifacts())
+    first = await submit.submit(replace(NEW, reuse=True), "", b"")
+    lease = world.lease_of(first)
+    await submit.read(lease, read("iris/versions/4"))
+    world.finish(lease)
+    assert (await submit.submit(replace(NEW, reuse=True), "", b"")).reused_run == ""
 
 
 async def test_an_agent_leaves_only_what_the_run_was_to_leave(world: World) -> None:

@@ -131,6 +131,30 @@ def test_a_dataset_that_the_run_was_not_given_is_brought_by_its_agent(
     ]
 
 
+def test_a_run_is_told_which_data_it_was_given_and_which_it_asked_for(given: Program, answer: Any) -> None:
+    asked = {"dataset": "workspaces/lab/datasets/other/versions/7", "id": "i"}
+    answer(lambda request: {"result": {"datasets_read": [asked]}})
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        details = Run.get_context().get_details()
+        for each in details["inputDatasets"]:
+            print(sorted(each["dataset"].items()), sorted(each["consumptionDetails"].items()))
+        print([each["outputDetails"]["outputName"] for each in details["outputDatasets"]])
+        """
+    )
+    assert printed.splitlines() == [
+        "[('id', 'other'), ('name', 'files'), ('version', 2)] "
+        "[('inputName', 'files_mount'), ('mechanism', 'Mount'), ('type', 'RunInput')]",
+        "[('id', 'other'), ('name', 'files'), ('version', 2)] "
+        "[('inputName', 'files_direct'), ('mechanism', 'Direct'), ('type', 'RunInput')]",
+        f"[('id', '{ID}'), ('name', 'table'), ('version', 2)] "
+        "[('inputName', 'table_direct'), ('mechanism', 'Direct'), ('type', 'RunInput')]",
+        "[('id', 'i'), ('name', 'other'), ('version', 7)] [('type', 'Reference')]",
+        "['clean']",
+    ]
+
+
 def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> None:
     printed = given.execute(
         """

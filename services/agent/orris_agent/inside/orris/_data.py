@@ -3,7 +3,7 @@
 import os
 
 from ._exceptions import ModelPathNotFoundException, UserErrorException
-from ._inputs import record
+from ._inputs import named, record
 from ._placeholder import explain
 
 
@@ -45,7 +45,7 @@ class Dataset:
         found = [
             given
             for given in record()["inputs"]
-            if _named(given)[0] == name and str(version) in ("latest", "None", _named(given)[1])
+            if named(given["dataset"])[0] == name and str(version) in ("latest", "None", named(given["dataset"])[1])
         ]
         return _given(found) or _brought({"name": name, "version": version})
 
@@ -67,12 +67,6 @@ def _brought(wanted: dict):
         raise UserErrorException(str(error)) from error
 
 
-def _named(given: dict) -> tuple:
-    """Return the name and version of a registered dataset; empty ones where it is not."""
-    parts = given["dataset"].split("/")
-    return (parts[3], parts[5]) if len(parts) == 6 else ("", "")
-
-
 class _Given:
     def __init__(self, folder=None, given=None) -> None:
         if given is None:
@@ -80,7 +74,7 @@ class _Given:
         self._folder = folder
         self._given = given
         self.id = given["id"]
-        self.name, version = _named(given)
+        self.name, version = named(given["dataset"])
         self.version = int(version) if version else None
 
     def to_path(self) -> list:
