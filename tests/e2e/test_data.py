@@ -40,7 +40,9 @@ found = Dataset.get_by_name(workspace, sys.argv[1])
 b = found.filter(found["letter"] == "b")
 place, = b.download()
 again = Dataset.get_by_id(workspace, found.id)
+all_of_them = Dataset.get_all(workspace)
 print("asked", found.version, b.to_path(), open(place).read().split(), again.name == found.name)
+print("listed", all_of_them[found.name].tags, all_of_them[found.name].take(1).to_path())
 """
 
 
@@ -126,9 +128,11 @@ def test_a_run_gets_its_data_and_leaves_some_for_the_next(
 
 
 def test_a_script_asks_for_data_that_it_was_not_given(experiment: Experiment, tmp_path: Path, orris: Orris) -> None:
-    Dataset.create(experiment.workspace, "asked", tmp_path / "data", partition_format="/{letter}.csv")
+    options: Any = {"partition_format": "/{letter}.csv", "tags": {"k": "v"}}
+    Dataset.create(experiment.workspace, "asked", tmp_path / "data", **options)
     run = executed(experiment, tmp_path / "source", "ask.py", "asked", isolation="process")
     assert "asked 1 ['/b.csv'] ['x,y', '2,b'] True" in log_of(run)
+    assert "listed {'k': 'v'} ['/a.csv']" in log_of(run)
     shown = json.loads(orris("data", "show", "asked", "--json").stdout)
     assert (shown["usedBy"], shown["partitionKeys"]) == ([run.id], ["letter"])
     assert run.get_details()["inputDatasets"] == [

@@ -131,6 +131,71 @@ def test_a_dataset_that_the_run_was_not_given_is_brought_by_its_agent(
     ]
 
 
+def test_all_datasets_of_the_workspace_are_known_and_brought_when_they_are_used(
+    given: Program, answer: Any, tmp_path: Path
+) -> None:
+    def said(name: str, **more: Any) -> dict[str, Any]:
+        known = {"id": "i", "table": None, "partition": None, "description": name, "tags": {"k": name}}
+        return {"dataset": f"workspaces/lab/datasets/{name}/versions/7", **known, **more}
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        if request["method"] == "list_datasets":
+            return {"result": {"datasets": [said("one"), said("two", table=TABLE)]}}
+        folder = {"folder": str(tmp_path / "inputs" / "files")} if request["method"] == "get_dataset" else {}
+        return {"result": said(request["params"]["name"], **folder)}
+
+    asked = answer(respond)
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        ws = run.experiment.workspace
+        found = Dataset.get_all(ws)
+        print(sorted(found), ws.datasets["two"], found["two"].take(1).version)
+        print(found["one"].tags, found["one"].description)
+        print(found["one"].take(1).to_path(), found["one"].to_path())
+        print(run.input_datasets["files_direct"].tags)
+        """
+    )
+    assert printed.splitlines() == [
+        "['one', 'two'] TabularDataset('two') 7",
+        "{'k': 'one'} one",
+        "['/a.txt'] ['/a.txt', '/b.txt']",
+        "{'k': 'files'}",
+    ]
+    assert [(each["method"], each["params"]) for each in asked] == [
+        ("list_datasets", {}),
+        ("list_datasets", {}),
+        ("get_dataset", {"name": "one", "version": 7}),
+        ("describe_dataset", {"name": "files", "version": 2}),
+    ]
+
+
+def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Datastore, Run
+        run = Run.get_context()
+        ws = run.experiment.workspace
+        for attempt in (lambda: Dataset.File.from_files((Datastore, "x")),
+                        lambda: Dataset.Tabular.register_pandas_dataframe(None, None, "x"),
+                        lambda: ws.get_default_datastore(), lambda: Datastore.get(ws, "x"),
+                        lambda: run.input_datasets["files_direct"].register(ws, "x")):
+            try:
+                attempt()
+            except Exception as error:
+                print(sorted(word for word in ("OutputFileDatasetConfig", "get_by_name") if word in str(error)))
+        """
+    )
+    assert printed.splitlines() == [
+        "['get_by_name']",
+        "['OutputFileDatasetConfig']",
+        "['OutputFileDatasetConfig', 'get_by_name']",
+        "['OutputFileDatasetConfig', 'get_by_name']",
+        "['OutputFileDatasetConfig']",
+    ]
+
+
 def test_a_run_is_told_which_data_it_was_given_and_which_it_asked_for(given: Program, answer: Any) -> None:
     asked = {"dataset": "workspaces/lab/datasets/other/versions/7", "id": "i"}
     answer(lambda request: {"result": {"datasets_read": [asked]}})

@@ -7,7 +7,7 @@ REAL = {
     "AMLRequest": "azureml._scoring:AMLRequest",
     "AMLResponse": "azureml._scoring:AMLResponse",
     "ComputeTargetException": "azureml.exceptions:ComputeTargetException",
-    "Dataset": "orris._data:Dataset",
+    "Dataset": "orris._registered:Dataset",
     "Diabetes": "azureml._opendatasets:Diabetes",
     "Environment": "orris._environment:Environment",
     "Experiment": "orris._surroundings:Experiment",

@@ -1,81 +1,52 @@
-"""The datasets of a run. What is heavy is loaded with the first use: every script imports this."""
+"""Datasets in a run. What is heavy is loaded with the first use: every script imports this."""
 
 import os
 
-from ._exceptions import ModelPathNotFoundException, UserErrorException
-from ._inputs import named, record
+from ._exceptions import UserErrorException
+from ._inputs import named
 from ._placeholder import explain
 
 
 def make(given: dict):
-    """Return the dataset that an input is."""
+    """Return the dataset that an input is; of one without a `folder`, the agent brings the files when they are used."""
     kind = FileDataset if given["table"] is None else TabularDataset
-    return kind(given["folder"], given)
-
-
-class _Factory:
-    """What makes datasets where runs are submitted."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise explain("Dataset.%s.%s" % (self._name, name))
-
-
-class Dataset:
-    """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
-
-    File = _Factory("File")
-    Tabular = _Factory("Tabular")
-
-    @staticmethod
-    def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
-        """Return a registered dataset by its id. Raises UserErrorException where there is none."""
-        return _given([given for given in record()["inputs"] if given["id"] == id]) or _brought({"id": id})
-
-    @staticmethod
-    def get_by_name(workspace=None, name=None, version="latest"):
-        """Return a registered dataset by its name. Raises UserErrorException where there is none.
-
-        The latest version of one that the run was given is that which it was given.
-        """
-        found = [
-            given
-            for given in record()["inputs"]
-            if named(given["dataset"])[0] == name and str(version) in ("latest", "None", named(given["dataset"])[1])
-        ]
-        return _given(found) or _brought({"name": name, "version": version})
-
-
-def _given(found: list):
-    return make(found[0]) if found else None
-
-
-def _brought(wanted: dict):
-    """Return a dataset that the run was not given: its agent puts it into the run's folder."""
-    from ._requests import ask
-    from ._surroundings import run_folder, run_id
-
-    if run_id() is None:
-        raise explain("Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
-    try:
-        return make(ask(run_folder(), "get_dataset", wanted))
-    except ModelPathNotFoundException as error:  # what is not found is a model elsewhere
-        raise UserErrorException(str(error)) from error
+    return kind(given.get("folder"), given)
 
 
 class _Given:
     def __init__(self, folder=None, given=None) -> None:
         if given is None:
             raise explain(type(self).__name__)
-        self._folder = folder
+        self._place = folder
         self._given = given
         self.id = given["id"]
         self.name, version = named(given["dataset"])
         self.version = int(version) if version else None
+
+    @property
+    def description(self) -> str:
+        """Free text for people."""
+        return self._described()["description"]
+
+    @property
+    def tags(self) -> dict:
+        """Text by key."""
+        return dict(self._described()["tags"])
+
+    def _described(self) -> dict:
+        if "tags" not in self._given:
+            from ._registered import described
+
+            self._given = dict(self._given, **described(self))
+        return self._given
+
+    @property
+    def _folder(self) -> str:
+        if self._place is None:
+            from ._registered import brought
+
+            self._place = brought({"name": self.name, "version": self.version})["folder"]
+        return self._place
 
     def to_path(self) -> list:
         """Return the paths of the files, each with a slash before it."""
@@ -169,7 +140,7 @@ class FileDataset(_Given):
         return Column(name)
 
     def _with(self, paths: list) -> "FileDataset":
-        return type(self)(self._folder, self._given, paths)
+        return type(self)(self._place, self._given, paths)
 
     def _paths(self) -> list:
         return super()._paths() if self._some is None else self._some
@@ -251,7 +222,7 @@ class TabularDataset(_Given):
 
     def _after(self, step: dict) -> "TabularDataset":
         table = dict(self._given["table"], steps=list(self._given["table"].get("steps", ())) + [step])
-        return type(self)(self._folder, dict(self._given, table=table))
+        return type(self)(self._place, dict(self._given, table=table))
 
 
 def _new_folder() -> str:
