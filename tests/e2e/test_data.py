@@ -46,6 +46,15 @@ print("listed", all_of_them[found.name].tags, all_of_them[found.name].take(1).to
 """
 
 
+FILL = r"""
+import os, sys
+out, = sys.argv[1:]
+os.mkdir(out + "/at")
+for name, text in {"at/1.csv": "x;y\n1;a\n", "at/2.csv": "x;y\n2;b\n", "at/notes.md": "n", "scratch.tmp": "t"}.items():
+    open(out + "/" + name, "w").write(text + os.environ.get("MORE", ""))
+"""
+
+
 @pytest.fixture
 def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     for name in ("ORRIS_ADDRESS", "ORRIS_TOKEN", "ORRIS_TOKEN_FILE", "ORRIS_WORKSPACE"):
@@ -56,6 +65,7 @@ def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
     (tmp_path / "source" / "clean.py").write_text(CLEAN)
     (tmp_path / "source" / "read.py").write_text(READ)
     (tmp_path / "source" / "ask.py").write_text(ASK)
+    (tmp_path / "source" / "fill.py").write_text(FILL)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("x,y\n1,a\n")
     (tmp_path / "data" / "b.csv").write_text("x,y\n2,b\n")
@@ -142,6 +152,34 @@ def test_a_script_asks_for_data_that_it_was_not_given(experiment: Experiment, tm
         }
     ]
     assert "asked:1" in orris("runs", "show", run.id).stdout
+
+
+def test_what_is_chosen_of_a_folder_is_kept_registered_and_not_put_in_place_of_other_files(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    store = experiment.workspace.get_default_datastore()
+    output = OutputFileDatasetConfig("out", (store, "filled")).as_upload(source_globs=["*.csv", "*.md"])
+    output = output.read_delimited_files(separator=";", partition_format="/at/{part}.csv", path_glob="at/*.csv")
+    output = output.drop_columns("y").register_on_complete("filled")
+    for _ in range(2):  # the same files are in nobody's way
+        executed(experiment, tmp_path / "source", "fill.py", output)
+    assert [entry.path for entry in store.files.entries()] == [
+        "filled/at/1.csv",
+        "filled/at/2.csv",
+        "filled/at/notes.md",
+    ]
+    table: Any = Dataset.get(experiment.workspace, "filled")
+    assert (table.version, table.to_path()) == (1, ["/at/1.csv", "/at/2.csv"])
+    assert table.to_pandas_dataframe().values.tolist() == [["1", 1], ["2", 2]]
+
+    more = small()
+    more.environment_variables = {"MORE": "3;c\n"}
+    run = experiment.submit(ScriptRunConfig(tmp_path / "source", "fill.py", arguments=[output], environment=more))
+    run.wait_for_completion(raise_on_error=False)
+    assert "filled/at/1.csv is in the datastore already" in run.message.error.message
+    (left,) = run.message.outputs_to
+    kept = [entry.path for entry in experiment.workspace.transfer.entries(left.tree)]
+    assert kept == ["at/1.csv", "at/2.csv", "at/notes.md"]
 
 
 def test_the_command_line_registers_and_gives_data(orris: Orris, tmp_path: Path) -> None:

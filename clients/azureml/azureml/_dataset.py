@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse
-from orris.sdk import data_inputs, table_options
+from orris.sdk import data_outputs, table_options
 from orris.sdk import dataset as sdk
 from orris.sdk import file_dataset as sdk_files
 from orris.sdk import tabular_dataset as sdk_tables
@@ -37,6 +37,21 @@ _ON_TABLES = {
 }
 
 
+_OF_OUTPUTS = {
+    "as_input": "wait for the run, and give the next one Dataset.get_by_name(ws, name).as_named_input(...)",
+    "random_split": "register all of it, and split it later: Dataset.get_by_name(ws, name).random_split(0.8)",
+    "add_to_model": "register the model with run.register_model(name, path)",
+}
+
+
+def _refuse_headers(header: Any) -> None:
+    if header in (
+        PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS,
+        PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS,
+    ):
+        refuse(f"header={header}", "give each file the same line of names, or none")
+
+
 @translated()
 class FileDataset(Refusing, sdk_files.FileDataset):
     """Files that never change."""
@@ -55,10 +70,27 @@ class TabularDataset(Refusing, sdk_tables.TabularDataset):
 
 
 @translated()
-class OutputFileDatasetConfig(Refusing, data_inputs.OutputFileDatasetConfig):
+class OutputFileDatasetConfig(Refusing, data_outputs.OutputFileDatasetConfig):
     """A folder that a run fills, and that is kept when it has completed."""
 
-    _lacking = "add_to_model as_input read_parquet_files"
+    _lacking = "add_to_model as_input random_split"
+    _instead = _OF_OUTPUTS
+
+    def read_delimited_files(
+        self,
+        include_path: bool = False,
+        separator: str = ",",
+        header: Any = PromoteHeadersBehavior.ALL_FILES_HAVE_SAME_HEADERS,
+        partition_format: str | None = None,
+        path_glob: str | None = None,
+        set_column_types: Any = None,
+        encoding: str = "utf8",
+    ) -> Self:
+        """Return the same, as a table of lines of values; `path_glob`: of the files that this pattern fits."""
+        _refuse_headers(header)
+        return super().read_delimited_files(
+            include_path, separator, header, partition_format, path_glob, set_column_types, encoding
+        )
 
 
 @translated()
@@ -107,11 +139,7 @@ class TabularDatasetFactory:
         encoding: str = "utf8",
     ) -> TabularDataset:
         """Return the table that files with lines of values are, as they are now."""
-        if header in (
-            PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS,
-            PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS,
-        ):
-            refuse(f"header={header}", "give each file the same line of names, or none")
+        _refuse_headers(header)
         if not isinstance(infer_column_types, bool):
             refuse(f"infer_column_types={infer_column_types!r}", "give True or False, and set_column_types")
         table = table_options.delimited(

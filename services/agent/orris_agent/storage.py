@@ -117,10 +117,10 @@ class Storage:
         request = data_service_pb2.ListDatasetVersionsRequest(parent=parent)
         return await run_blocking(lambda: list(pages(page, request, lambda found: found.dataset_versions)))
 
-    async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, files: Mapping[str, RunFile]) -> runs.RunOutput:
-        """Keep what a run has left in a folder that it was to fill; return its tree and version."""
+    async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, tree: str) -> str:
+        """Put what a run has left where it is to be; return the version of a dataset that it is, empty for none."""
         assert self._data is not None
-        return await run_blocking(Leaving(self._data, self._transfer).keep, lease, wanted, files)
+        return await run_blocking(Leaving(self._data, self._transfer).keep, lease, wanted, tree)
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""

@@ -42,6 +42,15 @@ class OutputTo:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     table: str = ""
+    source_globs: Sequence[str] = ()
+    keep_existing: bool = False
+    path_glob: str = ""
+    partition_format: str = ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether what becomes of the files depends on their paths, or on what is there."""
+        return bool(self.source_globs or self.keep_existing or self.path_glob or self.partition_format)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orris import Dataset, Datastore, Experiment, OutputFileDatasetConfig, ScriptRunConfig, Workspace
+from orris.artifacts.v1 import data_pb2
 from orris.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
@@ -136,6 +137,42 @@ def test_a_run_is_told_where_its_data_is(server: FakeOrris, lab: Workspace, sour
     (left,) = run.outputs_to
     assert (left.datastore, left.path) == ("workspaces/lab/datastores/workspaceblobstore", "out/{run-id}")
     assert left.register_as == "d_clean"
+
+
+def test_what_is_kept_of_a_folder_and_how_it_is_read_goes_with_the_run(
+    server: FakeOrris, lab: Workspace, source: Path
+) -> None:
+    output = OutputFileDatasetConfig("clean", (Datastore(lab), "out")).as_upload(source_globs="*.csv")
+    table = output.read_delimited_files(
+        include_path=True,
+        separator=";",
+        partition_format="/{day}.csv",
+        path_glob="*.csv",
+        set_column_types={"x": "int"},
+    )
+    (left,) = submitted(
+        server, lab, source, arguments=[table.keep_columns(["day", "x"]).register_on_complete("d")]
+    ).outputs_to
+    assert (list(left.source_globs), left.keep_existing, left.path_glob) == (["*.csv"], True, "*.csv")
+    assert (left.table.separator, left.table.path_column, left.table.partition_format) == (";", "Path", "/{day}.csv")
+    assert (dict(left.table.column_types), left.table.steps[0].keep_columns.names) == ({"x": "int"}, ["day", "x"])
+    parts = OutputFileDatasetConfig("parts", partition_format="/{day}.parquet")
+    files, read = parts.register_on_complete("f"), OutputFileDatasetConfig("r").read_parquet_files()
+    (left, again) = submitted(
+        server, lab, source, outputs_to=[files, read.as_upload(overwrite=True).register_on_complete("t")]
+    ).outputs_to
+    assert (left.partition_format, left.HasField("table")) == ("/{day}.parquet", False)
+    assert (again.table.format, again.keep_existing) == (data_pb2.Table.FORMAT_PARQUET, False)
+
+
+def test_how_an_output_is_read_is_not_dropped_without_a_word(lab: Workspace, source: Path) -> None:
+    output = OutputFileDatasetConfig("clean")
+    with pytest.raises(InvalidArgument, match="register_on_complete"):
+        Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", outputs_to=[output.read_parquet_files()]))
+    with pytest.raises(InvalidArgument, match="read first"):
+        output.drop_columns("x")
+    with pytest.raises(TypeError):
+        output.read_delimited_files(support_multi_line=True)  # type: ignore[call-arg]
 
 
 def test_a_dataset_that_is_not_registered_goes_by_its_files(

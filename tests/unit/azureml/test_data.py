@@ -188,3 +188,20 @@ def test_open_datasets_that_a_library_brings(ws: Any, project: Path, monkeypatch
     assert len(registered.to_pandas_dataframe()) == 442
     with pytest.raises(exceptions.NotSupportedException, match="load_digits"):
         MNIST.get_file_dataset()
+
+
+def test_an_output_is_read_as_the_notebooks_say_and_what_cannot_be_is_refused(ws: Any) -> None:
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.data.dataset_factory import DataType
+    from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
+    from azureml.exceptions import NotSupportedException
+
+    output = OutputFileDatasetConfig(destination=(ws.get_default_datastore(), "clean"), partition_format="/{day}.csv")
+    table = output.read_delimited_files(path_glob="*.csv", set_column_types={"x": DataType.to_long()})
+    message = table.register_on_complete(name="d").to_message(ws)
+    assert (message.table.partition_format, message.path_glob) == ("/{day}.csv", "*.csv")
+    assert message.table.column_types == {"x": "int"}
+    with pytest.raises(NotSupportedException, match="same line of names"):
+        output.read_delimited_files(header=PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS)
+    with pytest.raises(NotSupportedException, match="get_by_name"):
+        output.as_input("x")

@@ -16,7 +16,7 @@ from orris.tables import is_table
 from orris_runs import limits
 from orris_runs.checks import check_run
 from orris_runs.data import Input, Mode, OutputTo, Produced, Read
-from orris_runs.data_translation import input_from, input_message
+from orris_runs.data_translation import input_from, input_message, output_from, output_messages
 from orris_runs.leases import Outcome
 from orris_runs.model import Kind
 from orris_runs.reading import RunQuery
@@ -76,6 +76,11 @@ def test_an_input_that_cannot_be_is_refused(wanted: Input, said: str) -> None:
         (OutputTo("x", register_as="a/b"), "register_as"),
         (OutputTo("x", tags={"": "v"}), "tags"),
         (OutputTo("x", description="x" * 5000), "description"),
+        (OutputTo("x", source_globs=["../*"]), "source_globs"),
+        (OutputTo("x", source_globs=["*"] * 101), "source_globs: x: at most 100"),
+        (OutputTo("x", register_as="d", path_glob="a//b"), "path_glob"),
+        (OutputTo("x", path_glob="*.csv"), "path_glob: x: says what is registered"),
+        (OutputTo("x", partition_format="/{a}.csv"), "partition_format: x: says what is registered"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused(wanted: OutputTo, said: str) -> None:
@@ -124,6 +129,25 @@ async def test_a_dataset_becomes_the_version_and_the_files_that_it_is_now(world:
     (given,) = world.get(run).program.inputs
     assert given == Input("x", DATA, f"{IRIS}/versions/1", mode=Mode.MOUNT)
     assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
+
+
+def test_what_is_chosen_of_an_output_comes_back_and_needs_an_agent_that_knows_how() -> None:
+    asked = runs_pb2.RunOutput(
+        name="x", register_as="d", source_globs=["*.csv"], keep_existing=True, path_glob="a/*", partition_format="/{a}"
+    )
+    wanted = output_from(asked, "default")
+    (answered,) = output_messages("default", [wanted], [])
+    asked.datastore = "workspaces/default/datastores/workspaceblobstore"
+    assert answered == asked
+    assert "choosing-outputs" in with_data(outputs=(wanted,)).needs.abilities
+    assert "choosing-outputs" not in with_data(outputs=(OutputTo("x", register_as="d"),)).needs.abilities
+    for wrong in (
+        {"partition_format": "/none"},
+        {"table": data_pb2.Table(format=data_pb2.Table.FORMAT_PARQUET), "partition_format": "/{a}"},
+        {"table": data_pb2.Table(format=data_pb2.Table.FORMAT_PARQUET, partition_format="/none")},
+    ):
+        with pytest.raises(InvalidArgument, match="partition_format"):
+            output_from(runs_pb2.RunOutput(name="x", **wrong), "default")
 
 
 def test_what_paths_of_files_say_makes_them_no_table() -> None:

@@ -57,11 +57,11 @@ class TabularDataset(Dataset):
 
     def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> Self:
         """Return these columns only."""
-        return self._after(data_pb2.Table.Step(keep_columns=_columns(columns)))
+        return self._after(data_pb2.Table.Step(keep_columns=named_columns(columns)))
 
     def drop_columns(self, columns: str | Sequence[str]) -> Self:
         """Return all other columns."""
-        return self._after(data_pb2.Table.Step(drop_columns=_columns(columns)))
+        return self._after(data_pb2.Table.Step(drop_columns=named_columns(columns)))
 
     def filter(self, expression: RowCondition) -> Self:
         """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
@@ -81,5 +81,6 @@ class TabularDataset(Dataset):
         return made
 
 
-def _columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:
+def named_columns(columns: str | Sequence[str]) -> data_pb2.Table.Columns:
+    """Return some columns, or one."""
     return data_pb2.Table.Columns(names=[columns] if isinstance(columns, str) else [str(each) for each in columns])

@@ -1063,6 +1063,10 @@ class RunOutput(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     TREE_FIELD_NUMBER: _builtins.int
     DATASET_FIELD_NUMBER: _builtins.int
+    SOURCE_GLOBS_FIELD_NUMBER: _builtins.int
+    KEEP_EXISTING_FIELD_NUMBER: _builtins.int
+    PATH_GLOB_FIELD_NUMBER: _builtins.int
+    PARTITION_FORMAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What it is called in the program; as the name of an input."""
     datastore: _builtins.str
@@ -1076,9 +1080,15 @@ class RunOutput(_message.Message):
     description: _builtins.str
     """The version's description."""
     tree: _builtins.str
-    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed."""
+    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed, or failed because they cannot be put there."""
     dataset: _builtins.str
     """The version: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Set when the run has completed."""
+    keep_existing: _builtins.bool
+    """Whether a file that is there already must not be replaced by another: then the run has failed."""
+    path_glob: _builtins.str
+    """Which of the kept files are in the version that is registered: as `source_globs`, one pattern. Empty means all."""
+    partition_format: _builtins.str
+    """As `partition_format` of a dataset's version. Not beside `table`, which has its own."""
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The version's tags."""
@@ -1086,6 +1096,12 @@ class RunOutput(_message.Message):
     @_builtins.property
     def table(self) -> _data_pb2.Table:
         """How the files are read as a table; absent where they are files."""
+
+    @_builtins.property
+    def source_globs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which of the files in the folder are kept: those whose path, or name, one of these patterns fits (`*` and `?` stand for parts
+        of a name, `**` for any folders); at most 100. None means all.
+        """
 
     def __init__(
         self,
@@ -1099,10 +1115,14 @@ class RunOutput(_message.Message):
         table: _data_pb2.Table | None = ...,
         tree: _builtins.str = ...,
         dataset: _builtins.str = ...,
+        source_globs: _abc.Iterable[_builtins.str] | None = ...,
+        keep_existing: _builtins.bool = ...,
+        path_glob: _builtins.str = ...,
+        partition_format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "datastore", b"datastore", "description", b"description", "name", b"name", "path", b"path", "register_as", b"register_as", "table", b"table", "tags", b"tags", "tree", b"tree"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "datastore", b"datastore", "description", b"description", "keep_existing", b"keep_existing", "name", b"name", "partition_format", b"partition_format", "path", b"path", "path_glob", b"path_glob", "register_as", b"register_as", "source_globs", b"source_globs", "table", b"table", "tags", b"tags", "tree", b"tree"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
