@@ -155,7 +155,7 @@ def test_what_is_kept_of_a_folder_and_how_it_is_read_goes_with_the_run(
     ).outputs_to
     assert (list(left.source_globs), left.keep_existing, left.path_glob) == (["*.csv"], True, "*.csv")
     assert (left.table.separator, left.table.path_column, left.table.partition_format) == (";", "Path", "/{day}.csv")
-    assert (dict(left.table.column_types), left.table.steps[0].keep_columns.names) == ({"x": "int"}, ["day", "x"])
+    assert (dict(left.table.column_types), list(left.table.steps[0].keep_columns.names)) == ({"x": "int"}, ["day", "x"])
     parts = OutputFileDatasetConfig("parts", partition_format="/{day}.parquet")
     files, read = parts.register_on_complete("f"), OutputFileDatasetConfig("r").read_parquet_files()
     (left, again) = submitted(
