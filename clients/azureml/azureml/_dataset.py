@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -14,6 +15,7 @@ from orris.sdk import dataset as sdk
 from orris.sdk import file_dataset as sdk_files
 from orris.sdk import tabular_dataset as sdk_tables
 from orris.sdk.dataset_factory import files_at, from_table, with_paths_checked
+from orris.sdk.datastore import DataPath, Datastore, paths_of
 
 if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
@@ -28,13 +30,11 @@ class PromoteHeadersBehavior(Enum):
     ALL_FILES_HAVE_SAME_HEADERS = 3
 
 
-_FILTER = 'compare the column yourself: table.filter(table["when"] < datetime(...))'
 _SQL = "read it with pandas.read_sql, then register_pandas_dataframe"
 _PANDAS = "use to_pandas_dataframe()"
-_ON_TABLES = {
-    **dict.fromkeys(("time_after", "time_before", "time_between", "time_recent", "with_timestamp_columns"), _FILTER),
-    **dict.fromkeys(("get_profile", "to_csv_files", "to_parquet_files", "to_spark_dataframe"), _PANDAS),
-}
+_ON_TABLES = dict.fromkeys(
+    ("get_profile", "partition_by", "submit_profile", "to_dask_dataframe", "to_spark_dataframe"), _PANDAS
+)
 
 
 _OF_OUTPUTS = {
@@ -63,10 +63,30 @@ class FileDataset(Refusing, sdk_files.FileDataset):
 class TabularDataset(Refusing, sdk_tables.TabularDataset):
     """A table that never changes; it is read where it is used."""
 
-    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by submit_profile
-    time_after time_before time_between time_recent timestamp_columns to_csv_files to_parquet_files to_spark_dataframe
-    with_timestamp_columns"""
+    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by submit_profile to_dask_dataframe
+    to_spark_dataframe"""
     _instead = _ON_TABLES
+
+    def to_csv_files(self, separator: str = ",") -> FileDataset:
+        """Return the table as it is now as a file of lines of values."""
+        return FileDataset(super().to_csv_files(separator).files)
+
+    def to_parquet_files(self) -> FileDataset:
+        """Return the table as it is now as a Parquet file."""
+        return FileDataset(super().to_parquet_files().files)
+
+    def with_timestamp_columns(
+        self,
+        timestamp: str | None = None,
+        partition_timestamp: str | None = None,
+        validate: bool = False,
+        fine_grain_timestamp: str | None = None,
+        coarse_grain_timestamp: str | None = None,
+    ) -> Self:
+        """Return the same, with columns that say of a row when it was; the last two are older names of the first."""
+        return super().with_timestamp_columns(
+            timestamp or fine_grain_timestamp, partition_timestamp or coarse_grain_timestamp, validate
+        )
 
 
 @translated()
@@ -111,9 +131,8 @@ class FileDatasetFactory:
         """Upload a folder to a (datastore, path), and return what is there then."""
         from orris.sdk.data_folder import data_files
         from orris.sdk.data_selection import only
-        from orris.sdk.datastore import paths_of
 
-        there = paths_of(target)[0]
+        there = _place(target)
         if pattern is None:
             return FileDataset(files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
         chosen = [Path(src_dir, path) for path in only(data_files(src_dir), pattern)]
@@ -199,11 +218,9 @@ class TabularDatasetFactory:
         **_options: Any,
     ) -> TabularDataset:
         """Keep a DataFrame as Parquet in a (datastore, path), and register it."""
-        from orris.sdk.datastore import paths_of
-
-        there = paths_of(target)[0]
+        there = _place(target)
         with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
-            dataframe.to_parquet(Path(folder) / f"{name}.parquet")
+            sdk_tables.write_parquet(dataframe, Path(folder) / f"{name}.parquet")
             path = there.datastore.upload(folder, there.path_on_datastore, overwrite=True)
         made = TabularDatasetFactory.from_parquet_files(path.path(f"{name}.parquet"))
         return made.register(there.datastore.workspace, name, description, tags, create_new_version=True)
@@ -240,6 +257,13 @@ class Dataset:
     def get_all(workspace: Workspace) -> dict[str, FileDataset | TabularDataset]:
         """Return the latest version of each dataset by name."""
         return {name: adopted(each) for name, each in sdk.Dataset.get_all(workspace).items()}
+
+
+def _place(target: Any) -> DataPath:
+    """Return where something is put: a (datastore, path), or one of its own in a datastore."""
+    if isinstance(target, Datastore):
+        return DataPath(target, f"managed-dataset/{uuid.uuid4()}")
+    return paths_of(target)[0]
 
 
 def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:

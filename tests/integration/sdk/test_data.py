@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,53 @@ def test_a_table_is_read_where_it_is_used(lab: Workspace, folder: Path) -> None:
     first, second = table.random_split(0.5, seed=3)
     assert sorted([*first.to_pandas_dataframe().x, *second.to_pandas_dataframe().x]) == [1, 2]
     assert table.id != table.take(1).id
+
+
+@pytest.fixture
+def days(lab: Workspace, folder: Path) -> Any:
+    """A table with a row for each day from the first to the fourth of May."""
+    rows = "".join(f"2024-05-0{day},{day}\n" for day in range(1, 5))
+    (folder / "days.csv").write_text(f"when,day\n{rows}")
+    Datastore(lab).upload(folder)
+    return from_delimited_files((Datastore(lab), "days.csv"))
+
+
+def days_in(table: Any) -> list[int]:
+    return list(table.to_pandas_dataframe().day)
+
+
+def test_rows_are_chosen_by_when_they_were(lab: Workspace, days: Any) -> None:
+    table = days.with_timestamp_columns("when")
+    second, third = datetime(2024, 5, 2), datetime(2024, 5, 3)  # noqa: DTZ001  # as the table has them
+    assert days_in(table.time_before(second)) == [1, 2]
+    assert days_in(table.time_after(second, include_boundary=False)) == [3, 4]
+    assert days_in(table.time_between(second, third)) == [2, 3]
+    assert days_in(table.time_recent(timedelta(days=1))) == []
+    assert days_in(table.time_recent(timedelta(days=200_000))) == [1, 2, 3, 4]
+    table.register(lab, "days")
+    found: Any = Dataset.get(lab, "days")
+    assert found.timestamp_columns == ("when", None)
+    assert days_in(found.skip(1).time_before(second)) == [2]
+
+
+def test_a_table_without_moments_says_so(days: Any) -> None:
+    table = days.with_timestamp_columns(partition_timestamp="when")
+    assert table.timestamp_columns == (None, "when")
+    for lacking in (days, table.drop_columns("when"), table.keep_columns("day"), table.with_timestamp_columns()):
+        assert lacking.timestamp_columns == (None, None)
+        with pytest.raises(InvalidArgument, match="with_timestamp_columns"):
+            lacking.time_recent(timedelta(days=1))
+    assert table.keep_columns(["when", "day"]).timestamp_columns == (None, "when")
+    with pytest.raises(InvalidArgument, match="no column 'then'"):
+        days.with_timestamp_columns("then", validate=True)
+
+
+def test_what_was_made_of_a_table_is_files(lab: Workspace, days: Any) -> None:
+    made = days.take(2).to_csv_files(separator=";")
+    assert made.to_path() == ["/part-00000.csv"]
+    (path,) = made.download()
+    assert Path(path).read_text() == "when;day\n2024-05-01;1\n2024-05-02;2\n"
+    assert made.register(lab, "made").version == 1
 
 
 def submitted(server: FakeOrris, lab: Workspace, source: Path, **options: Any) -> runs_pb2.Run:

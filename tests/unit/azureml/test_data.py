@@ -130,7 +130,7 @@ def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> 
     with pytest.raises(exceptions.NotSupportedException, match=r"Datastore\.get\(workspace, 'other'\)"):
         ws.set_default_datastore("other")
     ws.set_default_datastore(store.name)
-    with pytest.raises(exceptions.NotSupportedException, match="compare the column yourself"):
+    with pytest.raises(exceptions.UserErrorException, match="with_timestamp_columns"):
         Dataset.Tabular.from_delimited_files((store, "one.csv")).time_before("x")
 
 
@@ -205,3 +205,36 @@ def test_an_output_is_read_as_the_notebooks_say_and_what_cannot_be_is_refused(ws
         output.read_delimited_files(header=PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS)
     with pytest.raises(NotSupportedException, match="get_by_name"):
         output.as_input("x")
+
+
+def test_a_data_frame_is_registered_where_only_a_datastore_is_named(ws: Any) -> None:
+    """As Parquet; where nothing writes that, it is said what does."""
+    from azureml.core import Dataset
+    from azureml.data import TabularDataset
+    from azureml.exceptions import UserErrorException
+
+    class Frame:
+        def __init__(self, error: Exception | None = None) -> None:
+            self.error = error
+
+        def to_parquet(self, path: Path) -> None:
+            if self.error is not None:
+                raise self.error
+            path.write_bytes(b"PAR1")
+
+    store = ws.get_default_datastore()
+    made = Dataset.Tabular.register_pandas_dataframe(Frame(), store, "frame")
+    assert (type(made), made.version, made.to_path()) == (TabularDataset, 1, ["/frame.parquet"])
+    with pytest.raises(UserErrorException, match="pyarrow"):
+        Dataset.Tabular.register_pandas_dataframe(Frame(ImportError("no pyarrow")), store, "frame")
+
+
+def test_old_names_of_timestamp_columns_are_understood(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    table = Dataset.Tabular.from_delimited_files((store, "iris/one.csv"))
+    named = table.with_timestamp_columns(fine_grain_timestamp="sepal", coarse_grain_timestamp="petal")
+    assert (type(named), named.timestamp_columns) == (type(table), ("sepal", "petal"))
+    assert type(named.to_csv_files()).__module__ == type(table).__module__

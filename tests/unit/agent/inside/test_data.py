@@ -243,6 +243,57 @@ def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> 
     assert printed.splitlines() == ["[['take'], ['skip'], ['filter']]", "[2, 3]", "filter", "filter"]
 
 
+def test_rows_are_chosen_by_when_they_were(given: Program) -> None:
+    """What is noted is what is noted where runs are submitted."""
+    printed = given.execute(
+        """
+        from datetime import datetime, timedelta
+        from azureml.core import Run
+        from azureml.data import TabularDataset
+        table = Run.get_context().input_datasets["table_direct"]
+        day = datetime(2024, 5, 2)
+        print(isinstance(table, TabularDataset), table.timestamp_columns)
+        named = table.with_timestamp_columns(timestamp="x", partition_timestamp="y")
+        print(*(each.timestamp_columns for each in (named, named.drop_columns("x"), named.keep_columns("x"))))
+        print(sorted(named._given["table"]["column_types"].items()))
+        print(named.time_before(day)._given["table"]["steps"][-1])
+        chosen = named.time_between(day, day), named.time_recent(timedelta(1))
+        print([len(each._given["table"]["steps"]) for each in chosen])
+        try:
+            table.time_after(day)
+        except Exception as error:
+            print(error)
+        """
+    )
+    compare = {"compare": {"column": "x", "operator": "OPERATOR_LESS_OR_EQUAL", "time": "2024-05-02T00:00:00"}}
+    assert printed.splitlines() == [
+        "True (None, None)",
+        "('x', 'y') (None, 'y') ('x', None)",
+        "[('x', 'datetime'), ('y', 'datetime')]",
+        str({"filter": compare}),
+        "[3, 2]",
+        "the table says of no column when a row was: with_timestamp_columns(column) does",
+    ]
+
+
+def test_what_was_made_of_a_table_is_files(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        try:
+            import pandas
+        except ImportError:
+            print("/part-00000.csv")
+        else:
+            made = table.to_csv_files()
+            print(*made.to_path())
+            assert open(made.download()[0]).read() == open(made._folder + "/part-00000.csv").read()
+        """
+    )
+    assert printed == "/part-00000.csv\n"
+
+
 def test_files_are_chosen_by_what_their_paths_say(given: Program) -> None:
     data = Path(given.env["ORRIS_DATA"])
     told = json.loads(data.read_text())

@@ -16,7 +16,7 @@ REAL = {
     "ResourceConfiguration": "orris._model:ResourceConfiguration",
     "Run": "orris._run:Run",
     "ScriptRunConfig": "orris._script_run_config:ScriptRunConfig",
-    "TabularDataset": "orris._data:TabularDataset",
+    "TabularDataset": "orris._tables:TabularDataset",
     "WebserviceException": "azureml.exceptions:WebserviceException",
     "Workspace": "orris._surroundings:Workspace",
     "_OfflineRun": "orris._offline:_OfflineRun",

@@ -9,11 +9,16 @@ from ._placeholder import explain
 
 def make(given: dict):
     """Return the dataset that an input is; of one without a `folder`, the agent brings the files when they are used."""
-    kind = FileDataset if given["table"] is None else TabularDataset
-    return kind(given.get("folder"), given)
+    if given["table"] is None:
+        return FileDataset(given.get("folder"), given)
+    from ._tables import TabularDataset
+
+    return TabularDataset(given.get("folder"), given)
 
 
-class _Given:
+class GivenDataset:
+    """A dataset that the run was given, or has asked for."""
+
     def __init__(self, folder=None, given=None) -> None:
         if given is None:
             raise explain(type(self).__name__)
@@ -80,7 +85,7 @@ class _Given:
         raise explain("%s.%s" % (type(self).__name__, name))
 
 
-class FileDataset(_Given):
+class FileDataset(GivenDataset):
     """Files that the run was given."""
 
     def __init__(self, folder=None, given=None, paths=None) -> None:
@@ -91,7 +96,7 @@ class FileDataset(_Given):
         """Copy the files into a folder (default: a new one); return where they are."""
         import shutil
 
-        into = target_path or _new_folder()
+        into = target_path or new_folder()
         targets = []
         for path in self._paths():
             target = os.path.join(into, path)
@@ -152,7 +157,7 @@ class MountContext:
     def __init__(self, dataset: FileDataset, mount_point=None) -> None:
         self._dataset = dataset
         self._copied = mount_point is not None or dataset._some is not None
-        self.mount_point = mount_point or (_new_folder() if self._copied else dataset._folder)
+        self.mount_point = mount_point or (new_folder() if self._copied else dataset._folder)
 
     def start(self) -> None:
         """Copy the files, where that is to be."""
@@ -170,66 +175,8 @@ class MountContext:
         self.stop()
 
 
-class TabularDataset(_Given):
-    """A table that the run was given. What is done with it before it is read is only noted."""
-
-    def to_pandas_dataframe(self, on_error="null", out_of_range_datetime="null"):
-        """Return the table as a pandas.DataFrame. Raises UserErrorException where the environment has no pandas."""
-        from ._frames import read_frame
-
-        return read_frame(self._folder, self._given["table"], strict=on_error == "fail")
-
-    def take(self, count: int) -> "TabularDataset":
-        """Return the first rows."""
-        return self._after({"take": count})
-
-    def skip(self, count: int) -> "TabularDataset":
-        """Return all but the first rows."""
-        return self._after({"skip": count})
-
-    def take_sample(self, probability: float, seed=None) -> "TabularDataset":
-        """Return some of the rows by chance."""
-        return self.random_split(probability, seed)[0]
-
-    def random_split(self, percentage: float, seed=None) -> tuple:
-        """Return two parts by chance: each row is in the first with that probability, else in the second."""
-        seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
-        return tuple(
-            self._after({"sample": {"seed": seed, "low": low, "high": high}})
-            for low, high in ((0.0, percentage), (percentage, 1.0))
-        )
-
-    def keep_columns(self, columns, validate=False) -> "TabularDataset":
-        """Return these columns only."""
-        return self._after({"keep_columns": {"names": _names(columns)}})
-
-    def drop_columns(self, columns) -> "TabularDataset":
-        """Return all other columns."""
-        return self._after({"drop_columns": {"names": _names(columns)}})
-
-    def filter(self, expression) -> "TabularDataset":
-        """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
-        from ._table_filter import RowCondition
-
-        if not isinstance(expression, RowCondition):
-            raise UserErrorException("filter: compare a column, like table['age'] > 30")
-        return self._after({"filter": expression.condition})
-
-    def __getitem__(self, name: str):
-        from ._table_filter import Column
-
-        return Column(name)
-
-    def _after(self, step: dict) -> "TabularDataset":
-        table = dict(self._given["table"], steps=list(self._given["table"].get("steps", ())) + [step])
-        return type(self)(self._place, dict(self._given, table=table))
-
-
-def _new_folder() -> str:
+def new_folder() -> str:
+    """Return a folder that nobody has."""
     from tempfile import mkdtemp
 
     return mkdtemp()
-
-
-def _names(columns) -> list:
-    return [columns] if isinstance(columns, str) else list(columns)
