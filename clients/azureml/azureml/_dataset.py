@@ -56,14 +56,14 @@ def _refuse_headers(header: Any) -> None:
 class FileDataset(Refusing, sdk_files.FileDataset):
     """Files that never change."""
 
-    _lacking = "as_hdfs as_cache data_changed_time file_metadata"
+    _lacking = "as_hdfs as_cache file_metadata"
 
 
 @translated()
 class TabularDataset(Refusing, sdk_tables.TabularDataset):
     """A table that never changes; it is read where it is used."""
 
-    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by submit_profile to_dask_dataframe
+    _lacking = """as_cache get_profile get_profile_runs partition_by submit_profile to_dask_dataframe
     to_spark_dataframe"""
     _instead = _ON_TABLES
 

@@ -238,3 +238,45 @@ def test_old_names_of_timestamp_columns_are_understood(ws: Any, data: Path) -> N
     named = table.with_timestamp_columns(fine_grain_timestamp="sepal", coarse_grain_timestamp="petal")
     assert (type(named), named.timestamp_columns) == (type(table), ("sepal", "petal"))
     assert type(named.to_csv_files()).__module__ == type(table).__module__
+
+
+def test_the_datasets_in_a_runs_details_are_datasets(ws: Any, orris: FakeOrris, data: Path) -> None:
+    """What was registered, also where its version was deleted since, and what was not."""
+    import json
+
+    from azureml.core import Dataset, Experiment, ScriptRunConfig
+    from azureml.data import FileDataset, OutputFileDatasetConfig
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    table = Dataset.Tabular.from_delimited_files((store, "iris/one.csv")).register(ws, "one", tags={"k": "v"})
+    files = Dataset.File.from_files((store, "iris")).register(ws, "both")
+    gone = Dataset.File.from_files((store, "iris/two.csv")).register(ws, "gone")
+    config = ScriptRunConfig(".", "train.py", arguments=[
+        table.take(2).as_named_input("t"), files.take(1).as_named_input("f").as_mount(), OutputFileDatasetConfig("o")
+    ])  # fmt: skip
+    run = Experiment(ws, "data").submit(config)
+    message = orris.runs.runs[run.resource_name]
+    message.datasets_read.add(dataset=gone.message.name, tree=gone.message.tree, id=gone.id)
+    gone.unregister_all_versions()
+    details = run.get_details()
+    first, second, third = (each["dataset"] for each in details["inputDatasets"])
+    assert len(first.to_pandas_dataframe()) == 2
+    assert (first.name, first.version, first.tags, first["version"]) == ("one", 1, {"k": "v"}, 1)
+    assert (second.to_path(), second.name) == (["/one.csv"], None)
+    assert (third.to_path(), third.name, third["version"]) == (["/two.csv"], "gone", 1)
+    assert isinstance(third.take(1), FileDataset)
+    assert details["inputDatasets"][2]["consumptionDetails"] == {"type": "Reference"}
+    assert details["outputDatasets"][0]["dataset"] is None
+    assert json.loads(json.dumps(details))["inputDatasets"][0]["dataset"]["name"] == "one"
+    message.outputs_to[0].tree, message.outputs_to[0].dataset = files.message.tree, files.message.name
+    (left,) = run.get_details()["outputDatasets"]
+    assert (left["dataset"].to_path(), left["dataset"]["name"]) == (["/one.csv", "/two.csv"], "both")
+
+
+def test_an_outputs_destination_is_a_place_in_a_datastore() -> None:
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.exceptions import UserErrorException
+
+    with pytest.raises(UserErrorException, match="destination: 'x' is no"):
+        OutputFileDatasetConfig(destination="x")

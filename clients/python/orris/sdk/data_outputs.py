@@ -35,7 +35,7 @@ class OutputFileDatasetConfig:
                 "source: write into the folder that the program is told; leave it out", field="source"
             )
         self.name = name or f"output_{secrets.token_hex(4)}"
-        self.destination = DataPath(_NOWHERE) if destination is None else paths_of(destination)[0]
+        self.destination = DataPath(_NOWHERE) if destination is None else _place(destination)
         self._registration: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}
         # What says how a version is read, and so has no meaning for what is not registered.
@@ -143,6 +143,14 @@ class OutputFileDatasetConfig:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+
+def _place(destination: object) -> DataPath:
+    try:
+        return paths_of(destination)[0]
+    except InvalidArgument as error:
+        message = f"destination: {str(destination)[:200]!r} is no (datastore, 'path') pair, nor a DataPath"
+        raise InvalidArgument(message, field="destination") from error
 
 
 _NOWHERE: Datastore = object.__new__(Datastore)  # the default of whichever workspace it is submitted to
