@@ -236,12 +236,21 @@ class TabularDatasetFactory:
         refuse("Dataset.Tabular.register_spark_dataframe", "give register_pandas_dataframe its toPandas()")
 
 
+class Scenario:
+    """What a dataset may be to a model: `Dataset.Scenario`."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    INFERENCING = "inferencing"
+
+
 @translated()
 class Dataset:
     """Datasets by name, and what makes them: `Dataset.File` and `Dataset.Tabular`."""
 
     File = FileDatasetFactory
     Tabular = TabularDatasetFactory
+    Scenario = Scenario
 
     @staticmethod
     def get_by_name(workspace: Workspace, name: str, version: int | str = sdk.LATEST) -> FileDataset | TabularDataset:

@@ -214,14 +214,15 @@ class Run(Refusing, sdk.Run):
         Option: `sample_input`, rows that the model's conversion is checked with.
         """
         from azureml._model import Model
+        from azureml._model_datasets import with_datasets
 
-        refuse_given("Run.register_model", datasets=datasets, sample_output_dataset=sample_output_dataset)
+        refuse_given("Run.register_model", sample_output_dataset=sample_output_dataset)
         model = register_from_run(
             self,
             model_name,
             model_path,
             tags=tags,
-            properties=properties,
+            properties=with_datasets(properties, datasets),
             model_framework=model_framework,
             model_framework_version=model_framework_version,
             description=description,

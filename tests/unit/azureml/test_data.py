@@ -280,3 +280,26 @@ def test_an_outputs_destination_is_a_place_in_a_datastore() -> None:
 
     with pytest.raises(UserErrorException, match="destination: 'x' is no"):
         OutputFileDatasetConfig(destination="x")
+
+
+def test_a_model_says_which_datasets_it_has_to_do_with(ws: Any, project: Path, data: Path) -> None:
+    from azureml.core import Dataset, Model
+    from azureml.exceptions import UserErrorException
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    table = Dataset.Tabular.from_delimited_files((store, "iris/one.csv")).register(ws, "one")
+    both = Dataset.File.from_files((store, "iris"))
+    (project / "model.pkl").write_bytes(b"model")
+    pairs = [(Dataset.Scenario.TRAINING, table), ("extra", both), ("extra", table)]
+    model = Model.register(ws, "model.pkl", "m", properties={"p": "q"}, datasets=pairs)
+    assert model.properties["p"] == "q"
+    assert [(each.name, each.version) for each in model.datasets["training"]] == [("one", 1)]
+    assert [each.name for each in model.datasets["extra"]] == ["one"]
+    both.register(ws, "both")
+    assert [each.id for each in Model(ws, "m").datasets["extra"]] == [both.id, table.id]
+    assert Model.register(ws, "model.pkl", "other").datasets == {}
+    assert [each.name for each in Model.list(ws, dataset_id=both.id)] == ["m"]
+    for wrong in ([table], [("training", "one")], ["ab"]):
+        with pytest.raises(UserErrorException, match="training data"):
+            Model.register(ws, "model.pkl", "m", datasets=wrong)

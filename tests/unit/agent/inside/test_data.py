@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azureml._model_datasets import with_datasets
 from orris.partitions import partition_of
 from tests.unit.agent.inside.conftest import Program
 
@@ -169,6 +170,28 @@ def test_all_datasets_of_the_workspace_are_known_and_brought_when_they_are_used(
         ("get_dataset", {"name": "one", "version": 7}),
         ("describe_dataset", {"name": "files", "version": 2}),
     ]
+
+
+def test_a_model_is_registered_with_the_datasets_that_it_has_to_do_with(given: Program, answer: Any) -> None:
+    """As the library where runs are submitted would say it."""
+    asked = answer(lambda request: {"result": {"name": "m", "version": 1, "id": "m:1"}})
+    given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        table = run.input_datasets["table_direct"]
+        run.register_model("m", "outputs/m", properties={"p": "q"}, datasets=[(Dataset.Scenario.TRAINING, table)])
+        try:
+            run.register_model("m", "outputs/m", datasets=[table])
+        except Exception as error:
+            assert "training data" in str(error), error
+        else:
+            raise AssertionError
+        """
+    )
+    (request,) = asked
+    table = type("Table", (), {"id": ID, "name": "table", "version": 2})()
+    assert request["params"]["properties"] == with_datasets({"p": "q"}, [("training", table)])
 
 
 def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program) -> None:

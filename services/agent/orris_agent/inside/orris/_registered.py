@@ -18,11 +18,20 @@ class _Factory:
         raise explain("Dataset.%s.%s" % (self._name, name))
 
 
+class Scenario:
+    """What a dataset may be to a model: `Dataset.Scenario`."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    INFERENCING = "inferencing"
+
+
 class Dataset:
     """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
 
     File = _Factory("File")
     Tabular = _Factory("Tabular")
+    Scenario = Scenario
 
     @staticmethod
     def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
