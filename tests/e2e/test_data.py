@@ -163,7 +163,7 @@ def test_what_is_chosen_of_a_folder_is_kept_registered_and_not_put_in_place_of_o
     output = output.drop_columns("y").register_on_complete("filled")
     for _ in range(2):  # the same files are in nobody's way
         executed(experiment, tmp_path / "source", "fill.py", output)
-    assert [entry.path for entry in store.files.entries()] == [
+    assert [entry.path for entry in store.files.entries("filled")] == [
         "filled/at/1.csv",
         "filled/at/2.csv",
         "filled/at/notes.md",
