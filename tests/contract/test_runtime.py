@@ -110,7 +110,7 @@ echo "$AZUREML_DATASET_ENVIRONMENT_VARS"; grep -c many "$ORRIS_DATA"
     assert (await ended(machine, folder)).exit_code == 0
     modes = "many:mount,one:download,here:mount"
     assert folder.std_log.read_text().split() == ["a", "b", "one", "a", "changed", modes, "1"]
-    assert list(left_files(folder, "clean")[0]) == ["left.txt"]
+    assert list(left_files(folder, runs.RunOutput(name="clean"))[0]) == ["left.txt"]
 
 
 async def test_a_run_finds_itself_by_its_environment(machine: Machine, execute: Execute) -> None:

@@ -40,7 +40,18 @@ found = Dataset.get_by_name(workspace, sys.argv[1])
 b = found.filter(found["letter"] == "b")
 place, = b.download()
 again = Dataset.get_by_id(workspace, found.id)
+all_of_them = Dataset.get_all(workspace)
 print("asked", found.version, b.to_path(), open(place).read().split(), again.name == found.name)
+print("listed", all_of_them[found.name].tags, all_of_them[found.name].take(1).to_path())
+"""
+
+
+FILL = r"""
+import os, sys
+out, = sys.argv[1:]
+os.mkdir(out + "/at")
+for name, text in {"at/1.csv": "x;y\n1;a\n", "at/2.csv": "x;y\n2;b\n", "at/notes.md": "n", "scratch.tmp": "t"}.items():
+    open(out + "/" + name, "w").write(text + os.environ.get("MORE", ""))
 """
 
 
@@ -54,6 +65,7 @@ def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
     (tmp_path / "source" / "clean.py").write_text(CLEAN)
     (tmp_path / "source" / "read.py").write_text(READ)
     (tmp_path / "source" / "ask.py").write_text(ASK)
+    (tmp_path / "source" / "fill.py").write_text(FILL)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("x,y\n1,a\n")
     (tmp_path / "data" / "b.csv").write_text("x,y\n2,b\n")
@@ -126,11 +138,48 @@ def test_a_run_gets_its_data_and_leaves_some_for_the_next(
 
 
 def test_a_script_asks_for_data_that_it_was_not_given(experiment: Experiment, tmp_path: Path, orris: Orris) -> None:
-    Dataset.create(experiment.workspace, "asked", tmp_path / "data", partition_format="/{letter}.csv")
+    options: Any = {"partition_format": "/{letter}.csv", "tags": {"k": "v"}}
+    Dataset.create(experiment.workspace, "asked", tmp_path / "data", **options)
     run = executed(experiment, tmp_path / "source", "ask.py", "asked", isolation="process")
     assert "asked 1 ['/b.csv'] ['x,y', '2,b'] True" in log_of(run)
+    assert "listed {'k': 'v'} ['/a.csv']" in log_of(run)
     shown = json.loads(orris("data", "show", "asked", "--json").stdout)
     assert (shown["usedBy"], shown["partitionKeys"]) == ([run.id], ["letter"])
+    assert run.get_details()["inputDatasets"] == [
+        {
+            "dataset": {"id": shown["id"], "name": "asked", "version": 1},
+            "consumptionDetails": {"type": "Reference"},
+        }
+    ]
+    assert "asked:1" in orris("runs", "show", run.id).stdout
+
+
+def test_what_is_chosen_of_a_folder_is_kept_registered_and_not_put_in_place_of_other_files(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    store = experiment.workspace.get_default_datastore()
+    output = OutputFileDatasetConfig("out", (store, "filled")).as_upload(source_globs=["*.csv", "*.md"])
+    output = output.read_delimited_files(separator=";", partition_format="/at/{part}.csv", path_glob="at/*.csv")
+    output = output.drop_columns("y").register_on_complete("filled")
+    for _ in range(2):  # the same files are in nobody's way
+        executed(experiment, tmp_path / "source", "fill.py", output)
+    assert [entry.path for entry in store.files.entries("filled")] == [
+        "filled/at/1.csv",
+        "filled/at/2.csv",
+        "filled/at/notes.md",
+    ]
+    table: Any = Dataset.get(experiment.workspace, "filled")
+    assert (table.version, table.to_path()) == (1, ["/at/1.csv", "/at/2.csv"])
+    assert table.to_pandas_dataframe().values.tolist() == [["1", 1], ["2", 2]]
+
+    more = small()
+    more.environment_variables = {"MORE": "3;c\n"}
+    run = experiment.submit(ScriptRunConfig(tmp_path / "source", "fill.py", arguments=[output], environment=more))
+    run.wait_for_completion(raise_on_error=False)
+    assert "filled/at/1.csv is in the datastore already" in run.message.error.message
+    (left,) = run.message.outputs_to
+    kept = [entry.path for entry in experiment.workspace.transfer.entries(left.tree)]
+    assert kept == ["at/1.csv", "at/2.csv", "at/notes.md"]
 
 
 def test_the_command_line_registers_and_gives_data(orris: Orris, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,10 @@ WAITS = (
     "import os, time\nos.mkdir('outputs')\nopen('outputs/kept', 'w').write('of a cancel')\n"
     "print('up', flush=True)\ntime.sleep(600)\n"
 )
+ASKS = """
+from azureml.core import Dataset, Run
+Dataset.get_by_name(Run.get_context().experiment.workspace, "asked")
+"""
 ENVIRONMENT = ("--environment", "orris-sklearn")
 SOON = {"ORRIS_ARTIFACTS_GRACE": "600", "ORRIS_ARTIFACTS_SWEEP_INTERVAL": "0"}
 
@@ -92,7 +97,7 @@ class Instance:
 @pytest.fixture
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     home, folder = tmp_path_factory.mktemp("old"), tmp_path_factory.mktemp("project")
-    for name, text in {"train.py": TRAIN, "fails.py": FAILS, "waits.py": WAITS}.items():
+    for name, text in {"train.py": TRAIN, "fails.py": FAILS, "waits.py": WAITS, "asks.py": ASKS}.items():
         (folder / name).write_text(text)
     made = Instance(home, folder)
     made.orris("up", "-d")
@@ -107,6 +112,12 @@ def test_what_is_needed_works_days_later_and_what_was_deleted_is_gone(instance: 
     wait_until(lambda: "user_logs/std_log.txt" in orris("runs", "files", canceled).stdout)
     wait_until(lambda: "up\n" in orris("runs", "logs", canceled).stdout)
     orris("runs", "cancel", canceled)
+    asked = os.urandom(2 * 1024 * 1024)
+    (tmp_path / "asked").mkdir()
+    (tmp_path / "asked" / "bytes").write_bytes(asked)
+    orris("data", "create", "asked", str(tmp_path / "asked"))
+    instance.run("asks.py")
+    orris("data", "delete", "asked:1")
     wait_until(lambda: json.loads(orris("runs", "show", canceled, "--json").stdout)["status"] == "Canceled")
     for name in ("graph", "original"):
         orris("models", "register", name, f"outputs/{name}.joblib", "--run", trained)
@@ -118,6 +129,8 @@ def test_what_is_needed_works_days_later_and_what_was_deleted_is_gone(instance: 
         found = instance.collect()
     assert (found["trees"], found["blobs"]) == (0, 0)  # a pack that was packed anew is an object still
 
+    # What a run has read is there as long as the run.
+    assert list(instance.blobs.glob(f"*/*/{hashlib.sha256(asked).hexdigest()}-*"))
     # What ran is there, however it ended.
     assert orris("runs", "logs", trained).stdout == LINES
     orris("runs", "download", trained, "outputs", "--into", str(tmp_path))

@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from orris.artifacts.v1 import artifacts_pb2
+from orris.artifacts.v1 import artifacts_pb2, data_pb2
 from orris.artifacts.v1 import artifacts_service_pb2 as pb
+from orris.artifacts.v1 import data_service_pb2 as data
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceServicer
+from orris.artifacts.v1.data_service_pb2_grpc import DataServiceServicer
 from orris.errors import FailedPrecondition, NotFound, Unavailable
 from orris_kit.access import allow
 from orris_kit.auth import Role
@@ -121,3 +123,23 @@ class FakeArtifacts(ArtifactServiceServicer):
 
     BatchReadBlobs = GetTree = BatchUploadBlobs
     PrepareUploads = CompleteUploads = PrepareDownloads = GetStorage = BatchUploadBlobs
+
+
+class FakeData(DataServiceServicer):
+    """The versions of datasets that a test puts into `versions`, by their names."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, data_pb2.DatasetVersion] = {}
+
+    @services
+    async def GetDatasetVersion(self, request: data.GetDatasetVersionRequest, context: Any) -> Any:
+        if request.name not in self.versions:
+            raise NotFound(f"no {request.name}", reason="DATASET_NOT_FOUND")
+        return data.GetDatasetVersionResponse(dataset_version=self.versions[request.name])
+
+    @services
+    async def ListDatasetVersions(self, request: Any, context: Any) -> Any:
+        raise NotImplementedError
+
+    GetDatastore = ListDatastores = UpdateDatastore = DeleteDatastore = ListDatasetVersions
+    CreateDatasetVersion = UpdateDatasetVersion = DeleteDatasetVersion = ListDatasetVersions

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse
-from orris.sdk import data_inputs, table_options
+from orris.sdk import data_outputs, table_options
 from orris.sdk import dataset as sdk
 from orris.sdk import file_dataset as sdk_files
 from orris.sdk import tabular_dataset as sdk_tables
 from orris.sdk.dataset_factory import files_at, from_table, with_paths_checked
+from orris.sdk.datastore import DataPath, Datastore, paths_of
 
 if TYPE_CHECKING:
     from orris.sdk.workspace import Workspace
@@ -28,37 +30,87 @@ class PromoteHeadersBehavior(Enum):
     ALL_FILES_HAVE_SAME_HEADERS = 3
 
 
-_FILTER = 'compare the column yourself: table.filter(table["when"] < datetime(...))'
 _SQL = "read it with pandas.read_sql, then register_pandas_dataframe"
 _PANDAS = "use to_pandas_dataframe()"
-_ON_TABLES = {
-    **dict.fromkeys(("time_after", "time_before", "time_between", "time_recent", "with_timestamp_columns"), _FILTER),
-    **dict.fromkeys(("get_profile", "to_csv_files", "to_parquet_files", "to_spark_dataframe"), _PANDAS),
+_ON_TABLES = dict.fromkeys(
+    ("get_profile", "partition_by", "submit_profile", "to_dask_dataframe", "to_spark_dataframe"), _PANDAS
+)
+
+
+_OF_OUTPUTS = {
+    "as_input": "wait for the run, and give the next one Dataset.get_by_name(ws, name).as_named_input(...)",
+    "random_split": "register all of it, and split it later: Dataset.get_by_name(ws, name).random_split(0.8)",
+    "add_to_model": "register the model with run.register_model(name, path)",
 }
+
+
+def _refuse_headers(header: Any) -> None:
+    if header in (
+        PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS,
+        PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS,
+    ):
+        refuse(f"header={header}", "give each file the same line of names, or none")
 
 
 @translated()
 class FileDataset(Refusing, sdk_files.FileDataset):
     """Files that never change."""
 
-    _lacking = "as_hdfs as_cache data_changed_time file_metadata"
+    _lacking = "as_hdfs as_cache file_metadata"
 
 
 @translated()
 class TabularDataset(Refusing, sdk_tables.TabularDataset):
     """A table that never changes; it is read where it is used."""
 
-    _lacking = """as_cache data_changed_time get_profile get_profile_runs partition_by submit_profile
-    time_after time_before time_between time_recent timestamp_columns to_csv_files to_parquet_files to_spark_dataframe
-    with_timestamp_columns"""
+    _lacking = """as_cache get_profile get_profile_runs partition_by submit_profile to_dask_dataframe
+    to_spark_dataframe"""
     _instead = _ON_TABLES
+
+    def to_csv_files(self, separator: str = ",") -> FileDataset:
+        """Return the table as it is now as a file of lines of values."""
+        return FileDataset(super().to_csv_files(separator).files)
+
+    def to_parquet_files(self) -> FileDataset:
+        """Return the table as it is now as a Parquet file."""
+        return FileDataset(super().to_parquet_files().files)
+
+    def with_timestamp_columns(
+        self,
+        timestamp: str | None = None,
+        partition_timestamp: str | None = None,
+        validate: bool = False,
+        fine_grain_timestamp: str | None = None,
+        coarse_grain_timestamp: str | None = None,
+    ) -> Self:
+        """Return the same, with columns that say of a row when it was; the last two are older names of the first."""
+        return super().with_timestamp_columns(
+            timestamp or fine_grain_timestamp, partition_timestamp or coarse_grain_timestamp, validate
+        )
 
 
 @translated()
-class OutputFileDatasetConfig(Refusing, data_inputs.OutputFileDatasetConfig):
+class OutputFileDatasetConfig(Refusing, data_outputs.OutputFileDatasetConfig):
     """A folder that a run fills, and that is kept when it has completed."""
 
-    _lacking = "add_to_model as_input read_parquet_files"
+    _lacking = "add_to_model as_input random_split"
+    _instead = _OF_OUTPUTS
+
+    def read_delimited_files(
+        self,
+        include_path: bool = False,
+        separator: str = ",",
+        header: Any = PromoteHeadersBehavior.ALL_FILES_HAVE_SAME_HEADERS,
+        partition_format: str | None = None,
+        path_glob: str | None = None,
+        set_column_types: Any = None,
+        encoding: str = "utf8",
+    ) -> Self:
+        """Return the same, as a table of lines of values; `path_glob`: of the files that this pattern fits."""
+        _refuse_headers(header)
+        return super().read_delimited_files(
+            include_path, separator, header, partition_format, path_glob, set_column_types, encoding
+        )
 
 
 @translated()
@@ -79,9 +131,8 @@ class FileDatasetFactory:
         """Upload a folder to a (datastore, path), and return what is there then."""
         from orris.sdk.data_folder import data_files
         from orris.sdk.data_selection import only
-        from orris.sdk.datastore import paths_of
 
-        there = paths_of(target)[0]
+        there = _place(target)
         if pattern is None:
             return FileDataset(files_at(there.datastore.upload(src_dir, there.path_on_datastore, overwrite)))
         chosen = [Path(src_dir, path) for path in only(data_files(src_dir), pattern)]
@@ -107,11 +158,7 @@ class TabularDatasetFactory:
         encoding: str = "utf8",
     ) -> TabularDataset:
         """Return the table that files with lines of values are, as they are now."""
-        if header in (
-            PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS,
-            PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS,
-        ):
-            refuse(f"header={header}", "give each file the same line of names, or none")
+        _refuse_headers(header)
         if not isinstance(infer_column_types, bool):
             refuse(f"infer_column_types={infer_column_types!r}", "give True or False, and set_column_types")
         table = table_options.delimited(
@@ -171,11 +218,9 @@ class TabularDatasetFactory:
         **_options: Any,
     ) -> TabularDataset:
         """Keep a DataFrame as Parquet in a (datastore, path), and register it."""
-        from orris.sdk.datastore import paths_of
-
-        there = paths_of(target)[0]
+        there = _place(target)
         with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
-            dataframe.to_parquet(Path(folder) / f"{name}.parquet")
+            sdk_tables.write_parquet(dataframe, Path(folder) / f"{name}.parquet")
             path = there.datastore.upload(folder, there.path_on_datastore, overwrite=True)
         made = TabularDatasetFactory.from_parquet_files(path.path(f"{name}.parquet"))
         return made.register(there.datastore.workspace, name, description, tags, create_new_version=True)
@@ -191,12 +236,21 @@ class TabularDatasetFactory:
         refuse("Dataset.Tabular.register_spark_dataframe", "give register_pandas_dataframe its toPandas()")
 
 
+class Scenario:
+    """What a dataset may be to a model: `Dataset.Scenario`."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    INFERENCING = "inferencing"
+
+
 @translated()
 class Dataset:
     """Datasets by name, and what makes them: `Dataset.File` and `Dataset.Tabular`."""
 
     File = FileDatasetFactory
     Tabular = TabularDatasetFactory
+    Scenario = Scenario
 
     @staticmethod
     def get_by_name(workspace: Workspace, name: str, version: int | str = sdk.LATEST) -> FileDataset | TabularDataset:
@@ -212,6 +266,13 @@ class Dataset:
     def get_all(workspace: Workspace) -> dict[str, FileDataset | TabularDataset]:
         """Return the latest version of each dataset by name."""
         return {name: adopted(each) for name, each in sdk.Dataset.get_all(workspace).items()}
+
+
+def _place(target: Any) -> DataPath:
+    """Return where something is put: a (datastore, path), or one of its own in a datastore."""
+    if isinstance(target, Datastore):
+        return DataPath(target, f"managed-dataset/{uuid.uuid4()}")
+    return paths_of(target)[0]
 
 
 def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:

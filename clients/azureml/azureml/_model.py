@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azureml._errors import translated
+from azureml._model_datasets import dataset_ids, datasets_of, with_datasets
 from azureml._placeholder import Refusing, refuse_given
 from azureml.exceptions import ModelNotFoundException, UserErrorException
 from orris.sdk import model as sdk
 from orris.sdk.resource_configuration import ResourceConfiguration
 
 if TYPE_CHECKING:
+    from azureml._dataset import FileDataset, TabularDataset
     from azureml._webservice import Webservice
     from azureml._workspace import Workspace
 
@@ -77,16 +79,14 @@ class Model(Refusing, sdk.Model):
 
         Options of Orris: `environment`, in which it was trained (else this interpreter's packages), and `sample_input`.
         """
-        refuse_given(
-            "Model.register", datasets=datasets, child_paths=child_paths, sample_output_dataset=sample_output_dataset
-        )
+        refuse_given("Model.register", child_paths=child_paths, sample_output_dataset=sample_output_dataset)
         print(f"Registering model {model_name}", flush=True)
         model = sdk.Model.register(
             workspace,
             model_path,
             model_name,
             tags=tags,
-            properties=properties,
+            properties=with_datasets(properties, datasets),
             description=description,
             model_framework=model_framework,
             model_framework_version=model_framework_version,
@@ -118,14 +118,20 @@ class Model(Refusing, sdk.Model):
         model_framework: str | None = None,
     ) -> builtins.list[Model]:
         """Return the versions that fit what is given; `latest` gives one of each model."""
-        refuse_given("Model.list", dataset_id=dataset_id)
         found = sdk.Model.list(workspace, name, pairs(tags), run_id, latest)
         wanted = pairs(properties)
         return [
             cls.from_message(workspace, each.message)
             for each in found
-            if wanted.items() <= each.properties.items() and model_framework in (None, each.model_framework)
+            if wanted.items() <= each.properties.items()
+            and model_framework in (None, each.model_framework)
+            and (dataset_id is None or dataset_id in dataset_ids(each.properties))
         ]
+
+    @property
+    def datasets(self) -> dict[str, builtins.list[FileDataset | TabularDataset]]:
+        """The registered datasets that it was registered with, by what they are to it."""
+        return datasets_of(self.workspace, self.properties)
 
     @staticmethod
     def deploy(  # type: ignore[override]  # Azure's parameters

@@ -144,13 +144,17 @@ class Run(Refusing, sdk.Run):
 
         Raises ActivityFailedException when it failed, ExperimentExecutionException on Ctrl-C: the run goes on.
         """
-        return super().wait_for_completion(show_output, raise_on_error)
+        return _with_datasets(self, super().wait_for_completion(show_output, raise_on_error))
 
     def get_metrics(
         self, name: str | None = None, recursive: bool = False, run_type: Any = None, populate: bool = False
     ) -> dict[str, Any]:
         """Return {name: value, list, {column: list}, or the address of an artifact}."""
         return super().get_metrics(name, recursive)
+
+    def get_details(self) -> dict[str, Any]:
+        """Return what is known of the run; the `dataset`s in it are datasets."""
+        return _with_datasets(self, super().get_details())
 
     def get_details_with_logs(self) -> dict[str, Any]:
         """Return `get_details()` with each log's text in the place of its address."""
@@ -210,14 +214,15 @@ class Run(Refusing, sdk.Run):
         Option: `sample_input`, rows that the model's conversion is checked with.
         """
         from azureml._model import Model
+        from azureml._model_datasets import with_datasets
 
-        refuse_given("Run.register_model", datasets=datasets, sample_output_dataset=sample_output_dataset)
+        refuse_given("Run.register_model", sample_output_dataset=sample_output_dataset)
         model = register_from_run(
             self,
             model_name,
             model_path,
             tags=tags,
-            properties=properties,
+            properties=with_datasets(properties, datasets),
             model_framework=model_framework,
             model_framework_version=model_framework_version,
             description=description,
@@ -229,6 +234,14 @@ class Run(Refusing, sdk.Run):
 
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
+
+
+def _with_datasets(run: sdk.Run, details: dict[str, Any]) -> dict[str, Any]:
+    if not (details["inputDatasets"] or details["outputDatasets"]):
+        return details
+    from azureml._run_datasets import with_datasets
+
+    return with_datasets(run, details)
 
 
 def adopted(run: sdk.Run) -> Run:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orris.sdk.build import Build
     from orris.sdk.connection import Connection
-    from orris.sdk.data_inputs import OutputFileDatasetConfig
+    from orris.sdk.data_outputs import OutputFileDatasetConfig
     from orris.sdk.dataset import Dataset
     from orris.sdk.datastore import Datastore
     from orris.sdk.endpoint import Endpoint, Webservice
@@ -49,7 +49,7 @@ _HOMES = {
     "FileDataset": "file_dataset",
     "InferenceConfig": "inference_config",
     "Model": "model",
-    "OutputFileDatasetConfig": "data_inputs",
+    "OutputFileDatasetConfig": "data_outputs",
     "ResourceConfiguration": "resource_configuration",
     "Resources": "resources",
     "Run": "run",

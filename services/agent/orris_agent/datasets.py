@@ -1,4 +1,4 @@
-"""Datasets that a program asks for while it runs, without having been given them.
+"""What a program asks about datasets while it runs, and those that it gets without having been given them.
 
 Their files are put where the agent tells the run things: a container cannot write there.
 """
@@ -31,7 +31,7 @@ LONGEST_ID = 100
 
 
 class Datasets:
-    """Answers `get_dataset`."""
+    """Answers `get_dataset`, `list_datasets` and `describe_dataset`."""
 
     def __init__(self, stub: AgentServiceAsyncStub, storage_of: Callable[[str], Storage]) -> None:
         self._stub = stub
@@ -56,7 +56,22 @@ class Datasets:
             except OSError as problem:
                 message = f"the dataset cannot be put into the run's folder: {problem.strerror}"
                 raise errors.FailedPrecondition(message, reason="CANNOT_WRITE") from problem
-        return {"dataset": found.name, "id": found.id, "folder": str(inside), **read_as(found)}
+        return {**_description(found), "folder": str(inside)}
+
+    async def list_datasets(self, request: RunRequest) -> dict[str, Any]:
+        """Return the latest version of each dataset of the run's workspace, and how it is read; none is brought."""
+        found = await self._storage_of(RunName.parse(request.lease.run.name).workspace).datasets()
+        return {"datasets": [_description(each) for each in found]}
+
+    async def describe_dataset(self, request: RunRequest) -> dict[str, Any]:
+        """Return what a version is, by the parameters of `get_dataset`; it is not brought."""
+        workspace = RunName.parse(request.lease.run.name).workspace
+        return _description(await _found(self._storage_of(workspace), workspace, request.parameters))
+
+
+def _description(found: data_pb2.DatasetVersion) -> dict[str, Any]:
+    described = {"description": found.description, "tags": dict(found.tags)}
+    return {"dataset": found.name, "id": found.id, **described, **read_as(found)}
 
 
 async def _found(storage: Storage, workspace: str, wanted: dict[str, Any]) -> data_pb2.DatasetVersion:

@@ -258,19 +258,22 @@ class Execution:
             return outcome
         del outcome.outputs_to[:]
         for wanted in self.lease.run.outputs_to:
-            files, refused = await run_blocking(left_files, self.folder, wanted.name)
+            files, refused = await run_blocking(left_files, self.folder, wanted)
             warnings = [
                 f"{wanted.name}: {as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())
             ]
             if not files:
-                warnings.append(f"The run has left nothing in the folder of its output {wanted.name}.")
+                fitting = f" that fits {', '.join(wanted.source_globs)}" if wanted.source_globs else ""
+                warnings.append(f"The run has left nothing{fitting} in the folder of its output {wanted.name}.")
             if warnings:
                 await self._reports.state(runs.Run.STATE_FINALIZING, warnings=warnings)
             if not files:
                 continue
+            tree = await self._reached(runs.Run.STATE_FINALIZING, partial(self._storage.upload, files))
+            kept = outcome.outputs_to.add(name=wanted.name, tree=tree)
             try:
-                keep = partial(self._storage.leave, self.lease, wanted, files)
-                outcome.outputs_to.append(await self._reached(runs.Run.STATE_FINALIZING, keep))
+                keep = partial(self._storage.leave, self.lease, wanted, tree)
+                kept.dataset = await self._reached(runs.Run.STATE_FINALIZING, keep)
             except errors.OrrisError as problem:
                 said = f"What the run has left in its output {wanted.name} cannot be kept: {problem.message}"
                 return _failed_after(outcome, said)
@@ -326,6 +329,7 @@ def _failed_after(outcome: agents.FinishRunRequest, message: str) -> agents.Fini
     """Return the end of a run whose program did well, but whose data is not kept."""
     end = failed(runs.RunError.CODE_DATA, message)
     end.outputs = outcome.outputs
+    end.outputs_to.extend(outcome.outputs_to)
     if outcome.HasField("end_time"):
         end.end_time.CopyFrom(outcome.end_time)
     if outcome.HasField("usage"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 from orris.artifacts.v1 import data_pb2
 from orris.artifacts.v1 import data_service_pb2 as rpc
@@ -11,7 +10,9 @@ from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
 from orris.names import RunName
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
+from orris.sdk.data_selection import Entries, fitting, only
 from orris.sdk.datastore_tree import DatastoreTree
+from orris.sdk.path_values import PathValues
 from orris.sdk.repeating import repeat
 from orris.sdk.sending import CALL_SECONDS
 from orris.sdk.transfer import Transfer
@@ -30,22 +31,27 @@ class Leaving:
         self._stub = stub
         self._transfer = transfer
 
-    def keep(self, lease: agents.Lease, wanted: runs.RunOutput, files: Mapping[str, RunFile]) -> runs.RunOutput:
-        """Keep what is in a folder; return its tree, and the version that it was registered as."""
+    def keep(self, lease: agents.Lease, wanted: runs.RunOutput, tree: str) -> str:
+        """Put the files of a tree where they are to be; return the version that they were registered as, if at all.
+
+        Raises AlreadyExists (FILE_EXISTS), NotFound where no file is one to be registered, InvalidArgument for a path
+        that the output's `partition_format` does not fit.
+        """
         run = RunName.parse(lease.run.name)
-        tree = self._transfer.upload(files).name
         path = (wanted.path or DEFAULT_PATH).replace("{run-id}", run.run).replace("{output-name}", wanted.name)
-        entries = {f"{path.strip('/')}/{entry.path}": entry for entry in self._transfer.entries(tree)}
-        DatastoreTree(self._stub, self._transfer, wanted.datastore).put(entries)
-        kept = runs.RunOutput(name=wanted.name, tree=tree)
-        if wanted.register_as:
-            kept.dataset = self._register(lease, wanted, tree, run)
-        return kept
+        entries = {entry.path: entry for entry in self._transfer.entries(tree)}
+        chosen = _registered(wanted, entries) if wanted.register_as else {}
+        there = {f"{path.strip('/')}/{name}": entry for name, entry in entries.items()}
+        DatastoreTree(self._stub, self._transfer, wanted.datastore).put(there, replacing=not wanted.keep_existing)
+        if not chosen:
+            return ""
+        return self._register(lease, wanted, self._transfer.compose(chosen).name if wanted.path_glob else tree, run)
 
     def _register(self, lease: agents.Lease, wanted: runs.RunOutput, tree: str, run: RunName) -> str:
         version = data_pb2.DatasetVersion(
             tree=tree,
             table=wanted.table if wanted.HasField("table") else None,
+            partition_format=wanted.partition_format,
             description=wanted.description,
             tags=wanted.tags,
             run=str(run),
@@ -60,7 +66,18 @@ class Leaving:
         return made.dataset_version.name
 
 
-def left_files(folder: RunFolder, name: str) -> tuple[dict[str, RunFile], dict[str, str]]:
+def left_files(folder: RunFolder, wanted: runs.RunOutput) -> tuple[dict[str, RunFile], dict[str, str]]:
     """Return the files that a run has left in a folder that it was to fill, and why others cannot be kept."""
-    top = f"{LEFT}/{name}"
-    return readable_files(folder, ((path, f"{top}/{path}") for path in folder.written.files(top)))
+    top = f"{LEFT}/{wanted.name}"
+    paths = list(folder.written.files(top))
+    chosen = fitting(paths, wanted.source_globs) if wanted.source_globs else paths
+    return readable_files(folder, ((path, f"{top}/{path}") for path in chosen))
+
+
+def _registered(wanted: runs.RunOutput, entries: Entries) -> Entries:
+    """Return the files that the version has."""
+    chosen = only(entries, wanted.path_glob, "path_glob") if wanted.path_glob else list(entries)
+    values = PathValues(wanted.table.partition_format or wanted.partition_format)
+    for path in chosen:
+        values.of(path)
+    return {path: entries[path] for path in chosen}

@@ -19,7 +19,7 @@ class Record:
         self._runs = runs
 
     async def get_run(self, request: RunRequest) -> dict[str, Any]:
-        """Return the run's record: id, names, tags, properties, environment, and when its program started."""
+        """Return the run's record: id, names, labels, environment, datasets asked for, and when its program started."""
         wanted = runs_service.GetRunRequest(name=request.lease.run.name)
         run = (await self._runs.GetRun(wanted, metadata=request.authorization)).run
         return {
@@ -29,6 +29,7 @@ class Record:
             "properties": dict(run.properties),
             "parent": RunName.parse(run.parent_run).run if run.parent_run else None,
             "environment": _environment(request),
+            "datasets_read": [{"dataset": each.dataset, "id": each.id} for each in run.datasets_read],
             "start_time": run.start_time.ToJsonString() if run.HasField("start_time") else None,
         }
 

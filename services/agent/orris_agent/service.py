@@ -80,6 +80,7 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     children = Children(RunServiceStub(channel), storage)
     submitting = Submitting(RunServiceStub(channel), storage)
     snapshots = Snapshots(storage)
+    datasets = Datasets(stub, storage)
     requests = RequestServer(
         {
             "get_run": record.get_run,
@@ -94,7 +95,9 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
             "read_snapshot": snapshots.read_snapshot,
             "select_sources": snapshots.select_sources,
             "keep_child_files": children.keep_child_files,
-            "get_dataset": Datasets(stub, storage).get_dataset,
+            "get_dataset": datasets.get_dataset,
+            "list_datasets": datasets.list_datasets,
+            "describe_dataset": datasets.describe_dataset,
         }
     )
 

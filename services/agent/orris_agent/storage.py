@@ -17,6 +17,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris.sdk.blobs import Blobs
 from orris.sdk.downloading import Downloader
+from orris.sdk.paging import pages
 from orris.sdk.repeating import repeat
 from orris.sdk.sending import CALL_SECONDS
 from orris.sdk.transfer import Transfer
@@ -105,10 +106,21 @@ class Storage:
             raise NotFound(message, reason="DATASET_NOT_FOUND")
         return found[0]
 
-    async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, files: Mapping[str, RunFile]) -> runs.RunOutput:
-        """Keep what a run has left in a folder that it was to fill; return its tree and version."""
+    async def datasets(self) -> list[data_pb2.DatasetVersion]:
+        """Return the latest version of each dataset, by name."""
         assert self._data is not None
-        return await run_blocking(Leaving(self._data, self._transfer).keep, lease, wanted, files)
+        find, parent = self._data.ListDatasetVersions, str(WorkspaceName(self._workspace))
+
+        def page(request: data_service_pb2.ListDatasetVersionsRequest) -> data_service_pb2.ListDatasetVersionsResponse:
+            return repeat(lambda: find(request, timeout=CALL_SECONDS))
+
+        request = data_service_pb2.ListDatasetVersionsRequest(parent=parent)
+        return await run_blocking(lambda: list(pages(page, request, lambda found: found.dataset_versions)))
+
+    async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, tree: str) -> str:
+        """Put what a run has left where it is to be; return the version of a dataset that it is, empty for none."""
+        assert self._data is not None
+        return await run_blocking(Leaving(self._data, self._transfer).keep, lease, wanted, tree)
 
     async def paths(self, tree: str) -> set[str]:
         """Return the paths of a tree's files."""

@@ -41,7 +41,8 @@ def check_table(table: Mapping[str, Any], size: int) -> None:
     if len(separator) > 1 or separator in ("\0", "\n", "\r"):
         _refuse("table.separator", f"is one character that ends no line, not {separator[:10]!r}")
     _check_encoding(table.get("encoding", ""))
-    _check_columns("table.path_column", filter(None, [table.get("path_column", "")]))
+    for name in ("path_column", "timestamp_column", "partition_timestamp_column"):
+        _check_columns(f"table.{name}", filter(None, [table.get(name, "")]))
     types = table.get("column_types", {})
     _check_columns("table.column_types", types)
     for column, kind in types.items():

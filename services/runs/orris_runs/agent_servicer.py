@@ -97,7 +97,7 @@ class AgentServicer(AgentServiceServicer):
     @agents
     async def RecordRunDataset(self, request: pb.RecordRunDatasetRequest, context: Any) -> pb.RecordRunDatasetResponse:
         dataset = DatasetVersionName.parse(request.dataset, field="dataset")
-        await run_blocking(self._core.leases.record_dataset, request.lease_id, dataset)
+        await self._submitting.read(request.lease_id, dataset)
         return pb.RecordRunDatasetResponse()
 
     @agents

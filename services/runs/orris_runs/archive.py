@@ -119,7 +119,9 @@ class Archive:
 
 def _trees(run: Run) -> Iterator[str]:
     yield from run.program.trees
-    yield from filter(None, (run.outputs, *(each.tree for each in run.produced)))
+    yield from filter(None, [run.outputs])
+    yield from (each.tree for each in run.produced)
+    yield from (each.tree for each in run.datasets_read)
 
 
 def _is_of_use(run: Run) -> bool:

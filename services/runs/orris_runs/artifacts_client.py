@@ -81,7 +81,7 @@ class ArtifactsClient:
         """Return a version of a dataset, the latest where none is named. Raises NotFound (DATASET_NOT_FOUND)."""
         request = data_service.GetDatasetVersionRequest(name=name)
         found = (await self._data.GetDatasetVersion(request)).dataset_version
-        return Dataset(found.name, found.tree, reading_of(found))
+        return Dataset(found.name, found.tree, reading_of(found), found.id)
 
     async def refer(self, run: RunName, trees: Sequence[str], blobs: Sequence[str]) -> None:
         """Have trees and blobs kept for a run, and nothing else. Raises NotFound (TREE_NOT_FOUND)."""

@@ -42,6 +42,15 @@ class OutputTo:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     table: str = ""
+    source_globs: Sequence[str] = ()
+    keep_existing: bool = False
+    path_glob: str = ""
+    partition_format: str = ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether what becomes of the files depends on their paths, or on what is there."""
+        return bool(self.source_globs or self.keep_existing or self.path_glob or self.partition_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,16 @@ class Dataset:
     name: str
     tree: str
     table: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A version of a dataset that a run has read without having been given it, and what it is: its tree, and its id."""
+
+    dataset: str
+    tree: str
+    id: str
 
 
 def inputs_of(fields: Sequence[Mapping[str, object]]) -> list[Input]:

@@ -117,6 +117,15 @@ def _wrong_output(wanted: OutputTo) -> Iterator[tuple[str, str]]:
             yield where, error.message
     if wanted.path and (fault := fault_of(wanted.path.strip("/"))):
         yield "path", f"{wanted.path[:200]!r} {fault}"
+    if len(wanted.source_globs) > limits.GLOBS:
+        yield "source_globs", f"at most {limits.GLOBS}"
+    for where, globs in (("source_globs", wanted.source_globs), ("path_glob", filter(None, [wanted.path_glob]))):
+        for glob in globs:
+            if fault := fault_of(glob.strip("/")):
+                yield where, f"{glob[:200]!r} {fault}"
+    for where, given in (("path_glob", wanted.path_glob), ("partition_format", wanted.partition_format)):
+        if given and not wanted.register_as:
+            yield where, "says what is registered; give register_as too"
     if not is_text(wanted.description, limits.DATASET_DESCRIPTION):
         yield "description", f"at most {limits.DATASET_DESCRIPTION} characters"
     if len(wanted.tags) > limits.DATASET_TAGS:

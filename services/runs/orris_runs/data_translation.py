@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from orris.artifacts.v1 import data_pb2
 from orris.errors import InvalidArgument
 from orris.names import DatasetVersionName, DatastoreName, TreeName
 from orris.runs.v1 import runs_pb2 as pb
@@ -31,6 +30,8 @@ def output_from(message: pb.RunOutput, workspace: str) -> OutputTo:
             text = "run.outputs_to.datastore is of another workspace than the run"
             raise InvalidArgument(text, field="run.outputs_to.datastore", reason="INVALID_RUN")
         datastore = name.datastore
+    plan_of(message.table)
+    reading_of(message)
     return OutputTo(
         name=message.name,
         datastore=datastore,
@@ -39,6 +40,10 @@ def output_from(message: pb.RunOutput, workspace: str) -> OutputTo:
         description=message.description,
         tags=dict(message.tags),
         table=definition_of(message.table) if message.HasField("table") else "",
+        partition_format=message.partition_format,
+        source_globs=tuple(message.source_globs),
+        keep_existing=message.keep_existing,
+        path_glob=message.path_glob,
     )
 
 
@@ -59,20 +64,25 @@ def input_message(wanted: Input) -> pb.RunInput:
 def output_messages(workspace: str, wanted: Iterable[OutputTo], produced: Sequence[Produced]) -> list[pb.RunOutput]:
     """Return the messages of outputs, with what the run has left."""
     left = {each.name: each for each in produced}
-    return [
-        pb.RunOutput(
-            name=each.name,
-            datastore=str(DatastoreName(workspace, each.datastore)),
-            path=each.path,
-            register_as=each.register_as,
-            description=each.description,
-            tags=each.tags,
-            table=_table(each.table),
-            tree=left[each.name].tree if each.name in left else "",
-            dataset=left[each.name].dataset if each.name in left else "",
-        )
-        for each in wanted
-    ]
+    return [_output_message(workspace, each, left.get(each.name)) for each in wanted]
+
+
+def _output_message(workspace: str, wanted: OutputTo, left: Produced | None) -> pb.RunOutput:
+    return pb.RunOutput(
+        name=wanted.name,
+        datastore=str(DatastoreName(workspace, wanted.datastore)),
+        path=wanted.path,
+        register_as=wanted.register_as,
+        description=wanted.description,
+        tags=wanted.tags,
+        source_globs=wanted.source_globs,
+        keep_existing=wanted.keep_existing,
+        path_glob=wanted.path_glob,
+        partition_format=wanted.partition_format,
+        table=table_of(wanted.table) if wanted.table else None,
+        tree=left.tree if left else "",
+        dataset=left.dataset if left else "",
+    )
 
 
 def produced_from(messages: Iterable[pb.RunOutput]) -> list[Produced]:
@@ -85,7 +95,3 @@ def produced_from(messages: Iterable[pb.RunOutput]) -> list[Produced]:
         )
         for each in messages
     ]
-
-
-def _table(definition: str) -> data_pb2.Table | None:
-    return table_of(definition) if definition else None

@@ -36,8 +36,8 @@ NO_RESOURCES = Resources()
 
 
 # What an agent has to know how to do for some runs only. Agents of older versions would leave it out and say nothing.
-DATA, SPREADING = "data", "joblib"
-ABILITIES = frozenset({DATA, SPREADING})
+DATA, SPREADING, CHOOSING_OUTPUTS = "data", "joblib", "choosing-outputs"
+ABILITIES = frozenset({DATA, SPREADING, CHOOSING_OUTPUTS})
 
 
 @dataclass(frozen=True, slots=True)

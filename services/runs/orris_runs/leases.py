@@ -17,7 +17,7 @@ from orris_kit.database import Statement
 from orris_kit.logging import get_logger
 from orris_runs import limits, lineage, loose
 from orris_runs.agents import Agents
-from orris_runs.data import Produced
+from orris_runs.data import Produced, Read
 from orris_runs.deadlines import Deadlines
 from orris_runs.line import slot_of
 from orris_runs.model import ErrorCode, Kind, Lease, RunError, Used
@@ -168,10 +168,23 @@ class Leases:
         else:
             self._moves.end(change, row, outcome.state, **columns)
 
-    def record_dataset(self, lease: str, dataset: DatasetVersionName) -> None:
-        """Record that a leased run has read a version of a dataset. Raises as `lineage.add_read`, and LEASE_LOST."""
+    def begin_read(self, lease: str, dataset: DatasetVersionName) -> RunName | None:
+        """Return the run that is about to read a version of a dataset; None when it is known to have read it.
+
+        Raises FailedPrecondition (LEASE_LOST), InvalidArgument (OTHER_WORKSPACE).
+        """
+        with self._store.look() as connection:
+            row = _find(connection, lease)
+        _demand_held(row)
+        if dataset.workspace != row.workspace:
+            message = f"dataset: {dataset} is of another workspace than the run"
+            raise InvalidArgument(message, field="dataset", reason="OTHER_WORKSPACE")
+        return None if lineage.has_read(row, str(dataset)) else RunName(row.workspace, row.id)
+
+    def record_read(self, lease: str, read: Read) -> None:
+        """Record what a leased run reads, its files kept for it. Raises as `lineage.add_read`, and LEASE_LOST."""
         with self._store.change() as change:
-            lineage.add_read(change.connection, held_run(change.connection, lease), dataset)
+            lineage.add_read(change.connection, held_run(change.connection, lease), read)
 
     def begin_finish(self, lease: str, outcome: Outcome) -> RunName | None:
         """Return the run that a lease is about to end; None when it did so before. Raises FailedPrecondition."""

@@ -1,16 +1,18 @@
 """Which runs had which version of a dataset, and which made it: a row each, to be found by the version."""
 
 import hashlib
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from orris.errors import InvalidArgument, ResourceExhausted
-from orris.names import DatasetVersionName
+from orris.errors import ResourceExhausted
 from orris_kit.database import insert_new
 from orris_runs import limits
-from orris_runs.data import Input, Produced
+from orris_runs.data import Input, Produced, Read
+from orris_runs.rows import to_json, update_run
 from orris_runs.schema import run_data, runs
 
 
@@ -29,21 +31,27 @@ def add_outputs(connection: sa.Connection, run_key: int, produced: Iterable[Prod
         connection.execute(run_data.insert(), rows)
 
 
-def add_read(connection: sa.Connection, run: Any, dataset: DatasetVersionName) -> None:
+def add_read(connection: sa.Connection, run: Any, read: Read) -> None:
     """Record what a run, given as its row, has read without having been given it. Repeated, it changes nothing.
 
-    Raises InvalidArgument (OTHER_WORKSPACE), ResourceExhausted (TOO_MANY_DATASETS).
+    Raises ResourceExhausted (TOO_MANY_DATASETS).
     """
-    if dataset.workspace != run.workspace:
-        message = f"dataset: {dataset} is of another workspace than the run"
-        raise InvalidArgument(message, field="dataset", reason="OTHER_WORKSPACE")
-    # Inputs have names of letters, digits and `_`.
-    name = f"/{hashlib.sha256(str(dataset).encode()).hexdigest()}"
-    insert_new(connection, run_data, [_row(run.key, name, str(dataset), made=False)])
-    mine = sa.select(sa.func.count()).where(run_data.c.run_key == run.key, run_data.c.name.startswith("/"))
-    if connection.execute(mine).scalar_one() > limits.DATASETS_READ:
+    if has_read(run, read.dataset):
+        return
+    known = json.loads(run.datasets_read)
+    if len(known) >= limits.DATASETS_READ:
         message = f"a run reads at most {limits.DATASETS_READ} versions of datasets beside its inputs"
         raise ResourceExhausted(message, reason="TOO_MANY_DATASETS")
+    # Inputs have names of letters, digits and `_`.
+    name = f"/{hashlib.sha256(read.dataset.encode()).hexdigest()}"
+    insert_new(connection, run_data, [_row(run.key, name, read.dataset, made=False)])
+    # Who asks for the same program may be given something else when that asks.
+    update_run(connection, run.key, datasets_read=to_json([*known, asdict(read)]), identity="")
+
+
+def has_read(run: Any, dataset: str) -> bool:
+    """Tell whether a run, given as its row, is known to have read a version without having been given it."""
+    return any(each["dataset"] == dataset for each in json.loads(run.datasets_read))
 
 
 def has_to_do_with(dataset: str) -> sa.ColumnElement[bool]:

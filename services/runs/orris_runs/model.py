@@ -6,8 +6,17 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from orris.names import RunName
-from orris_runs.data import Input, OutputTo, Produced
-from orris_runs.demands import DATA, NO_DEMANDS, NO_RESOURCES, SPREADING, Demands, Isolation, Resources
+from orris_runs.data import Input, OutputTo, Produced, Read
+from orris_runs.demands import (
+    CHOOSING_OUTPUTS,
+    DATA,
+    NO_DEMANDS,
+    NO_RESOURCES,
+    SPREADING,
+    Demands,
+    Isolation,
+    Resources,
+)
 from orris_runs.states import FINAL, State
 
 Scalar = float | int | bool | str | None
@@ -142,7 +151,11 @@ class Program:
     @property
     def abilities(self) -> frozenset[str]:
         """What an agent has to know how to do to execute it."""
-        needed = {DATA: self.inputs or self.outputs_to, SPREADING: self.distribution is not Distribution.NONE}
+        needed = {
+            DATA: self.inputs or self.outputs_to,
+            CHOOSING_OUTPUTS: any(each.chooses for each in self.outputs_to),
+            SPREADING: self.distribution is not Distribution.NONE,
+        }
         return frozenset(ability for ability, needs in needed.items() if needs)
 
 
@@ -240,6 +253,7 @@ class Run:
     final_time: datetime | None = None
     produced: Sequence[Produced] = ()
     early_stopped: str = ""
+    datasets_read: Sequence[Read] = ()
 
     @property
     def attempt(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.database import Statement
-from orris_runs.data import Produced, inputs_of, outputs_of
+from orris_runs.data import Produced, Read, inputs_of, outputs_of
 from orris_runs.demands import demands_of
 from orris_runs.model import Attempt, ErrorCode, Program, Run, RunError, Used
 from orris_runs.schema import properties, runs, tags
@@ -92,6 +92,7 @@ def to_run(row: Any, its_tags: Mapping[str, str], its_properties: Mapping[str, s
         final_time=row.final_time,
         produced=[Produced(**each) for each in json.loads(row.produced)],
         early_stopped=row.early_stopped,
+        datasets_read=[Read(**each) for each in json.loads(row.datasets_read)],
     )
 
 

@@ -112,6 +112,7 @@ runs = sa.Table(
     sa.Column("final_time", UtcDateTime),
     sa.Column("produced", Text(), nullable=False, server_default="[]"),
     sa.Column("early_stopped", Text(), nullable=False, server_default=""),
+    sa.Column("datasets_read", Text(), nullable=False, server_default="[]"),
     sa.UniqueConstraint("workspace", "id"),
     sqlite_autoincrement=True,
 )
@@ -180,7 +181,8 @@ properties = sa.Table(
 )
 sa.Index("run_properties_by_key", properties.c.key, properties.c.run_key)
 
-# The versions of datasets that a run had as an input, or `made` as an output, by what they were called in it.
+# The versions of datasets that a run had as an input, or `made` as an output, by what they were called in it. What it
+# has read without having been given it, `datasets_read` of the run, has a name that begins with a slash.
 run_data = sa.Table(
     "run_data",
     metadata,

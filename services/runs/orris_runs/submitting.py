@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 
 from orris.errors import FailedPrecondition, NotFound, OrrisError
-from orris.names import RunName
+from orris.names import DatasetVersionName, RunName
 from orris.tables import is_table
 from orris_kit.blocking import run_blocking
 from orris_runs.artifacts_client import Artifacts
 from orris_runs.builds import Images
 from orris_runs.core import Core
-from orris_runs.data import Input, Mode
+from orris_runs.data import Input, Mode, Read
 from orris_runs.demands import NO_CONTAINER_IMAGES, Isolation
 from orris_runs.gathering import Gathering
 from orris_runs.identical import Earlier
@@ -122,6 +122,21 @@ class Submitting:
                     return
                 await self._references.add(run, trees=trees)
             await self._core.store.soon(finishing)
+
+    async def read(self, lease: str, dataset: DatasetVersionName) -> None:
+        """Record that a leased run reads a version that it was not given, and have its files kept as long as the run.
+
+        Raises what `Leases.begin_read` and `record_read` do, and NotFound (DATASET_NOT_FOUND, TREE_NOT_FOUND).
+        """
+        begin = partial(self._core.leases.begin_read, lease, dataset)
+        if (run := await run_blocking(begin)) is None:
+            return
+        async with self._references.turn(run):
+            if await run_blocking(begin) is None:
+                return
+            found = await self._artifacts.dataset(str(dataset))
+            await self._references.add(run, trees=(found.tree,))
+            await run_blocking(self._core.leases.record_read, lease, Read(found.name, found.tree, found.id))
 
     async def _get_ready(self, name: RunName, new: NewRun) -> tuple[Prepared, Earlier | None]:
         """Have kept what the run needs; return its image or build, and the run whose results it can have."""

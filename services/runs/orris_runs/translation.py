@@ -87,6 +87,7 @@ def run_message(run: Run) -> pb.Run:
         inputs=map(input_message, program.inputs),
         outputs_to=output_messages(run.workspace, program.outputs_to, run.produced) if program.outputs_to else (),
         early_stopped=run.early_stopped,
+        datasets_read=[pb.RunDataset(**asdict(each)) for each in run.datasets_read],
     )
 
 

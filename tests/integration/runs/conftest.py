@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from orris.artifacts.v1.artifacts_service_pb2_grpc import add_ArtifactServiceServicer_to_server
+from orris.artifacts.v1.data_service_pb2_grpc import add_DataServiceServicer_to_server
 from orris.images.v1.images_service_pb2_grpc import add_ImageServiceServicer_to_server
 from orris.runs.v1 import agents_service_pb2, runs_pb2
 from orris.runs.v1 import runs_service_pb2 as pb
@@ -23,7 +24,7 @@ from orris_kit.server import Server
 from orris_runs.config import Settings
 from orris_runs.demands import ABILITIES
 from orris_runs.service import open_service
-from tests.fakes.artifacts import FakeArtifacts
+from tests.fakes.artifacts import FakeArtifacts, FakeData
 from tests.fakes.images import READY, FakeImages
 
 PARENT = "workspaces/default"
@@ -35,7 +36,7 @@ class Service:
 
     def __init__(self, home: Path, neighbours: str, **settings: Any) -> None:
         self.settings = Settings(home=home, images_address=neighbours, artifacts_address=neighbours, **settings)
-        self.images, self.artifacts = FakeImages(), FakeArtifacts()
+        self.images, self.artifacts, self.data = FakeImages(), FakeArtifacts(), FakeData()
         self._channels: list[grpc.aio.Channel] = []
 
     async def start(self) -> None:
@@ -168,13 +169,14 @@ async def open_neighbours(stack: AsyncExitStack, home: Path, **settings: Any) ->
 async def beside_neighbours(stack: AsyncExitStack, home: Path, **settings: Any) -> Service:
     """Start its neighbours; return the service, which is not started."""
     server = Server(authenticator=TokenVerifier(home / "signing.pub"))
-    images, artifacts = FakeImages(), FakeArtifacts()
+    images, artifacts, data = FakeImages(), FakeArtifacts(), FakeData()
     server.add(add_ImageServiceServicer_to_server, images)
     server.add(add_ArtifactServiceServicer_to_server, artifacts)
+    server.add(add_DataServiceServicer_to_server, data)
     port = await server.start()
     stack.push_async_callback(server.stop, 0.2)
     service = Service(home, f"127.0.0.1:{port}", **settings)
-    service.images, service.artifacts = images, artifacts
+    service.images, service.artifacts, service.data = images, artifacts, data
     return service
 
 

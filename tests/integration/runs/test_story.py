@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orris.artifacts.v1 import data_pb2
 from orris.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -135,6 +136,8 @@ async def test_a_run_from_submit_to_its_end(service: Service) -> None:
     used = agents_service_pb2.AppendRunUsageRequest(lease_id=lease.id, samples=[sample, runs_pb2.UsageSample()])
     await agent.stub.AppendRunUsage(used)
     read = "workspaces/default/datasets/d/versions/1"
+    kept = service.artifacts.tree("iris.csv")
+    service.data.versions[read] = data_pb2.DatasetVersion(name=read, tree=kept, id="what-it-is")
     await agent.stub.RecordRunDataset(agents_service_pb2.RecordRunDatasetRequest(lease_id=lease.id, dataset=read))
     readers = await service.runs.ListRuns(pb.ListRunsRequest(parent="workspaces/default", dataset=read))
     assert [each.name for each in readers.runs] == [lease.run.name]
@@ -145,9 +148,16 @@ async def test_a_run_from_submit_to_its_end(service: Service) -> None:
     assert await reading == b"epoch 1\nepoch 2\n"
     assert (done.outputs, done.tags["t"], done.agent) == (outputs, "v", "agents/a1")
     assert [each.value.number for each in await metrics(service, done)] == [0.97]
-    (kept,) = (await service.runs.ListRunUsage(pb.ListRunUsageRequest(parent=done.name))).samples
-    assert (kept.time, kept.cpu_seconds, kept.memory_bytes, done.usage) == (sample.time, 1.5, 2**30, totals)
-    assert set(service.artifacts.references[done.name].trees) == {done.snapshot, outputs}
+    (used_then,) = (await service.runs.ListRunUsage(pb.ListRunUsageRequest(parent=done.name))).samples
+    assert (used_then.time, used_then.cpu_seconds, used_then.memory_bytes, done.usage) == (
+        sample.time,
+        1.5,
+        2**30,
+        totals,
+    )
+    assert set(service.artifacts.references[done.name].trees) == {done.snapshot, outputs, kept}
+    (asked,) = done.datasets_read
+    assert (asked.dataset, asked.tree, asked.id) == (read, kept, "what-it-is")
 
 
 async def test_a_lease_has_all_that_an_agent_needs(service: Service) -> None:

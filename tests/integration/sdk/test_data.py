@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orris import Dataset, Datastore, Experiment, OutputFileDatasetConfig, ScriptRunConfig, Workspace
+from orris.artifacts.v1 import data_pb2
 from orris.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
@@ -115,6 +117,53 @@ def test_a_table_is_read_where_it_is_used(lab: Workspace, folder: Path) -> None:
     assert table.id != table.take(1).id
 
 
+@pytest.fixture
+def days(lab: Workspace, folder: Path) -> Any:
+    """A table with a row for each day from the first to the fourth of May."""
+    rows = "".join(f"2024-05-0{day},{day}\n" for day in range(1, 5))
+    (folder / "days.csv").write_text(f"when,day\n{rows}")
+    Datastore(lab).upload(folder)
+    return from_delimited_files((Datastore(lab), "days.csv"))
+
+
+def days_in(table: Any) -> list[int]:
+    return list(table.to_pandas_dataframe().day)
+
+
+def test_rows_are_chosen_by_when_they_were(lab: Workspace, days: Any) -> None:
+    table = days.with_timestamp_columns("when")
+    second, third = datetime(2024, 5, 2), datetime(2024, 5, 3)  # noqa: DTZ001  # as the table has them
+    assert days_in(table.time_before(second)) == [1, 2]
+    assert days_in(table.time_after(second, include_boundary=False)) == [3, 4]
+    assert days_in(table.time_between(second, third)) == [2, 3]
+    assert days_in(table.time_recent(timedelta(days=1))) == []
+    assert days_in(table.time_recent(timedelta(days=200_000))) == [1, 2, 3, 4]
+    table.register(lab, "days")
+    found: Any = Dataset.get(lab, "days")
+    assert found.timestamp_columns == ("when", None)
+    assert days_in(found.skip(1).time_before(second)) == [2]
+
+
+def test_a_table_without_moments_says_so(days: Any) -> None:
+    table = days.with_timestamp_columns(partition_timestamp="when")
+    assert table.timestamp_columns == (None, "when")
+    for lacking in (days, table.drop_columns("when"), table.keep_columns("day"), table.with_timestamp_columns()):
+        assert lacking.timestamp_columns == (None, None)
+        with pytest.raises(InvalidArgument, match="with_timestamp_columns"):
+            lacking.time_recent(timedelta(days=1))
+    assert table.keep_columns(["when", "day"]).timestamp_columns == (None, "when")
+    with pytest.raises(InvalidArgument, match="no column 'then'"):
+        days.with_timestamp_columns("then", validate=True)
+
+
+def test_what_was_made_of_a_table_is_files(lab: Workspace, days: Any) -> None:
+    made = days.take(2).to_csv_files(separator=";")
+    assert made.to_path() == ["/part-00000.csv"]
+    (path,) = made.download()
+    assert Path(path).read_text() == "when;day\n2024-05-01;1\n2024-05-02;2\n"
+    assert made.register(lab, "made").version == 1
+
+
 def submitted(server: FakeOrris, lab: Workspace, source: Path, **options: Any) -> runs_pb2.Run:
     run = Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", **options))
     return server.runs.runs[run.resource_name]
@@ -136,6 +185,42 @@ def test_a_run_is_told_where_its_data_is(server: FakeOrris, lab: Workspace, sour
     (left,) = run.outputs_to
     assert (left.datastore, left.path) == ("workspaces/lab/datastores/workspaceblobstore", "out/{run-id}")
     assert left.register_as == "d_clean"
+
+
+def test_what_is_kept_of_a_folder_and_how_it_is_read_goes_with_the_run(
+    server: FakeOrris, lab: Workspace, source: Path
+) -> None:
+    output = OutputFileDatasetConfig("clean", (Datastore(lab), "out")).as_upload(source_globs="*.csv")
+    table = output.read_delimited_files(
+        include_path=True,
+        separator=";",
+        partition_format="/{day}.csv",
+        path_glob="*.csv",
+        set_column_types={"x": "int"},
+    )
+    (left,) = submitted(
+        server, lab, source, arguments=[table.keep_columns(["day", "x"]).register_on_complete("d")]
+    ).outputs_to
+    assert (list(left.source_globs), left.keep_existing, left.path_glob) == (["*.csv"], True, "*.csv")
+    assert (left.table.separator, left.table.path_column, left.table.partition_format) == (";", "Path", "/{day}.csv")
+    assert (dict(left.table.column_types), list(left.table.steps[0].keep_columns.names)) == ({"x": "int"}, ["day", "x"])
+    parts = OutputFileDatasetConfig("parts", partition_format="/{day}.parquet")
+    files, read = parts.register_on_complete("f"), OutputFileDatasetConfig("r").read_parquet_files()
+    (left, again) = submitted(
+        server, lab, source, outputs_to=[files, read.as_upload(overwrite=True).register_on_complete("t")]
+    ).outputs_to
+    assert (left.partition_format, left.HasField("table")) == ("/{day}.parquet", False)
+    assert (again.table.format, again.keep_existing) == (data_pb2.Table.FORMAT_PARQUET, False)
+
+
+def test_how_an_output_is_read_is_not_dropped_without_a_word(lab: Workspace, source: Path) -> None:
+    output = OutputFileDatasetConfig("clean")
+    with pytest.raises(InvalidArgument, match="register_on_complete"):
+        Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", outputs_to=[output.read_parquet_files()]))
+    with pytest.raises(InvalidArgument, match="read first"):
+        output.drop_columns("x")
+    with pytest.raises(TypeError):
+        output.read_delimited_files(support_multi_line=True)  # type: ignore[call-arg]
 
 
 def test_a_dataset_that_is_not_registered_goes_by_its_files(

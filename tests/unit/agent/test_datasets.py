@@ -19,7 +19,9 @@ from orris_agent.requests import RunRequest
 from tests.unit.agent.test_run_data import Storage
 
 TREE = f"workspaces/lab/trees/{'a' * 64}"
-IRIS = DatasetVersion(name="workspaces/lab/datasets/iris/versions/3", tree=TREE, id="some-id")
+IRIS = DatasetVersion(
+    name="workspaces/lab/datasets/iris/versions/3", tree=TREE, id="some-id", description="flowers", tags={"k": "v"}
+)
 
 
 class DatasetStorage(Storage):
@@ -36,6 +38,9 @@ class DatasetStorage(Storage):
         if not self.found.name.startswith(name):
             raise NotFound(f"no {name}", reason="DATASET_NOT_FOUND")
         return self.found
+
+    async def datasets(self) -> list[DatasetVersion]:
+        return [self.found]
 
     async def dataset_of_id(self, wanted: str) -> DatasetVersion:
         self.asked.append(wanted)
@@ -128,3 +133,22 @@ async def test_of_what_is_not_there_nothing_is_recorded(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await Datasets(stub, lambda _: storage).get_dataset(asking(tmp_path, name="other"))
     assert stub == []
+
+
+async def test_what_is_only_asked_about_is_neither_brought_nor_read(tmp_path: Path) -> None:
+    storage: Any = DatasetStorage({"a.csv": "1"})
+    stub: Any = Recorded()
+    datasets = Datasets(stub, lambda _: storage)
+    said = {
+        "dataset": IRIS.name,
+        "id": "some-id",
+        "description": "flowers",
+        "tags": {"k": "v"},
+        "table": None,
+        "partition": None,
+    }
+    assert await datasets.list_datasets(asking(tmp_path)) == {"datasets": [said]}
+    assert await datasets.describe_dataset(asking(tmp_path, name="iris", version=3)) == said
+    assert (stub, list((tmp_path / "r" / "control").glob("*"))) == ([], [])
+    with pytest.raises(NotFound):
+        await datasets.describe_dataset(asking(tmp_path, name="other"))

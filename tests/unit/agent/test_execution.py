@@ -72,13 +72,11 @@ class Storage:
     async def paths(self, tree: str) -> set[str]:
         return set()
 
-    async def leave(
-        self, lease: agents.Lease, wanted: runs_pb2.RunOutput, files: Mapping[str, RunFile]
-    ) -> runs_pb2.RunOutput:
+    async def leave(self, lease: agents.Lease, wanted: runs_pb2.RunOutput, tree: str) -> str:
         if self.refuses is not None:
             raise self.refuses
-        self.left.append(sorted(files))
-        return runs_pb2.RunOutput(name=wanted.name, tree=f"workspaces/lab/trees/{len(self.left):064x}")
+        self.left.append(self.uploads[int(tree.rpartition("/")[2], 16) - 1])
+        return ""
 
 
 async def executed(
@@ -164,6 +162,17 @@ async def test_what_a_run_was_to_leave_is_kept_and_told_of(tmp_path: Path) -> No
     assert reports.warnings == ["The run has left nothing in the folder of its output empty."]
 
 
+async def test_only_what_was_chosen_of_a_folder_is_kept(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    wanted = [
+        runs_pb2.RunOutput(name="clean", source_globs=["*.txt", "*.csv"]),
+        runs_pb2.RunOutput(name="clean", source_globs=["*.txt", "sub/**"]),
+    ]
+    await executed(tmp_path / "runs", reports, storage, outputs_to=wanted)
+    assert storage.left == [["a.csv"]]
+    assert reports.warnings == ["The run has left nothing that fits *.txt, sub/** in the folder of its output clean."]
+
+
 async def test_a_run_whose_data_cannot_be_kept_has_failed_with_its_outputs(tmp_path: Path) -> None:
     reports, storage = Reports(), Storage()
     storage.refuses = FailedPrecondition("a file is in the way")
@@ -171,6 +180,7 @@ async def test_a_run_whose_data_cannot_be_kept_has_failed_with_its_outputs(tmp_p
     (told,) = reports.finished
     assert (told.state, told.error.code) == (runs_pb2.Run.STATE_FAILED, runs_pb2.RunError.CODE_DATA)
     assert "a file is in the way" in told.error.message
+    assert [(each.name, each.tree) for each in told.outputs_to] == [("clean", f"workspaces/lab/trees/{2:064x}")]
     assert told.outputs == f"workspaces/lab/trees/{1:064x}"
     assert told.HasField("end_time")
 

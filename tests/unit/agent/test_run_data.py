@@ -202,6 +202,6 @@ def test_of_what_a_run_leaves_nothing_from_elsewhere_is_kept(tmp_path: Path) -> 
     (there / "good.csv").write_text("1")
     (there / "passwd").symlink_to("/etc/passwd")
     (there / "bad\\name").write_text("2")
-    kept, refused = left_files(folder, "clean")
+    kept, refused = left_files(folder, runs.RunOutput(name="clean"))
     assert list(kept) == ["good.csv"]
     assert set(refused) == {"bad\\name"}

@@ -195,6 +195,8 @@ def filtered(**condition: Any) -> pb.Table:
             "table.steps.sample",
         ),
         (pb.Table(format=pb.Table.FORMAT_PARQUET, path_column="a\0b"), "table.path_column"),
+        (pb.Table(format=pb.Table.FORMAT_PARQUET, timestamp_column="a\0b"), "table.timestamp_column"),
+        (pb.Table(format=pb.Table.FORMAT_PARQUET, partition_timestamp_column="x" * 256), "table.partition_timestamp"),
         (pb.Table(format=pb.Table.FORMAT_PARQUET, partition_format="{a}/{a}"), "partition_format"),
         (pb.Table(format=pb.Table.FORMAT_PARQUET, time_formats={"t": TIMES}), "of the type datetime"),
         (

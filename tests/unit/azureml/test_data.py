@@ -130,7 +130,7 @@ def test_what_cannot_be_is_refused_in_azures_exceptions(ws: Any, data: Path) -> 
     with pytest.raises(exceptions.NotSupportedException, match=r"Datastore\.get\(workspace, 'other'\)"):
         ws.set_default_datastore("other")
     ws.set_default_datastore(store.name)
-    with pytest.raises(exceptions.NotSupportedException, match="compare the column yourself"):
+    with pytest.raises(exceptions.UserErrorException, match="with_timestamp_columns"):
         Dataset.Tabular.from_delimited_files((store, "one.csv")).time_before("x")
 
 
@@ -188,3 +188,118 @@ def test_open_datasets_that_a_library_brings(ws: Any, project: Path, monkeypatch
     assert len(registered.to_pandas_dataframe()) == 442
     with pytest.raises(exceptions.NotSupportedException, match="load_digits"):
         MNIST.get_file_dataset()
+
+
+def test_an_output_is_read_as_the_notebooks_say_and_what_cannot_be_is_refused(ws: Any) -> None:
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.data.dataset_factory import DataType
+    from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
+    from azureml.exceptions import NotSupportedException
+
+    output = OutputFileDatasetConfig(destination=(ws.get_default_datastore(), "clean"), partition_format="/{day}.csv")
+    table = output.read_delimited_files(path_glob="*.csv", set_column_types={"x": DataType.to_long()})
+    message = table.register_on_complete(name="d").to_message(ws)
+    assert (message.table.partition_format, message.path_glob) == ("/{day}.csv", "*.csv")
+    assert message.table.column_types == {"x": "int"}
+    with pytest.raises(NotSupportedException, match="same line of names"):
+        output.read_delimited_files(header=PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS)
+    with pytest.raises(NotSupportedException, match="get_by_name"):
+        output.as_input("x")
+
+
+def test_a_data_frame_is_registered_where_only_a_datastore_is_named(ws: Any) -> None:
+    """As Parquet; where nothing writes that, it is said what does."""
+    from azureml.core import Dataset
+    from azureml.data import TabularDataset
+    from azureml.exceptions import UserErrorException
+
+    class Frame:
+        def __init__(self, error: Exception | None = None) -> None:
+            self.error = error
+
+        def to_parquet(self, path: Path) -> None:
+            if self.error is not None:
+                raise self.error
+            path.write_bytes(b"PAR1")
+
+    store = ws.get_default_datastore()
+    made = Dataset.Tabular.register_pandas_dataframe(Frame(), store, "frame")
+    assert (type(made), made.version, made.to_path()) == (TabularDataset, 1, ["/frame.parquet"])
+    with pytest.raises(UserErrorException, match="pyarrow"):
+        Dataset.Tabular.register_pandas_dataframe(Frame(ImportError("no pyarrow")), store, "frame")
+
+
+def test_old_names_of_timestamp_columns_are_understood(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    table = Dataset.Tabular.from_delimited_files((store, "iris/one.csv"))
+    named = table.with_timestamp_columns(fine_grain_timestamp="sepal", coarse_grain_timestamp="petal")
+    assert (type(named), named.timestamp_columns) == (type(table), ("sepal", "petal"))
+    assert type(named.to_csv_files()).__module__ == type(table).__module__
+
+
+def test_the_datasets_in_a_runs_details_are_datasets(ws: Any, orris: FakeOrris, data: Path) -> None:
+    """What was registered, also where its version was deleted since, and what was not."""
+    import json
+
+    from azureml.core import Dataset, Experiment, ScriptRunConfig
+    from azureml.data import FileDataset, OutputFileDatasetConfig
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    table = Dataset.Tabular.from_delimited_files((store, "iris/one.csv")).register(ws, "one", tags={"k": "v"})
+    files = Dataset.File.from_files((store, "iris")).register(ws, "both")
+    gone = Dataset.File.from_files((store, "iris/two.csv")).register(ws, "gone")
+    config = ScriptRunConfig(".", "train.py", arguments=[
+        table.take(2).as_named_input("t"), files.take(1).as_named_input("f").as_mount(), OutputFileDatasetConfig("o")
+    ])  # fmt: skip
+    run = Experiment(ws, "data").submit(config)
+    message = orris.runs.runs[run.resource_name]
+    message.datasets_read.add(dataset=gone.message.name, tree=gone.message.tree, id=gone.id)
+    gone.unregister_all_versions()
+    details = run.get_details()
+    first, second, third = (each["dataset"] for each in details["inputDatasets"])
+    assert len(first.to_pandas_dataframe()) == 2
+    assert (first.name, first.version, first.tags, first["version"]) == ("one", 1, {"k": "v"}, 1)
+    assert (second.to_path(), second.name) == (["/one.csv"], None)
+    assert (third.to_path(), third.name, third["version"]) == (["/two.csv"], "gone", 1)
+    assert isinstance(third.take(1), FileDataset)
+    assert details["inputDatasets"][2]["consumptionDetails"] == {"type": "Reference"}
+    assert details["outputDatasets"][0]["dataset"] is None
+    assert json.loads(json.dumps(details))["inputDatasets"][0]["dataset"]["name"] == "one"
+    message.outputs_to[0].tree, message.outputs_to[0].dataset = files.message.tree, files.message.name
+    (left,) = run.get_details()["outputDatasets"]
+    assert (left["dataset"].to_path(), left["dataset"]["name"]) == (["/one.csv", "/two.csv"], "both")
+
+
+def test_an_outputs_destination_is_a_place_in_a_datastore() -> None:
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.exceptions import UserErrorException
+
+    with pytest.raises(UserErrorException, match="destination: 'x' is no"):
+        OutputFileDatasetConfig(destination="x")
+
+
+def test_a_model_says_which_datasets_it_has_to_do_with(ws: Any, project: Path, data: Path) -> None:
+    from azureml.core import Dataset, Model
+    from azureml.exceptions import UserErrorException
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    table = Dataset.Tabular.from_delimited_files((store, "iris/one.csv")).register(ws, "one")
+    both = Dataset.File.from_files((store, "iris"))
+    (project / "model.pkl").write_bytes(b"model")
+    pairs = [(Dataset.Scenario.TRAINING, table), ("extra", both), ("extra", table)]
+    model = Model.register(ws, "model.pkl", "m", properties={"p": "q"}, datasets=pairs)
+    assert model.properties["p"] == "q"
+    assert [(each.name, each.version) for each in model.datasets["training"]] == [("one", 1)]
+    assert [each.name for each in model.datasets["extra"]] == ["one"]
+    both.register(ws, "both")
+    assert [each.id for each in Model(ws, "m").datasets["extra"]] == [both.id, table.id]
+    assert Model.register(ws, "model.pkl", "other").datasets == {}
+    assert [each.name for each in Model.list(ws, dataset_id=both.id)] == ["m"]
+    for wrong in ([table], [("training", "one")], ["ab"]):
+        with pytest.raises(UserErrorException, match="training data"):
+            Model.register(ws, "model.pkl", "m", datasets=wrong)

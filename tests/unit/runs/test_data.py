@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orris.artifacts.v1 import data_pb2
-from orris.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from orris.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
 from orris.names import DatasetVersionName, RunName
 from orris.runs.v1 import runs_pb2
 from orris.tables import is_table
 from orris_runs import limits
 from orris_runs.checks import check_run
-from orris_runs.data import Input, Mode, OutputTo, Produced
-from orris_runs.data_translation import input_from, input_message
+from orris_runs.data import Input, Mode, OutputTo, Produced, Read
+from orris_runs.data_translation import input_from, input_message, output_from, output_messages
 from orris_runs.leases import Outcome
 from orris_runs.model import Kind
 from orris_runs.reading import RunQuery
@@ -75,6 +76,11 @@ def test_an_input_that_cannot_be_is_refused(wanted: Input, said: str) -> None:
         (OutputTo("x", register_as="a/b"), "register_as"),
         (OutputTo("x", tags={"": "v"}), "tags"),
         (OutputTo("x", description="x" * 5000), "description"),
+        (OutputTo("x", source_globs=["../*"]), "source_globs"),
+        (OutputTo("x", source_globs=["*"] * 101), "source_globs: x: at most 100"),
+        (OutputTo("x", register_as="d", path_glob="a//b"), "path_glob"),
+        (OutputTo("x", path_glob="*.csv"), "path_glob: x: says what is registered"),
+        (OutputTo("x", partition_format="/{a}.csv"), "partition_format: x: says what is registered"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused(wanted: OutputTo, said: str) -> None:
@@ -123,6 +129,25 @@ async def test_a_dataset_becomes_the_version_and_the_files_that_it_is_now(world:
     (given,) = world.get(run).program.inputs
     assert given == Input("x", DATA, f"{IRIS}/versions/1", mode=Mode.MOUNT)
     assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
+
+
+def test_what_is_chosen_of_an_output_comes_back_and_needs_an_agent_that_knows_how() -> None:
+    asked = runs_pb2.RunOutput(
+        name="x", register_as="d", source_globs=["*.csv"], keep_existing=True, path_glob="a/*", partition_format="/{a}"
+    )
+    wanted = output_from(asked, "default")
+    (answered,) = output_messages("default", [wanted], [])
+    asked.datastore = "workspaces/default/datastores/workspaceblobstore"
+    assert answered == asked
+    assert "choosing-outputs" in with_data(outputs=(wanted,)).needs.abilities
+    assert "choosing-outputs" not in with_data(outputs=(OutputTo("x", register_as="d"),)).needs.abilities
+    for wrong in (
+        {"partition_format": "/none"},
+        {"table": data_pb2.Table(format=data_pb2.Table.FORMAT_PARQUET), "partition_format": "/{a}"},
+        {"table": data_pb2.Table(format=data_pb2.Table.FORMAT_PARQUET, partition_format="/none")},
+    ):
+        with pytest.raises(InvalidArgument, match="partition_format"):
+            output_from(runs_pb2.RunOutput(name="x", **wrong), "default")
 
 
 def test_what_paths_of_files_say_makes_them_no_table() -> None:
@@ -180,27 +205,72 @@ def read(name: str) -> DatasetVersionName:
     return DatasetVersionName.parse(f"workspaces/default/datasets/{name}")
 
 
-def test_a_run_is_found_by_what_it_read_without_having_been_given_it(world: World) -> None:
+async def test_what_a_run_read_without_having_been_given_it_is_known_and_kept_as_an_input_is(world: World) -> None:
+    artifacts = FakeArtifacts()
+    submit = submitting(world.core, artifacts)
+    world.agent()
+    run = await submit.submit(with_data(outputs=(OutputTo("clean"),)), "", b"")
+    lease = world.lease_of(run)
+    await asyncio.gather(*(submit.read(lease, read("iris/versions/4")) for _ in range(2)))
+    assert found(world, f"{IRIS}/versions/4") == [run.id]
+    assert world.get(run).datasets_read == [Read(f"{IRIS}/versions/4", DATA, "id-of-data")]
+    assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
+    await submit.finish(lease, Outcome(State.COMPLETED, produced=[Produced("clean", MADE)]))
+    assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA, MADE}
+
+
+async def test_what_a_run_reads_is_kept_before_the_run_is_told_that_it_may(world: World) -> None:
+    """Nobody else may need the files by then."""
+    artifacts = FakeArtifacts()
+    submit = submitting(world.core, artifacts)
     world.agent()
     run, lease = world.start()
-    for _ in range(2):
-        world.core.leases.record_dataset(lease, read("iris/versions/4"))
-    assert found(world, f"{IRIS}/versions/4") == [run.id]
-    with pytest.raises(InvalidArgument, match="another workspace"):
-        world.core.leases.record_dataset(lease, DatasetVersionName("other", "iris", "1"))
-    with pytest.raises(FailedPrecondition, match="lease"):
-        world.core.leases.record_dataset("nobody's", read("iris/versions/4"))
+
+    async def lost() -> None:
+        raise Unavailable("the artifacts service is away")
+
+    artifacts.before = lost
+    with pytest.raises(Unavailable):
+        await submit.read(lease, read("iris/versions/4"))
+    assert (world.get(run).datasets_read, found(world, f"{IRIS}/versions/4")) == ([], [])
 
 
-def test_a_run_reads_only_so_many_datasets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "DATASETS_READ", 1)
+async def test_only_a_run_that_is_executed_reads_and_only_of_its_workspace(world: World) -> None:
+    artifacts = FakeArtifacts()
+    submit = submitting(world.core, artifacts)
     world.agent()
     _run, lease = world.start()
+    with pytest.raises(InvalidArgument, match="another workspace"):
+        await submit.read(lease, DatasetVersionName("other", "iris", "1"))
+    world.finish(lease)
+    for over in (lease, "nobody's"):
+        with pytest.raises(FailedPrecondition, match="lease"):
+            await submit.read(over, read("iris/versions/4"))
+    assert artifacts.references == {}
+
+
+async def test_a_run_reads_only_so_many_datasets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DATASETS_READ", 1)
+    submit = submitting(world.core, FakeArtifacts())
+    world.agent()
+    run, lease = world.start()
     for name in ("a/versions/1", "a/versions/1"):
-        world.core.leases.record_dataset(lease, read(name))
+        await submit.read(lease, read(name))
     with pytest.raises(ResourceExhausted, match="at most 1 "):
-        world.core.leases.record_dataset(lease, read("b/versions/1"))
+        await submit.read(lease, read("b/versions/1"))
     assert found(world, str(read("b/versions/1"))) == []
+    assert len(world.get(run).datasets_read) == 1
+
+
+async def test_a_run_that_read_what_it_was_not_given_lends_its_results_to_no_other(world: World) -> None:
+    """The next one may be given something else."""
+    world.agent()
+    submit = submitting(world.core, FakeArtifacts())
+    first = await submit.submit(replace(NEW, reuse=True), "", b"")
+    lease = world.lease_of(first)
+    await submit.read(lease, read("iris/versions/4"))
+    world.finish(lease)
+    assert (await submit.submit(replace(NEW, reuse=True), "", b"")).reused_run == ""
 
 
 async def test_an_agent_leaves_only_what_the_run_was_to_leave(world: World) -> None:

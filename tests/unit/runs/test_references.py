@@ -49,7 +49,7 @@ class FakeArtifacts:
         """All trees have all scripts."""
 
     async def dataset(self, name: str) -> Dataset:
-        return Dataset(f"{name}/versions/1", DATA)
+        return Dataset(name if "/versions/" in name else f"{name}/versions/1", DATA, id="id-of-data")
 
     async def store(self, workspace: str, data: bytes) -> str:
         return DIGEST

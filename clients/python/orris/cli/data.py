@@ -150,10 +150,10 @@ def inputs_from(workspace: Workspace, given: list[str] | None) -> list[DatasetCo
 
 
 def data_text(name: str, dataset: str, tree: str) -> str:
-    """Return an input or output of a run in a line: what it is called there, and what it is."""
+    """Return an input or output of a run in a line: what it is called there, if anything, and what it is."""
     if dataset:
         _, _, _, registered, _, version = dataset.split("/")
-        return f"{name}: {registered}:{version}"
+        return f"{name}: {registered}:{version}" if name else f"{registered}:{version}"
     return f"{name}: {tree.rpartition('/')[2][:12]}" if tree else name
 
 

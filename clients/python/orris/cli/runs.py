@@ -79,6 +79,7 @@ def show(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> Non
             "environment": ":".join(filter(None, environment.values())),
             "image": details.get("image", ""),
             "data": [data_text(each.name, each.dataset, each.tree) for each in found.message.inputs],
+            "asked for": [data_text("", each.dataset, each.tree) for each in found.message.datasets_read],
             "leaves": [data_text(each.name, each.dataset, each.tree) for each in found.message.outputs_to],
             "isolation": ", ".join(
                 filter(None, [definition["isolation"], "" if definition["network"] else "no network"])

@@ -70,12 +70,17 @@ def _by_path(files: Iterable[artifacts_pb2.TreeEntry], below: str) -> Entries:
     return result
 
 
-def only(paths: Iterable[str], pattern: str) -> list[str]:
+def only(paths: Iterable[str], pattern: str, field: str = "pattern") -> list[str]:
     """Return those of the paths that a pattern fits, which may be that of their names alone. Raises NotFound."""
-    fits = re.compile(_expression(pattern.strip("/")))
-    if found := [path for path in paths if fits.fullmatch(path) or fits.fullmatch(path.split("/")[-1])]:
+    if found := fitting(paths, [pattern]):
         return found
-    raise NotFound(f"pattern: no file fits {pattern!r}; correct it")
+    raise NotFound(f"{field}: no file fits {pattern!r}; correct it")
+
+
+def fitting(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Return those of the paths that one of the patterns fits, which may be that of their names alone."""
+    fits = re.compile("|".join(f"(?:{_expression(pattern.strip('/'))})" for pattern in patterns))
+    return [path for path in paths if fits.fullmatch(path) or fits.fullmatch(path.split("/")[-1])]
 
 
 def _expression(pattern: str) -> str:

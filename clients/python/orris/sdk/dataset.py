@@ -161,6 +161,11 @@ class Dataset:
         return moment(self.message.create_time)
 
     @property
+    def data_changed_time(self) -> datetime | None:
+        """When it was registered: its files never change after that."""
+        return self.created_time
+
+    @property
     def run_id(self) -> str | None:
         """The run that made it."""
         return self.message.run.rpartition("/")[2] or None

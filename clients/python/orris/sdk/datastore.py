@@ -29,6 +29,7 @@ class DataPath:
 
     datastore: Datastore
     path_on_datastore: str = ""
+    name: str | None = None
 
     def path(self, path: str | None = None) -> DataPath:
         """Return a path below this one."""

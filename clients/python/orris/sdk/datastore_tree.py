@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from orris.artifacts.v1 import artifacts_pb2
 from orris.artifacts.v1 import data_service_pb2 as rpc
 from orris.artifacts.v1.data_service_pb2_grpc import DataServiceStub
-from orris.errors import Conflict, NotFound
+from orris.errors import AlreadyExists, Conflict, NotFound
 from orris.sdk.repeating import Sleep, repeat
 from orris.sdk.sending import CALL_SECONDS
 from orris.sdk.transfer import Transfer
@@ -41,12 +41,19 @@ class DatastoreTree:
         tree = self.tree()
         yield from self._transfer.entries(tree, prefix) if tree else ()
 
-    def put(self, files: Mapping[str, artifacts_pb2.TreeEntry]) -> None:
+    def put(self, files: Mapping[str, artifacts_pb2.TreeEntry], *, replacing: bool = True) -> None:
         """Put files there, path -> entry of any tree of the workspace, instead of those with the same paths.
 
-        Raises InvalidArgument (INVALID_PATH) where a file would be in the way of a folder.
+        Raises InvalidArgument (INVALID_PATH) where a file would be in the way of a folder, AlreadyExists (FILE_EXISTS)
+        where one would take the place of another, unless `replacing`.
         """
-        self._change(lambda there: there | dict(files))
+
+        def change(there: Entries) -> Entries:
+            if not replacing:
+                _check_same(there, files)
+            return there | dict(files)
+
+        self._change(change)
 
     def remove(self, prefix: str) -> None:
         """Remove the file of this path, or those below this folder; all where it is empty."""
@@ -68,3 +75,10 @@ class DatastoreTree:
                 self._sleep(0.02 * (attempt + 1))
             else:
                 return
+
+
+def _check_same(there: Mapping[str, artifacts_pb2.TreeEntry], files: Mapping[str, artifacts_pb2.TreeEntry]) -> None:
+    for path, entry in files.items():
+        if path in there and there[path].digest != entry.digest:
+            message = f"{path} is in the datastore already, with other content; say overwrite, or choose another place"
+            raise AlreadyExists(message, reason="FILE_EXISTS")

@@ -40,7 +40,7 @@ def details(run: Run) -> dict[str, Any]:
         "attempt": message.attempt or 1,
         "failedAttempts": [_attempt(each) for each in message.failed_attempts] or None,
         "properties": {**_snapshot_id(message), **run.properties},
-        "inputDatasets": [_input(each) for each in message.inputs],
+        "inputDatasets": [*map(_input, message.inputs), *map(_read, message.datasets_read)],
         "outputDatasets": [_output(each) for each in message.outputs_to],
         "runDefinition": definition(message),
         "logFiles": {name: f"{message.name}/logs/{name}" for name in run_files.log_names(run)},
@@ -97,6 +97,11 @@ def _input(message: runs_pb2.RunInput) -> dict[str, Any]:
             "pathOnCompute": message.path_on_compute or None,
         },
     }
+
+
+def _read(message: runs_pb2.RunDataset) -> dict[str, Any]:
+    """Return what a run has asked for by itself: it has no name there."""
+    return {"dataset": {"id": message.id, **_version(message.dataset)}, "consumptionDetails": {"type": "Reference"}}
 
 
 def _output(message: runs_pb2.RunOutput) -> dict[str, Any]:

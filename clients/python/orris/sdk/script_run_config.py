@@ -14,7 +14,8 @@ from orris.sdk.distribution import distribution_number
 from orris.sdk.resources import Resources, isolation_number
 
 if TYPE_CHECKING:
-    from orris.sdk.data_inputs import DatasetConsumptionConfig, OutputFileDatasetConfig
+    from orris.sdk.data_inputs import DatasetConsumptionConfig
+    from orris.sdk.data_outputs import OutputFileDatasetConfig
     from orris.sdk.environment import Environment
 
 # Where neither script nor environment say otherwise: current releases of scikit-learn and what goes with it.

@@ -57,7 +57,9 @@ def status_of(error: BaseException) -> int:
 def _clear(program: "Program") -> None:
     """Let go of what the program has made, as far as it is found by its own modules."""
     for module in [*_own_modules(program.imported), sys.modules.get("__main__")]:
-        names = getattr(module, "__dict__", {})
+        names = getattr(module, "__dict__", None)
+        if type(names) is not dict:  # a class may stand for a module, as typing.io does
+            continue
         for name in [name for name in names if name != "__builtins__"]:
             names[name] = None
     # Where nothing can be frozen, what is old is the launcher's, as long as nothing has grown old since.

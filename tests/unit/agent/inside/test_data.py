@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azureml._model_datasets import with_datasets
 from orris.partitions import partition_of
 from tests.unit.agent.inside.conftest import Program
 
@@ -131,6 +132,117 @@ def test_a_dataset_that_the_run_was_not_given_is_brought_by_its_agent(
     ]
 
 
+def test_all_datasets_of_the_workspace_are_known_and_brought_when_they_are_used(
+    given: Program, answer: Any, tmp_path: Path
+) -> None:
+    def said(name: str, **more: Any) -> dict[str, Any]:
+        known = {"id": "i", "table": None, "partition": None, "description": name, "tags": {"k": name}}
+        return {"dataset": f"workspaces/lab/datasets/{name}/versions/7", **known, **more}
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        if request["method"] == "list_datasets":
+            return {"result": {"datasets": [said("one"), said("two", table=TABLE)]}}
+        folder = {"folder": str(tmp_path / "inputs" / "files")} if request["method"] == "get_dataset" else {}
+        return {"result": said(request["params"]["name"], **folder)}
+
+    asked = answer(respond)
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        ws = run.experiment.workspace
+        found = Dataset.get_all(ws)
+        print(sorted(found), ws.datasets["two"], found["two"].take(1).version)
+        print(found["one"].tags, found["one"].description)
+        print(found["one"].take(1).to_path(), found["one"].to_path())
+        print(run.input_datasets["files_direct"].tags)
+        """
+    )
+    assert printed.splitlines() == [
+        "['one', 'two'] TabularDataset('two') 7",
+        "{'k': 'one'} one",
+        "['/a.txt'] ['/a.txt', '/b.txt']",
+        "{'k': 'files'}",
+    ]
+    assert [(each["method"], each["params"]) for each in asked] == [
+        ("list_datasets", {}),
+        ("list_datasets", {}),
+        ("get_dataset", {"name": "one", "version": 7}),
+        ("describe_dataset", {"name": "files", "version": 2}),
+    ]
+
+
+def test_a_model_is_registered_with_the_datasets_that_it_has_to_do_with(given: Program, answer: Any) -> None:
+    """As the library where runs are submitted would say it."""
+    asked = answer(lambda request: {"result": {"name": "m", "version": 1, "id": "m:1"}})
+    given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        table = run.input_datasets["table_direct"]
+        run.register_model("m", "outputs/m", properties={"p": "q"}, datasets=[(Dataset.Scenario.TRAINING, table)])
+        try:
+            run.register_model("m", "outputs/m", datasets=[table])
+        except Exception as error:
+            assert "training data" in str(error), error
+        else:
+            raise AssertionError
+        """
+    )
+    (request,) = asked
+    table = type("Table", (), {"id": ID, "name": "table", "version": 2})()
+    assert request["params"]["properties"] == with_datasets({"p": "q"}, [("training", table)])
+
+
+def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Datastore, Run
+        run = Run.get_context()
+        ws = run.experiment.workspace
+        for attempt in (lambda: Dataset.File.from_files((Datastore, "x")),
+                        lambda: Dataset.Tabular.register_pandas_dataframe(None, None, "x"),
+                        lambda: ws.get_default_datastore(), lambda: Datastore.get(ws, "x"),
+                        lambda: run.input_datasets["files_direct"].register(ws, "x")):
+            try:
+                attempt()
+            except Exception as error:
+                print(sorted(word for word in ("OutputFileDatasetConfig", "get_by_name") if word in str(error)))
+        """
+    )
+    assert printed.splitlines() == [
+        "['get_by_name']",
+        "['OutputFileDatasetConfig']",
+        "['OutputFileDatasetConfig', 'get_by_name']",
+        "['OutputFileDatasetConfig', 'get_by_name']",
+        "['OutputFileDatasetConfig']",
+    ]
+
+
+def test_a_run_is_told_which_data_it_was_given_and_which_it_asked_for(given: Program, answer: Any) -> None:
+    asked = {"dataset": "workspaces/lab/datasets/other/versions/7", "id": "i"}
+    answer(lambda request: {"result": {"datasets_read": [asked]}})
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        details = Run.get_context().get_details()
+        for each in details["inputDatasets"]:
+            print(sorted(each["dataset"].items()), sorted(each["consumptionDetails"].items()))
+        print([each["outputDetails"]["outputName"] for each in details["outputDatasets"]])
+        """
+    )
+    assert printed.splitlines() == [
+        "[('id', 'other'), ('name', 'files'), ('version', 2)] "
+        "[('inputName', 'files_mount'), ('mechanism', 'Mount'), ('type', 'RunInput')]",
+        "[('id', 'other'), ('name', 'files'), ('version', 2)] "
+        "[('inputName', 'files_direct'), ('mechanism', 'Direct'), ('type', 'RunInput')]",
+        f"[('id', '{ID}'), ('name', 'table'), ('version', 2)] "
+        "[('inputName', 'table_direct'), ('mechanism', 'Direct'), ('type', 'RunInput')]",
+        "[('id', 'i'), ('name', 'other'), ('version', 7)] [('type', 'Reference')]",
+        "['clean']",
+    ]
+
+
 def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> None:
     printed = given.execute(
         """
@@ -152,6 +264,57 @@ def test_what_is_done_with_a_table_is_noted_until_it_is_read(given: Program) -> 
         """
     )
     assert printed.splitlines() == ["[['take'], ['skip'], ['filter']]", "[2, 3]", "filter", "filter"]
+
+
+def test_rows_are_chosen_by_when_they_were(given: Program) -> None:
+    """What is noted is what is noted where runs are submitted."""
+    printed = given.execute(
+        """
+        from datetime import datetime, timedelta
+        from azureml.core import Run
+        from azureml.data import TabularDataset
+        table = Run.get_context().input_datasets["table_direct"]
+        day = datetime(2024, 5, 2)
+        print(isinstance(table, TabularDataset), table.timestamp_columns)
+        named = table.with_timestamp_columns(timestamp="x", partition_timestamp="y")
+        print(*(each.timestamp_columns for each in (named, named.drop_columns("x"), named.keep_columns("x"))))
+        print(sorted(named._given["table"]["column_types"].items()))
+        print(named.time_before(day)._given["table"]["steps"][-1])
+        chosen = named.time_between(day, day), named.time_recent(timedelta(1))
+        print([len(each._given["table"]["steps"]) for each in chosen])
+        try:
+            table.time_after(day)
+        except Exception as error:
+            print(error)
+        """
+    )
+    compare = {"compare": {"column": "x", "operator": "OPERATOR_LESS_OR_EQUAL", "time": "2024-05-02T00:00:00"}}
+    assert printed.splitlines() == [
+        "True (None, None)",
+        "('x', 'y') (None, 'y') ('x', None)",
+        "[('x', 'datetime'), ('y', 'datetime')]",
+        str({"filter": compare}),
+        "[3, 2]",
+        "the table says of no column when a row was: with_timestamp_columns(column) does",
+    ]
+
+
+def test_what_was_made_of_a_table_is_files(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        try:
+            import pandas
+        except ImportError:
+            print("/part-00000.csv")
+        else:
+            made = table.to_csv_files()
+            print(*made.to_path())
+            assert open(made.download()[0]).read() == open(made._folder + "/part-00000.csv").read()
+        """
+    )
+    assert printed == "/part-00000.csv\n"
 
 
 def test_files_are_chosen_by_what_their_paths_say(given: Program) -> None:

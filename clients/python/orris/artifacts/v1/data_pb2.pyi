@@ -413,6 +413,8 @@ class Table(_message.Message):
     SKIP_INVALID_LINES_FIELD_NUMBER: _builtins.int
     PARTITION_FORMAT_FIELD_NUMBER: _builtins.int
     TIME_FORMATS_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_COLUMN_FIELD_NUMBER: _builtins.int
+    PARTITION_TIMESTAMP_COLUMN_FIELD_NUMBER: _builtins.int
     format: Global___Table.Format.ValueType
     """What the files are."""
     separator: _builtins.str
@@ -434,6 +436,10 @@ class Table(_message.Message):
     of text, `{name:yyyy/MM/dd/HH/mm/ss}` (or a part of that) for one of moments, `*` for any part of a name. Example:
     `/{country}/{day:yyyy/MM/dd}/sales.csv`. Empty means that paths say nothing.
     """
+    timestamp_column: _builtins.str
+    """The column that says of a row when it was; empty means none. It changes nothing of how files are read."""
+    partition_timestamp_column: _builtins.str
+    """The column that says so more coarsely, for example by what the paths of files say; empty means none."""
     @_builtins.property
     def column_types(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Types of columns that are not to be told from their values: `string`, `int`, `float`, `bool` or `datetime`."""
@@ -461,10 +467,12 @@ class Table(_message.Message):
         skip_invalid_lines: _builtins.bool = ...,
         partition_format: _builtins.str = ...,
         time_formats: _abc.Mapping[_builtins.str, Global___Table.TimeFormats] | None = ...,
+        timestamp_column: _builtins.str = ...,
+        partition_timestamp_column: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_text", b"all_text", "column_types", b"column_types", "empty_is_text", b"empty_is_text", "encoding", b"encoding", "format", b"format", "no_header", b"no_header", "partition_format", b"partition_format", "path_column", b"path_column", "separator", b"separator", "skip_invalid_lines", b"skip_invalid_lines", "steps", b"steps", "time_formats", b"time_formats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_text", b"all_text", "column_types", b"column_types", "empty_is_text", b"empty_is_text", "encoding", b"encoding", "format", b"format", "no_header", b"no_header", "partition_format", b"partition_format", "partition_timestamp_column", b"partition_timestamp_column", "path_column", b"path_column", "separator", b"separator", "skip_invalid_lines", b"skip_invalid_lines", "steps", b"steps", "time_formats", b"time_formats", "timestamp_column", b"timestamp_column"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -188,10 +188,12 @@ class AgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordRunDataset(self, request, context):
-        """Records that a run has read a version of a dataset that is none of its inputs: from now on the run is one of those that
-        had it (`ListRunsRequest.dataset`). Sent again, it changes nothing. The version is not looked for, and not kept for it.
+        """Records that a run reads a version of a dataset that is none of its inputs (`Run.datasets_read`): from now on the run is one
+        of those that had it (`ListRunsRequest.dataset`), its files are kept as long as the run, and the run's results are taken for
+        those of no other (`Run.reuse`). Sent again, it changes nothing.
 
         Errors:
+        - NOT_FOUND (DATASET_NOT_FOUND): no such dataset or version.
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; end the run's processes.
         - INVALID_ARGUMENT (OTHER_WORKSPACE): the dataset is of another workspace than the run.
         - RESOURCE_EXHAUSTED (TOO_MANY_DATASETS): a run reads at most 1,000 versions beside its inputs.

@@ -634,6 +634,7 @@ class Run(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUTS_TO_FIELD_NUMBER: _builtins.int
     EARLY_STOPPED_FIELD_NUMBER: _builtins.int
+    DATASETS_READ_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `workspaces/{workspace}/runs/{run}`."""
     display_name: _builtins.str
@@ -782,6 +783,12 @@ class Run(_message.Message):
         them, as does a variable NAME.
         """
 
+    @_builtins.property
+    def datasets_read(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunDataset]:
+        """Versions of datasets that it has read without having been given them, in the order in which it asked for them first. Their
+        files are kept as long as the run. Set by the server.
+        """
+
     def __init__(
         self,
         *,
@@ -831,14 +838,45 @@ class Run(_message.Message):
         inputs: _abc.Iterable[Global___RunInput] | None = ...,
         outputs_to: _abc.Iterable[Global___RunOutput] | None = ...,
         early_stopped: _builtins.str = ...,
+        datasets_read: _abc.Iterable[Global___RunDataset] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "resources", b"resources", "start_time", b"start_time", "time_limit", b"time_limit", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "display_name", b"display_name", "distribution", b"distribution", "early_stopped", b"early_stopped", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "inputs", b"inputs", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "outputs_to", b"outputs_to", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent", b"agent", "archived", b"archived", "arguments", b"arguments", "attempt", b"attempt", "build", b"build", "command", b"command", "create_time", b"create_time", "datasets_read", b"datasets_read", "display_name", b"display_name", "distribution", b"distribution", "early_stopped", b"early_stopped", "end_time", b"end_time", "environment", b"environment", "environment_variables", b"environment_variables", "error", b"error", "experiment", b"experiment", "failed_attempts", b"failed_attempts", "image", b"image", "inputs", b"inputs", "isolation", b"isolation", "kind", b"kind", "left_behind", b"left_behind", "max_retries", b"max_retries", "name", b"name", "network_disabled", b"network_disabled", "outputs", b"outputs", "outputs_to", b"outputs_to", "parent_run", b"parent_run", "pool", b"pool", "priority", b"priority", "properties", b"properties", "resources", b"resources", "reuse", b"reuse", "reused_run", b"reused_run", "script", b"script", "secret_environment_variables", b"secret_environment_variables", "snapshot", b"snapshot", "stages", b"stages", "start_time", b"start_time", "state", b"state", "state_reason", b"state_reason", "submitted_by", b"submitted_by", "tags", b"tags", "time_limit", b"time_limit", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class RunDataset(_message.Message):
+    """A version of a dataset that a run has read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    TREE_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The version: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. It may have been deleted since."""
+    tree: _builtins.str
+    """Its files: `workspaces/{workspace}/trees/{sha256}`."""
+    id: _builtins.str
+    """As `id` of a dataset's version."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        tree: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "id", b"id", "tree", b"tree"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunDataset: _TypeAlias = RunDataset  # noqa: Y015
 
 @_typing.final
 class RunStage(_message.Message):
@@ -1025,6 +1063,10 @@ class RunOutput(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     TREE_FIELD_NUMBER: _builtins.int
     DATASET_FIELD_NUMBER: _builtins.int
+    SOURCE_GLOBS_FIELD_NUMBER: _builtins.int
+    KEEP_EXISTING_FIELD_NUMBER: _builtins.int
+    PATH_GLOB_FIELD_NUMBER: _builtins.int
+    PARTITION_FORMAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What it is called in the program; as the name of an input."""
     datastore: _builtins.str
@@ -1038,9 +1080,15 @@ class RunOutput(_message.Message):
     description: _builtins.str
     """The version's description."""
     tree: _builtins.str
-    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed."""
+    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed, or failed because they cannot be put there."""
     dataset: _builtins.str
     """The version: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Set when the run has completed."""
+    keep_existing: _builtins.bool
+    """Whether a file that is there already must not be replaced by another: then the run has failed."""
+    path_glob: _builtins.str
+    """Which of the kept files are in the version that is registered: as `source_globs`, one pattern. Empty means all."""
+    partition_format: _builtins.str
+    """As `partition_format` of a dataset's version. Not beside `table`, which has its own."""
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The version's tags."""
@@ -1048,6 +1096,12 @@ class RunOutput(_message.Message):
     @_builtins.property
     def table(self) -> _data_pb2.Table:
         """How the files are read as a table; absent where they are files."""
+
+    @_builtins.property
+    def source_globs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which of the files in the folder are kept: those whose path, or name, one of these patterns fits (`*` and `?` stand for parts
+        of a name, `**` for any folders); at most 100. None means all.
+        """
 
     def __init__(
         self,
@@ -1061,10 +1115,14 @@ class RunOutput(_message.Message):
         table: _data_pb2.Table | None = ...,
         tree: _builtins.str = ...,
         dataset: _builtins.str = ...,
+        source_globs: _abc.Iterable[_builtins.str] | None = ...,
+        keep_existing: _builtins.bool = ...,
+        path_glob: _builtins.str = ...,
+        partition_format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "datastore", b"datastore", "description", b"description", "name", b"name", "path", b"path", "register_as", b"register_as", "table", b"table", "tags", b"tags", "tree", b"tree"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "datastore", b"datastore", "description", b"description", "keep_existing", b"keep_existing", "name", b"name", "partition_format", b"partition_format", "path", b"path", "path_glob", b"path_glob", "register_as", b"register_as", "source_globs", b"source_globs", "table", b"table", "tags", b"tags", "tree", b"tree"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

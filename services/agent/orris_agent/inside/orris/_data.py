@@ -1,87 +1,57 @@
-"""The datasets of a run. What is heavy is loaded with the first use: every script imports this."""
+"""Datasets in a run. What is heavy is loaded with the first use: every script imports this."""
 
 import os
 
-from ._exceptions import ModelPathNotFoundException, UserErrorException
-from ._inputs import record
+from ._exceptions import UserErrorException
+from ._inputs import named
 from ._placeholder import explain
 
 
 def make(given: dict):
-    """Return the dataset that an input is."""
-    kind = FileDataset if given["table"] is None else TabularDataset
-    return kind(given["folder"], given)
+    """Return the dataset that an input is; of one without a `folder`, the agent brings the files when they are used."""
+    if given["table"] is None:
+        return FileDataset(given.get("folder"), given)
+    from ._tables import TabularDataset
+
+    return TabularDataset(given.get("folder"), given)
 
 
-class _Factory:
-    """What makes datasets where runs are submitted."""
+class GivenDataset:
+    """A dataset that the run was given, or has asked for."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise explain("Dataset.%s.%s" % (self._name, name))
-
-
-class Dataset:
-    """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
-
-    File = _Factory("File")
-    Tabular = _Factory("Tabular")
-
-    @staticmethod
-    def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
-        """Return a registered dataset by its id. Raises UserErrorException where there is none."""
-        return _given([given for given in record()["inputs"] if given["id"] == id]) or _brought({"id": id})
-
-    @staticmethod
-    def get_by_name(workspace=None, name=None, version="latest"):
-        """Return a registered dataset by its name. Raises UserErrorException where there is none.
-
-        The latest version of one that the run was given is that which it was given.
-        """
-        found = [
-            given
-            for given in record()["inputs"]
-            if _named(given)[0] == name and str(version) in ("latest", "None", _named(given)[1])
-        ]
-        return _given(found) or _brought({"name": name, "version": version})
-
-
-def _given(found: list):
-    return make(found[0]) if found else None
-
-
-def _brought(wanted: dict):
-    """Return a dataset that the run was not given: its agent puts it into the run's folder."""
-    from ._requests import ask
-    from ._surroundings import run_folder, run_id
-
-    if run_id() is None:
-        raise explain("Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
-    try:
-        return make(ask(run_folder(), "get_dataset", wanted))
-    except ModelPathNotFoundException as error:  # what is not found is a model elsewhere
-        raise UserErrorException(str(error)) from error
-
-
-def _named(given: dict) -> tuple:
-    """Return the name and version of a registered dataset; empty ones where it is not."""
-    parts = given["dataset"].split("/")
-    return (parts[3], parts[5]) if len(parts) == 6 else ("", "")
-
-
-class _Given:
     def __init__(self, folder=None, given=None) -> None:
         if given is None:
             raise explain(type(self).__name__)
-        self._folder = folder
+        self._place = folder
         self._given = given
         self.id = given["id"]
-        self.name, version = _named(given)
+        self.name, version = named(given["dataset"])
         self.version = int(version) if version else None
+
+    @property
+    def description(self) -> str:
+        """Free text for people."""
+        return self._described()["description"]
+
+    @property
+    def tags(self) -> dict:
+        """Text by key."""
+        return dict(self._described()["tags"])
+
+    def _described(self) -> dict:
+        if "tags" not in self._given:
+            from ._registered import described
+
+            self._given = dict(self._given, **described(self))
+        return self._given
+
+    @property
+    def _folder(self) -> str:
+        if self._place is None:
+            from ._registered import brought
+
+            self._place = brought({"name": self.name, "version": self.version})["folder"]
+        return self._place
 
     def to_path(self) -> list:
         """Return the paths of the files, each with a slash before it."""
@@ -115,7 +85,7 @@ class _Given:
         raise explain("%s.%s" % (type(self).__name__, name))
 
 
-class FileDataset(_Given):
+class FileDataset(GivenDataset):
     """Files that the run was given."""
 
     def __init__(self, folder=None, given=None, paths=None) -> None:
@@ -126,7 +96,7 @@ class FileDataset(_Given):
         """Copy the files into a folder (default: a new one); return where they are."""
         import shutil
 
-        into = target_path or _new_folder()
+        into = target_path or new_folder()
         targets = []
         for path in self._paths():
             target = os.path.join(into, path)
@@ -175,7 +145,7 @@ class FileDataset(_Given):
         return Column(name)
 
     def _with(self, paths: list) -> "FileDataset":
-        return type(self)(self._folder, self._given, paths)
+        return type(self)(self._place, self._given, paths)
 
     def _paths(self) -> list:
         return super()._paths() if self._some is None else self._some
@@ -187,7 +157,7 @@ class MountContext:
     def __init__(self, dataset: FileDataset, mount_point=None) -> None:
         self._dataset = dataset
         self._copied = mount_point is not None or dataset._some is not None
-        self.mount_point = mount_point or (_new_folder() if self._copied else dataset._folder)
+        self.mount_point = mount_point or (new_folder() if self._copied else dataset._folder)
 
     def start(self) -> None:
         """Copy the files, where that is to be."""
@@ -205,66 +175,8 @@ class MountContext:
         self.stop()
 
 
-class TabularDataset(_Given):
-    """A table that the run was given. What is done with it before it is read is only noted."""
-
-    def to_pandas_dataframe(self, on_error="null", out_of_range_datetime="null"):
-        """Return the table as a pandas.DataFrame. Raises UserErrorException where the environment has no pandas."""
-        from ._frames import read_frame
-
-        return read_frame(self._folder, self._given["table"], strict=on_error == "fail")
-
-    def take(self, count: int) -> "TabularDataset":
-        """Return the first rows."""
-        return self._after({"take": count})
-
-    def skip(self, count: int) -> "TabularDataset":
-        """Return all but the first rows."""
-        return self._after({"skip": count})
-
-    def take_sample(self, probability: float, seed=None) -> "TabularDataset":
-        """Return some of the rows by chance."""
-        return self.random_split(probability, seed)[0]
-
-    def random_split(self, percentage: float, seed=None) -> tuple:
-        """Return two parts by chance: each row is in the first with that probability, else in the second."""
-        seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
-        return tuple(
-            self._after({"sample": {"seed": seed, "low": low, "high": high}})
-            for low, high in ((0.0, percentage), (percentage, 1.0))
-        )
-
-    def keep_columns(self, columns, validate=False) -> "TabularDataset":
-        """Return these columns only."""
-        return self._after({"keep_columns": {"names": _names(columns)}})
-
-    def drop_columns(self, columns) -> "TabularDataset":
-        """Return all other columns."""
-        return self._after({"drop_columns": {"names": _names(columns)}})
-
-    def filter(self, expression) -> "TabularDataset":
-        """Return the rows that are like this, for example `table.filter(table["age"] > 30)`."""
-        from ._table_filter import RowCondition
-
-        if not isinstance(expression, RowCondition):
-            raise UserErrorException("filter: compare a column, like table['age'] > 30")
-        return self._after({"filter": expression.condition})
-
-    def __getitem__(self, name: str):
-        from ._table_filter import Column
-
-        return Column(name)
-
-    def _after(self, step: dict) -> "TabularDataset":
-        table = dict(self._given["table"], steps=list(self._given["table"].get("steps", ())) + [step])
-        return type(self)(self._folder, dict(self._given, table=table))
-
-
-def _new_folder() -> str:
+def new_folder() -> str:
+    """Return a folder that nobody has."""
     from tempfile import mkdtemp
 
     return mkdtemp()
-
-
-def _names(columns) -> list:
-    return [columns] if isinstance(columns, str) else list(columns)

@@ -33,3 +33,32 @@ class InputDatasets(dict):
 def output_folders() -> dict:
     """Return the folders that the run is to fill, by name."""
     return {each["name"]: each["folder"] for each in record()["outputs"]}
+
+
+def named(dataset: str) -> tuple:
+    """Return the name and version of a registered dataset; empty ones where it is not."""
+    parts = dataset.split("/")
+    return (parts[3], parts[5]) if len(parts) == 6 else ("", "")
+
+
+def input_details(read) -> list:
+    """Return the run's inputs, and what it has `read` without having been given it, as `get_details` says them."""
+    given = [
+        (each, {"type": "RunInput", "inputName": each["name"], "mechanism": each["mode"].capitalize()})
+        for each in record()["inputs"]
+    ]
+    asked = [(each, {"type": "Reference"}) for each in read]
+    return [{"dataset": _identity(each), "consumptionDetails": how} for each, how in given + asked]
+
+
+def output_details() -> list:
+    """Return the folders that the run is to fill as `get_details` says them: nothing is registered yet."""
+    return [
+        {"dataset": None, "outputType": "RunOutput", "outputDetails": {"outputName": name}} for name in output_folders()
+    ]
+
+
+def _identity(dataset: dict) -> dict:
+    name, version = named(dataset["dataset"])
+    found = {"id": dataset["id"]}
+    return dict(found, name=name, version=int(version)) if name else found

@@ -2,12 +2,34 @@
 
 from ._exceptions import NotInsideRunException
 
+_MADE_OUTSIDE = (
+    "Give the run its data as an input, or register it where runs are submitted: then there is "
+    "Dataset.get_by_name(run.experiment.workspace, name). "
+)
+_LEAVE = (
+    "Write what is to be kept into a folder that the run is given as an argument: OutputFileDatasetConfig(name, "
+    "(datastore, path)), with .register_on_complete(name) where it is to be a dataset. "
+)
+# By the last word of a name, or its first.
+_INSTEAD = {
+    "Datastore": _LEAVE + _MADE_OUTSIDE,
+    "File": _MADE_OUTSIDE,
+    "Tabular": _MADE_OUTSIDE,
+    "datastores": _LEAVE + _MADE_OUTSIDE,
+    "get_default_datastore": _LEAVE + _MADE_OUTSIDE,
+    "register": _LEAVE,
+    "register_pandas_dataframe": _LEAVE,
+    "upload_directory": _LEAVE,
+}
+
 
 def explain(name: str) -> NotInsideRunException:
     """Return the exception for the use of `name`."""
+    words = name.split(".")
+    instead = next((_INSTEAD[word] for word in reversed(words) if word in _INSTEAD), "")
     return NotInsideRunException(
-        "%s is not available inside a run: what it does is done by the program that submits runs. Move it there, "
-        "or guard it with `if run.id.startswith('OfflineRun')`." % name
+        "%s is not available inside a run: what it does is done by the program that submits runs. %sMove it there, "
+        "or guard it with `if run.id.startswith('OfflineRun')`." % (name, instead)
     )
 
 

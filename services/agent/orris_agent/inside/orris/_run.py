@@ -92,14 +92,15 @@ class Run(RunMetrics, RunLabels, RunFiles, RunModels, RunChildren, RunSnapshots)
 
     def get_details(self) -> dict:
         """Return what the run knows about itself, by Azure's keys."""
+        known = self._ask_run()
         return {
             "runId": self.id,
             "target": "local",
             "status": self.status,
-            "startTimeUtc": self._ask_run().get("start_time"),
+            "startTimeUtc": known.get("start_time"),
             "properties": self.get_properties(),
-            "inputDatasets": [],
-            "outputDatasets": [],
+            "inputDatasets": _inputs.input_details(known.get("datasets_read", ())),
+            "outputDatasets": _inputs.output_details(),
             "runDefinition": {},
             "logFiles": {},
         }

@@ -1,7 +1,9 @@
 """The models that a run registers."""
 
+import json
 import os
 
+from ._exceptions import UserErrorException
 from ._placeholder import explain
 from ._requests import ask
 
@@ -19,7 +21,7 @@ class RunModels:
         `sample_input` (rows, also as an array) is what the model's conversion is checked with.
         Raises UserErrorException when it is refused, ServiceException when nobody answers.
         """
-        for argument in ("datasets", "sample_input_dataset", "sample_output_dataset"):
+        for argument in ("sample_input_dataset", "sample_output_dataset"):
             if locals()[argument]:
                 raise explain("register_model(%s=...)" % argument)
         params = dict(
@@ -27,7 +29,7 @@ class RunModels:
             model_name=model_name,
             model_path=self._relative(model_name if model_path is None else model_path),
             tags=tags,
-            properties=properties,
+            properties=_with_datasets(properties, datasets),
             model_framework=model_framework,
             model_framework_version=model_framework_version,
             description=description,
@@ -54,3 +56,15 @@ class RunModels:
 
     def _relative(self, path) -> str:
         return os.path.relpath(os.path.join(self._folder, "work", str(path)), os.path.join(self._folder, "work"))
+
+
+def _with_datasets(properties, datasets):
+    """Return the properties of a model with its datasets, as `azureml._model_datasets` reads them elsewhere."""
+    said = {}
+    for pair in datasets or ():
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not getattr(pair[1], "id", None):
+            raise UserErrorException("datasets: %.200s is no pair like ('training data', dataset)" % (pair,))
+        relation, dataset = pair
+        known = {"id": dataset.id, "name": dataset.name, "version": dataset.version}
+        said.setdefault(str(relation), []).append({key: value for key, value in known.items() if value})
+    return dict(properties or {}, **{"azureml.datasets": json.dumps(said)}) if said else properties

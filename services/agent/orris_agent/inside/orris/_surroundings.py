@@ -22,6 +22,13 @@ class Workspace(metaclass=PlaceholderType):
     def __repr__(self) -> str:
         return "Workspace(name=%r)" % self.name
 
+    @property
+    def datasets(self) -> dict:
+        """The latest version of each registered dataset by name; the files of one are brought when it is used."""
+        from ._registered import Dataset
+
+        return Dataset.get_all(self)
+
     def __getattr__(self, name: str):
         if name.startswith("_"):
             raise AttributeError(name)
