@@ -76,7 +76,7 @@ class Leases:
         return self.new_of_agent(agent, {})[1]
 
     def new_of_agent(self, agent: str, sent: Mapping[str, bool]) -> tuple[dict[str, bool], list[Lease]]:
-        """Return of each lease that an agent holds whether it is to be canceled; and those that it was not `sent` so."""
+        """Return of each lease that an agent holds whether it is canceled; and those that it was not `sent` so."""
         with self._store.look() as connection:
             held = _OF_AGENT.all(connection, {"of": agent})
             new = [row for row in held if sent.get(row.held) is not row.cancel]
