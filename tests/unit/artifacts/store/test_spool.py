@@ -5,19 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import resource
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orris.errors import FailedPrecondition, OrrisError, ResourceExhausted
 from orris_artifacts.store.spool import HashingSpool, Spool, check_folder
+from tests.servers.small_disk import files_of_at_most
 
 MIB = 1024 * 1024
 DATA = os.urandom(3 * MIB + 5)
@@ -43,16 +42,6 @@ def open_in(folder: Path) -> list[Path]:
 def fill(spool: Spool, data: bytes = DATA, piece: int = MIB) -> None:
     for begin in range(0, len(data), piece):
         spool.append(data[begin : begin + piece])
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, len(DATA)])
