@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Self
 
 from orris.errors import DeadlineExceeded
 from orris_artifacts.reading import Reading
 from orris_kit.blocking import run_blocking
+
+# Pieces that are read at once: to go to another thread for each takes longer than to read it.
+_AT_ONCE = 2
 
 
 class Giving:
@@ -23,6 +28,7 @@ class Giving:
         self._slots = slots
         self._seconds = seconds
         self._steps = _Steps(begin)
+        self._pieces: deque[bytes] = deque()
         self._late: asyncio.Task[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
 
@@ -42,12 +48,14 @@ class Giving:
 
     async def next(self) -> bytes | None:
         """Return the next piece, None at the end. Raises DeadlineExceeded, and as the reading does."""
-        piece = None if self._late else await run_blocking(self._steps.next)
+        if not self._pieces and not self._late:
+            self._pieces += await run_blocking(self._steps.next)
         if self._late:
             raise DeadlineExceeded(f"the stream had not ended after {self._seconds:g} s; read faster")
-        return piece
+        return self._pieces.popleft() if self._pieces else None
 
     def _end(self) -> None:
+        self._pieces.clear()
         self._late = asyncio.ensure_future(run_blocking(self._steps.close))
         self._slots.release()
 
@@ -61,13 +69,14 @@ class _Steps:
         self._closed = False
         self._at_work = threading.Lock()
 
-    def next(self) -> bytes | None:
+    def next(self) -> list[bytes]:
+        """Return the next pieces, none at the end."""
         with self._at_work:
             if self._closed:
-                return None
+                return []
             if self._reading is None:
                 self._reading = self._begin()
-            return next(self._reading, None)
+            return list(islice(self._reading, _AT_ONCE))
 
     def close(self) -> None:
         with self._at_work:

@@ -34,7 +34,7 @@ from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
 from orris_kit.paging import MAX_PAGE_SIZE, after_key, page_size, page_token
 
-# Streams of blobs at one time, in each direction: of each, pieces of 1 MiB are in memory, and 16 MiB on the disk.
+# Streams of blobs at one time, in each direction: of each, a few pieces of 1 MiB are in memory, and 16 MiB on the disk.
 MAX_TRANSFERS = 8
 
 # Who reads no faster than that keeps others from a slot: 16 MiB in five minutes, as for uploads.
