@@ -124,7 +124,7 @@ class Bench:
         (into / "f").unlink()
         title = f"artifacts: services' memory, {_title(size)} up and down through the service"
         row = measured(title, "MB", [self._service_peak()], goal="<= 150 MB")
-        return replace(row, note="a few blobs of 16 MiB for each stream at work")
+        return replace(row, note="a few MiB for each stream at work; the rest of its blob is on the disk")
 
     def small(self) -> Row:
         """Measure many small files, all of them new."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +25,12 @@ S3 = ("minio", "seaweedfs")
 
 def new_key(workspace: str = "lab") -> str:
     return blob_key(workspace, DIGEST, new_id(datetime.now(UTC)))
+
+
+def open_files() -> set[str]:
+    """Return the regular files that are open here."""
+    links = (f"/proc/self/fd/{each}" for each in os.listdir("/proc/self/fd"))
+    return {f"{link} {os.readlink(link)}" for link in links if os.path.lexists(link) and os.path.isfile(link)}
 
 
 def keys_in(store: Store, prefix: str = "") -> list[str]:
@@ -89,6 +97,46 @@ def test_what_follows_is_read(store: Store) -> None:
     assert store.read(key, 4) == DATA[4:]
 
 
+@pytest.mark.parametrize(("offset", "size"), [(0, 3 * MIB + 7), (0, 5), (1, 2 * MIB), (MIB - 1, 2 * MIB + 8)])
+def test_content_is_read_piece_by_piece_as_often_as_wanted(store: Store, offset: int, size: int) -> None:
+    """Also while its object is being removed."""
+    key, data = new_key(), os.urandom(3 * MIB + 7)
+    store.put(key, data)
+    part = data[offset : offset + size]
+    with closing(store.open(key, offset, size)) as content:
+        store.delete([key])
+        assert (content.size, content.digest) == (size, hashlib.sha256(part).hexdigest())
+        for begin, length in [(0, None), (0, None), (3, None), (2, 1), (size, None), (size - 1, 9), (1, 2 * MIB)]:
+            pieces = list(content.pieces(begin, length))
+            assert b"".join(pieces) == part[begin : None if length is None else begin + length]
+            assert all(0 < len(piece) <= MIB for piece in pieces)
+
+
+def test_nothing_stays_open_of_content_or_of_a_writer(store: Store) -> None:
+    key, data = new_key(), os.urandom(2 * MIB)
+    store.put(key, data)
+    before = open_files()
+    with closing(store.open(key, 0, len(data))) as content:
+        assert len(open_files() - before) == 1
+        assert next(content.pieces()) == data[:MIB]
+    with pytest.raises(ZeroDivisionError), store.writer(new_key()) as writer:
+        writer.write(data)
+        assert len(open_files() - before) == 1
+        raise ZeroDivisionError
+    with pytest.raises(ObjectLost), closing(store.open(key, 1, len(data))) as content:
+        assert content.digest
+    assert open_files() == before
+
+
+@pytest.mark.parametrize(("offset", "size"), [(0, 2 * MIB), (MIB, MIB + 1), (2 * MIB, 1)])
+def test_content_that_is_not_all_there_is_lost(store: Store, offset: int, size: int) -> None:
+    key = new_key()
+    store.put(key, bytes(2 * MIB - 1))
+    for wanted in (key, new_key()):
+        with pytest.raises(ObjectLost), closing(store.open(wanted, offset, size)) as content:
+            assert content.digest
+
+
 @pytest.mark.parametrize(("offset", "size"), [(0, 11), (9, 2), (10, 1), (500, 5)])
 def test_a_range_that_is_not_all_there_is_lost(store: Store, offset: int, size: int) -> None:
     key = new_key()
@@ -138,6 +186,17 @@ def test_pieces_become_one_object_when_all_are_there(store: Store) -> None:
         assert keys_in(store) == []
         writer.commit()
     assert store.read(key) == DATA
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_large_pieces_become_one_object(store: Store, said: bool) -> None:
+    """Whether or not it is said what their SHA-256 is."""
+    key, data = new_key(), os.urandom(5 * MIB + 3)
+    with store.writer(key) as writer:
+        for begin in range(0, len(data), MIB):
+            writer.write(memoryview(data)[begin : begin + MIB])
+        writer.commit(hashlib.sha256(data).hexdigest() if said else None)
+    assert store.read(key) == data
 
 
 def test_an_object_without_pieces_is_empty(store: Store) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from orris_artifacts.store.s3.bucket import Bucket
@@ -26,6 +28,7 @@ def options_of(storage: ObjectStorage, **changed: Any) -> S3Options:
         public_endpoint=endpoint,
         presign_time=timedelta(hours=1),
         ca_file=None,
+        spool=Path(tempfile.gettempdir()),
     )
     return replace(made, **changed)
 

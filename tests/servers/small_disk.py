@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,17 @@ def on_a_disk(megabytes: int, folder: Path, argv: Sequence[str]) -> list[str]:
 def seen_by(pid: int, folder: Path) -> Path:
     """Return the path by which others reach what is `folder` to a program."""
     return Path(f"/proc/{pid}/root{folder}")
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let this process make no larger files, as on a disk that is full then."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fill(disk: Path, but: int = 0) -> None:

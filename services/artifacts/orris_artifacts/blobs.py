@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime
 
-from orris.errors import DataLoss, InvalidArgument, NotFound, OutOfRange
+from orris.errors import InvalidArgument, NotFound, OutOfRange
 from orris_artifacts.digests import check_bytes, check_digest, digest_of
 from orris_artifacts.incoming import Incoming
 from orris_artifacts.index import Index, Location
 from orris_artifacts.limits import MAX_BATCH_BYTES, MAX_BLOB_BYTES, MAX_DIGESTS
 from orris_artifacts.object_keys import blob_key, new_id, pack_key
 from orris_artifacts.packs import Span, packed, spans_of
-from orris_artifacts.pieces import cut
-from orris_artifacts.store.port import ObjectLost, Store
+from orris_artifacts.pieces import PIECE_BYTES
+from orris_artifacts.reading import Held, Reading, damaged
+from orris_artifacts.store.port import Content, ObjectLost, Store
 
 # Parts of a batch that are read side by side: on an object storage each takes a round trip.
 _READERS = 8
@@ -71,10 +72,11 @@ class Blobs:
             blobs.update(some)
         for digest in wanted:
             if digest not in blobs:
-                blobs[digest] = b"".join(self._read(workspace, digest))
+                with closing(self._read(workspace, digest)) as content:
+                    blobs[digest] = b"".join(content.pieces())
         return [blobs[digest] for digest in digests]
 
-    def read(self, workspace: str, digest: str, offset: int = 0, length: int = 0) -> deque[bytes]:
+    def read(self, workspace: str, digest: str, offset: int = 0, length: int = 0) -> Reading:
         """Return a range of a blob in pieces; length 0 means all that follows. The whole blob is verified each time.
 
         Raises NotFound (BLOB_NOT_FOUND), OutOfRange (OFFSET_TOO_LARGE), DataLoss (BLOB_DAMAGED).
@@ -82,12 +84,12 @@ class Blobs:
         for field, value in (("offset", offset), ("length", length)):
             if value < 0:
                 raise InvalidArgument(f"{field} must not be negative", field=field)
-        pieces = self._read(workspace, digest)
-        size = sum(map(len, pieces))
-        if offset > size:
-            message = f"offset {offset} lies behind the blob's end at {size}"
-            raise OutOfRange(message, reason="OFFSET_TOO_LARGE", metadata={"size": str(size)})
-        return deque(cut(pieces, offset, length or None))
+        content = self._read(workspace, digest)
+        if offset > content.size:
+            content.close()
+            message = f"offset {offset} lies behind the blob's end at {content.size}"
+            raise OutOfRange(message, reason="OFFSET_TOO_LARGE", metadata={"size": str(content.size)})
+        return Reading(digest, content, offset, length or None)
 
     def close(self) -> None:
         """End the threads."""
@@ -104,31 +106,37 @@ class Blobs:
         self._store.put(key, data)
         self._index.add(workspace, locations)
 
-    def _read(self, workspace: str, digest: str) -> list[bytes]:
-        """Return a blob's bytes, verified, in pieces."""
-        location, damaged, pieces = self._look(workspace, digest)
-        if pieces is None and not damaged:
+    def _read(self, workspace: str, digest: str) -> Content:
+        """Return a blob's bytes, verified."""
+        location, was_damaged, content = self._look(workspace, digest)
+        if content is None and not was_damaged:
             # It may have been moved while it was read, or a bit have flipped on its way here.
-            location, damaged, pieces = self._look(workspace, digest)
-        if pieces is None:
+            location, was_damaged, content = self._look(workspace, digest)
+        if content is None:
             self._index.mark_damaged(workspace, location)
-            raise _damaged(digest)
-        if damaged:
+            raise damaged(digest)
+        if was_damaged:
             # Somebody has restored it, or the storage has found it again.
             self._index.mark_whole(workspace, location)
-        return pieces
+        return content
 
-    def _look(self, workspace: str, digest: str) -> tuple[Location, bool, list[bytes] | None]:
+    def _look(self, workspace: str, digest: str) -> tuple[Location, bool, Content | None]:
         """Return where a blob lies, whether it was damaged, and its bytes if they are right."""
         found = self._index.find(workspace, digest)
         if found is None:
             raise _absent(digest)
-        location, damaged = found
-        try:
-            pieces = self._store.pieces(location.object, location.offset, location.size) if location.size else []
-        except ObjectLost:
-            return location, damaged, None
-        return location, damaged, pieces if digest_of(pieces) == digest else None
+        location, was_damaged = found
+        with suppress(ObjectLost), ExitStack() as stack:
+            content = stack.enter_context(closing(self._open(location)))
+            if content.digest == digest:
+                stack.pop_all()
+                return location, was_damaged, content
+        return location, was_damaged, None
+
+    def _open(self, location: Location) -> Content:
+        if location.size > PIECE_BYTES:
+            return self._store.open(location.object, location.offset, location.size)
+        return Held(self._store.read(location.object, location.offset, location.size) if location.size else b"")
 
     def _read_span(self, span: Span) -> dict[str, bytes]:
         """Return those blobs of a span whose bytes are right."""
@@ -176,8 +184,3 @@ def _check_batch(sizes: Iterable[int]) -> None:
 def _absent(digest: str) -> NotFound:
     message = f"blob {digest} is not stored; upload it first"
     return NotFound(message, reason="BLOB_NOT_FOUND", metadata={"digest": digest})
-
-
-def _damaged(digest: str) -> DataLoss:
-    message = f"blob {digest} is damaged in the store; upload the file again, or restore the store from a copy"
-    return DataLoss(message, reason="BLOB_DAMAGED", metadata={"digest": digest})

@@ -16,7 +16,7 @@ def check_digest(digest: str, *, field: str) -> None:
         raise InvalidArgument(message, field=field, reason="INVALID_DIGEST")
 
 
-def digest_of(pieces: Iterable[bytes | bytearray]) -> str:
+def digest_of(pieces: Iterable[bytes | bytearray | memoryview]) -> str:
     """Return the digest of what the pieces are together."""
     found = hashlib.sha256()
     for piece in pieces:

@@ -53,7 +53,7 @@ class Incoming:
             if self._found.hexdigest() != self._digest:
                 raise wrong_bytes(self._digest, self._found.hexdigest())
             if writer := self._opened():
-                writer.commit()
+                writer.commit(self._digest)
                 self._done()
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -33,7 +34,7 @@ from orris_kit.auth import Role
 from orris_kit.blocking import run_blocking
 from orris_kit.paging import MAX_PAGE_SIZE, after_key, page_size, page_token
 
-# Blobs in memory at one time, in each direction: 16 MiB each.
+# Streams of blobs at one time, in each direction: of each, a few pieces of 1 MiB are in memory, and 16 MiB on the disk.
 MAX_TRANSFERS = 8
 
 # Who reads no faster than that keeps others from a slot: 16 MiB in five minutes, as for uploads.
@@ -98,10 +99,9 @@ class ArtifactServicer(ArtifactServiceServicer):
         self, request: pb.DownloadBlobRequest, context: Any
     ) -> AsyncIterator[pb.DownloadBlobResponse]:
         name = BlobName.parse(request.name)
-        async with Giving(self._downloads, DOWNLOAD_SECONDS) as giving:
-            wanted = (name.workspace, name.sha256, request.offset, request.length)
-            giving.pieces = await run_blocking(self._blobs.read, *wanted)
-            while (piece := giving.next()) is not None:
+        begin = partial(self._blobs.read, name.workspace, name.sha256, request.offset, request.length)
+        async with Giving(self._downloads, DOWNLOAD_SECONDS, begin) as giving:
+            while (piece := await giving.next()) is not None:
                 yield pb.DownloadBlobResponse(data=piece)
 
     @writers

@@ -24,9 +24,11 @@ class StoreSettings(ServiceSettings):
     s3_credentials_file: an AWS credentials file with those of the profile `default`, read again when it changes.
     s3_ca_file: certificates to trust instead of the usual ones; SSL_CERT_FILE does the same.
     s3_presign: whether clients may be told how to reach the storage directly, and for how many seconds.
+    spool: a folder on a disk for what is on its way to or from a bucket, up to 16 MiB a stream.
     """
 
     store: str = ""
+    spool: Path | None = None
     s3_endpoint: str = ""
     s3_public_endpoint: str = ""
     s3_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,63}$")
@@ -86,6 +88,7 @@ class StoreSettings(ServiceSettings):
             region=self.s3_region,
             credentials=self.s3_credentials_file.expanduser() if self.s3_credentials_file else keys,
             ca_file=self.s3_ca_file,
+            spool=self.spool.expanduser() if self.spool else self.home / "artifacts" / "spool",
             presign_time=timedelta(seconds=self.s3_presign_seconds) if self.s3_presign else None,
         )
 

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 
 from orris.errors import OrrisError
 from orris_kit.logging import get_logger
+from orris_kit.memory import share_heaps
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -97,6 +98,7 @@ def settle() -> None:
 
 def main(program: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a program to its end, on uvloop where it imports."""
+    share_heaps()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(program())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 from orris_artifacts.store.port import StoredObject
@@ -12,13 +14,31 @@ from tests.servers.buckets import options_of, untried
 from tests.servers.object_storage import ObjectStorage
 from tests.servers.proxy import Proxy
 
-DATA = bytes(range(256)) * 4096
+# More than is kept in memory on its way.
+DATA = bytes(range(256)) * 4096 + b"end"
 HERE, NEW = "lab/aa/here", "lab/aa/new"
 
 Ask = Callable[[S3Store], object]
+
+
+def _send(store: S3Store) -> None:
+    with store.writer(NEW) as writer:
+        writer.write(DATA[:1000])
+        writer.write(DATA[1000:])
+        writer.commit()
+
+
+def _open(store: S3Store) -> bytes:
+    with closing(store.open(HERE, 0, len(DATA))) as content:
+        assert content.digest == hashlib.sha256(DATA).hexdigest()
+        return b"".join(content.pieces())
+
+
 ASK: dict[str, Ask] = {
     "put": lambda store: store.put(NEW, DATA),
+    "send": _send,
     "read": lambda store: store.read(HERE),
+    "open": _open,
     "range": lambda store: store.read(HERE, 1000, 5000),
     "size": lambda store: store.size(HERE),
     "list": lambda store: list(store.list("lab/")),
@@ -46,6 +66,7 @@ class Case:
         """Check that what was asked was done, and nothing else."""
         expected = {
             "read": DATA,
+            "open": DATA,
             "range": DATA[1000:6000],
             "size": len(DATA),
             "list": [StoredObject(HERE, len(DATA))],
@@ -53,7 +74,7 @@ class Case:
         }
         assert answer == expected.get(name)
         there = {HERE} if name != "delete" else set()
-        there |= {NEW} if name == "put" else set()
+        there |= {NEW} if name in ("put", "send") else set()
         assert {each.key for each in self.direct.list("lab/")} == there
         assert all(self.direct.read(key) == DATA for key in there)
 

@@ -44,7 +44,7 @@ def test_a_fault_that_passes_is_not_noticed(case: Case, name: str, fault: str) -
     assert len(case.proxy.asked) == 2
 
 
-@pytest.mark.parametrize("name", ["read", "range", "list", "folders"])
+@pytest.mark.parametrize("name", ["read", "range", "open", "list", "folders"])
 def test_an_answer_that_is_cut_short_is_asked_for_again(case: Case, name: str) -> None:
     case.proxy.faults.extend([faults.cut, faults.cut])
     case.check(name, ASK[name](case.store))
@@ -58,11 +58,14 @@ def test_an_answer_that_does_not_come_is_asked_for_again(case: Case) -> None:
     assert len(case.proxy.asked) == 2
 
 
-def test_bytes_that_are_damaged_on_their_way_are_refused_and_sent_again(object_storage: ObjectStorage) -> None:
+@pytest.mark.parametrize("name", ["put", "send"])
+def test_bytes_that_are_damaged_on_their_way_are_refused_and_sent_again(
+    object_storage: ObjectStorage, name: str
+) -> None:
     with proxy(object_storage.port) as between:
         case = Case(between, object_storage)
         case.proxy.faults.append(faults.damage)
-        case.check("put", ASK["put"](case.store))
+        case.check(name, ASK[name](case.store))
     assert [method for method, _ in between.asked] == ["PUT", "PUT"]
 
 

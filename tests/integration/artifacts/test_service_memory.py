@@ -21,14 +21,14 @@ from tests.integration.artifacts.twins import listens
 from tests.servers.programs import Program, free_ports
 
 CHUNKS = 12
-# Two streams at work with a blob of 16 MiB each, what is on its way, and what is loaded with the first call.
-MOST_BYTES = 100_000_000
+# A few pieces of two streams at work, what is on its way, and what is loaded with the first call.
+MOST_BYTES = 60_000_000
 HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("kept_in", ["folder", pytest.param("minio", marks=pytest.mark.needs("minio"))])
 def test_memory_does_not_grow_with_files(kept_in: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """192 MiB go through a service that never takes 100 MB more than at rest, either way."""
+    """192 MiB go through a service that never takes 60 MB more than at rest, either way."""
     (port,) = free_ports(1)
     address = f"127.0.0.1:{port}"
     signer = TokenSigner(tmp_path / "signing.key")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 
-from orris.errors import InvalidArgument, NotFound, OutOfRange
+from orris.errors import DataLoss, InvalidArgument, NotFound, OutOfRange, ResourceExhausted
 from orris_artifacts.core import Artifacts
+from orris_artifacts.store.folder import FolderStore
+from orris_artifacts.store.port import Content
 
 MIB = 1024 * 1024
 
@@ -88,6 +91,40 @@ def test_a_batch_is_at_most_3_mib_in_either_direction(core: Artifacts) -> None:
     with pytest.raises(InvalidArgument) as caught:
         core.blobs.read_many("lab", [digest, digest])
     assert caught.value.reason == "BATCH_TOO_LARGE"
+
+
+def test_a_large_blob_is_damaged_that_the_store_does_not_give_to_its_end(core: Artifacts, store: FolderStore) -> None:
+    """Also when that shows only after it was verified, and its beginning given."""
+    data = os.urandom(2 * MIB)
+    digest = digest_of(data)
+    core.blobs.put("lab", digest, data)
+    (object_,) = store.list("lab/")
+    reading = core.blobs.read("lab", digest)
+    assert next(reading) == data[:MIB]
+    os.truncate(f"{store.place.removeprefix('the folder ')}/{object_.key}", MIB)
+    for read in (lambda: next(reading), lambda: core.blobs.read("lab", digest)):
+        with pytest.raises(DataLoss) as caught:
+            read()
+        assert caught.value.reason == "BLOB_DAMAGED"
+    reading.close()
+    assert core.blobs.missing("lab", [digest]) == [digest]
+
+
+def test_a_blob_for_which_there_is_no_room_on_its_way_is_not_damaged(
+    core: Artifacts, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(2 * MIB)
+    digest = digest_of(data)
+    core.blobs.put("lab", digest, data)
+
+    def is_full(*where: object) -> Content:
+        raise ResourceExhausted("the disk of the spool is full", reason="STORE_FULL")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "open", is_full)
+        with pytest.raises(ResourceExhausted):
+            core.blobs.read("lab", digest)
+    assert b"".join(core.blobs.read("lab", digest)) == data
 
 
 def test_a_batch_is_read_in_the_order_asked_for(core: Artifacts) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,7 @@ def test_what_a_killed_process_left_is_removed_an_hour_later(tmp_path: Path) -> 
     [
         (errno.ENOSPC, ResourceExhausted, "STORE_FULL"),
         (errno.EDQUOT, ResourceExhausted, "STORE_FULL"),
+        (errno.EFBIG, ResourceExhausted, "STORE_FULL"),
         (errno.EROFS, FailedPrecondition, "STORE_REFUSES"),
         (errno.EACCES, FailedPrecondition, "STORE_REFUSES"),
         (errno.ESTALE, Unavailable, "STORE_UNREACHABLE"),
@@ -142,30 +144,22 @@ def test_an_object_that_the_disk_cannot_read_is_lost(tmp_path: Path, monkeypatch
     store = FolderStore(tmp_path)
     store.put(KEY, DATA)
 
-    class Unreadable:
-        def __enter__(self) -> Unreadable:
-            return self
-
-        def __exit__(self, *raised: object) -> None:
-            pass
-
-        def seek(self, offset: int) -> None:
-            pass
-
-        def read(self, size: int) -> bytes:
-            raise OSError(errno.EIO, "input/output error")
-
-    monkeypatch.setattr("builtins.open", lambda *args, **options: Unreadable())
-    with pytest.raises(ObjectLost, match="disk cannot read"):
-        store.read(KEY)
+    with closing(store.open(KEY, 0, len(DATA))) as content, monkeypatch.context() as patch:
+        for call in ("pread", "preadv"):
+            patch.setattr(os, call, failing(errno.EIO))
+        for read in (lambda: store.read(KEY), lambda: [*content.pieces()], lambda: content.digest):
+            with pytest.raises(ObjectLost, match="disk cannot read"):
+                read()
 
 
 def test_an_object_that_was_cut_short_is_lost(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.put(KEY, DATA)
     os.truncate(tmp_path / KEY, 5)
-    with pytest.raises(ObjectLost, match="ends 3 bytes too early"):
-        store.read(KEY, 4, 4)
+    with closing(store.open(KEY, 4, 4)) as content:
+        for read in (lambda: store.read(KEY, 4, 4), lambda: [*content.pieces()], lambda: content.digest):
+            with pytest.raises(ObjectLost, match="ends 3 bytes too early"):
+                read()
 
 
 def test_nothing_is_lost_while_the_disk_is_not_mounted(tmp_path: Path) -> None:

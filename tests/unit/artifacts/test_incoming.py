@@ -31,8 +31,8 @@ class SlowWriter:
         assert self._go_on.wait(SECONDS)
         self._real.write(data)
 
-    def commit(self) -> None:
-        self._real.commit()
+    def commit(self, digest: str | None = None) -> None:
+        self._real.commit(digest)
 
 
 class SlowStore(FolderStore):

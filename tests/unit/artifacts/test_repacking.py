@@ -97,18 +97,18 @@ def test_a_blob_that_moves_while_it_is_read_is_read(
 ) -> None:
     """A reader that has looked up the old place finds nothing there, and looks again."""
     old = half_dead(core, store, clock, b"one", b"two")
-    reading, asked = store.pieces, []
+    reading, asked = store.read, []
 
-    def read_late(key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
+    def read_late(key: str, offset: int = 0, size: int | None = None) -> bytes:
         asked.append(key)
         if len(asked) == 1:
-            monkeypatch.setattr(store, "pieces", reading)
+            monkeypatch.setattr(store, "read", reading)
             collect(core)
             collect(core)
             assert store.size(old) is None
         return reading(key, offset, size)
 
-    monkeypatch.setattr(store, "pieces", read_late)
+    monkeypatch.setattr(store, "read", read_late)
     assert b"".join(core.blobs.read("lab", digest_of(b"one"))) == b"one"
     assert asked == [old]
 

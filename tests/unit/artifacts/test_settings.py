@@ -14,6 +14,7 @@ from orris.errors import InvalidArgument
 from orris_artifacts.config import Settings
 from orris_artifacts.schema import metadata
 from orris_artifacts.store.s3.options import Keys, S3Options
+from orris_kit.config import default_home
 from orris_kit.database import write
 from orris_kit.database.opening import make_engine
 from orris_kit.migration import differences, migrate
@@ -66,6 +67,7 @@ def test_a_bucket_and_the_way_there(told: Callable[..., Settings]) -> None:
         public_endpoint="https://storage.example",
         presign_time=timedelta(hours=1),
         ca_file=None,
+        spool=default_home() / "artifacts" / "spool",
     )
 
 
@@ -76,6 +78,7 @@ def test_everything_about_a_bucket_can_be_told(told: Callable[..., Settings]) ->
         "S3_SESSION_TOKEN": "token",
         "S3_CA_FILE": "/etc/ca.pem",
         "S3_PRESIGN_SECONDS": "600",
+        "SPOOL": "~/disk",
     }
     options = told(**COMPLETE | more).s3
     assert options is not None
@@ -84,6 +87,7 @@ def test_everything_about_a_bucket_can_be_told(told: Callable[..., Settings]) ->
     assert options.credentials == Keys("key", SECRET, "token")
     assert options.ca_file == Path("/etc/ca.pem")
     assert options.presign_time == timedelta(minutes=10)
+    assert options.spool == Path.home() / "disk"
 
 
 def test_direct_transfers_can_be_forbidden(told: Callable[..., Settings]) -> None:

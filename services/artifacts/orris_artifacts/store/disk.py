@@ -19,9 +19,7 @@ class NewFile:
 
     def write(self, data: Bytes) -> None:
         """Append all bytes."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        write_all(self._descriptor, data)
 
     def publish(self, path: str) -> None:
         """Let the file appear at `path`, durable on return."""
@@ -61,6 +59,13 @@ class DurableFolders:
             os.mkdir(folder, 0o700)
         sync(parent)
         self._known.add(folder)
+
+
+def write_all(descriptor: int, data: Bytes) -> None:
+    """Write all bytes to an open file."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def sync(path: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from orris.errors import FailedPrecondition, OrrisError, ResourceExhausted, Unavailable
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, no share left, more than the limit of a file
 _REFUSES = (errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 _AWAY = (errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EHOSTDOWN, errno.ETIMEDOUT)
 RETRY_SECONDS = 5.0

@@ -11,14 +11,14 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
-from orris_artifacts.pieces import PIECE_BYTES
 from orris_artifacts.store.disk import DurableFolders, NewFile
 from orris_artifacts.store.disk_errors import disk_errors_named
-from orris_artifacts.store.port import Bytes, ObjectLost, SignedRequest, StoredObject
+from orris_artifacts.store.file_part import FilePart
+from orris_artifacts.store.port import Bytes, Content, ObjectLost, SignedRequest, StoredObject
 
 INCOMING = ".incoming"
 ABANDONED_SECONDS = 3600
@@ -60,23 +60,12 @@ class FolderStore:
 
     def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
-        return b"".join(self.pieces(key, offset, size))
+        with closing(self._part(key, offset, size)) as part:
+            return b"".join(part.pieces())
 
-    def pieces(self, key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
-        """Return the same in pieces. Raises ObjectLost."""
-        try:
-            with self._errors_named(), open(self._path(key), "rb", buffering=0) as file:
-                file.seek(offset)
-                pieces = [*_pieces(file, size)]
-        except FileNotFoundError:
-            raise ObjectLost(f"{key} is not there") from None
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            raise ObjectLost(f"the disk cannot read {key}") from error
-        if size is not None and (missing := size - sum(map(len, pieces))):
-            raise ObjectLost(f"{key} ends {missing} bytes too early")
-        return pieces
+    def open(self, key: str, offset: int, size: int) -> Content:
+        """Return these bytes as content: the object's file, which nobody writes any more. Raises ObjectLost."""
+        return self._part(key, offset, size)
 
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, None when there is none."""
@@ -124,6 +113,24 @@ class FolderStore:
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
+    def _part(self, key: str, offset: int, size: int | None) -> FilePart:
+        with self._reading(key):
+            file = FileIO(self._path(key))
+            there = os.fstat(file.fileno()).st_size - offset if size is None else size
+        return FilePart(file, offset, there, key, lambda: self._reading(key))
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            with self._errors_named():
+                yield
+        except FileNotFoundError:
+            raise ObjectLost(f"{key} is not there") from None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise ObjectLost(f"the disk cannot read {key}") from error
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
@@ -134,13 +141,6 @@ class FolderStore:
 
     def _errors_named(self) -> AbstractContextManager[None]:
         return disk_errors_named(self._root, self._incoming)
-
-
-def _pieces(file: FileIO, size: int | None) -> Iterator[bytes]:
-    left = PIECE_BYTES if size is None else size
-    while piece := file.read(min(PIECE_BYTES, left)):
-        left -= 0 if size is None else len(piece)
-        yield piece
 
 
 class FileWriter:
@@ -156,7 +156,7 @@ class FileWriter:
         with self._errors_named():
             self._file.write(data)
 
-    def commit(self) -> None:
+    def commit(self, digest: str | None = None) -> None:
         """Make the object visible and durable. Raises ResourceExhausted (STORE_FULL)."""
         with self._errors_named():
             self._file.publish(self._path)

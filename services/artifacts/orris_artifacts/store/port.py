@@ -41,8 +41,26 @@ class Writer(Protocol):
     def write(self, data: Bytes) -> None:
         """Take the next bytes."""
 
-    def commit(self) -> None:
-        """Make the object visible and durable, with all bytes written."""
+    def commit(self, digest: str | None = None) -> None:
+        """Make the object visible and durable, with all bytes written; `digest` is their SHA-256, if it is known."""
+
+
+class Content(Protocol):
+    """An object's bytes, or a part of them. They stay what they are until `close`, whatever becomes of the object."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+
+    @property
+    def digest(self) -> str:
+        """Their SHA-256. Raises ObjectLost."""
+
+    def pieces(self, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Give `length` bytes from `offset` on, or all that follow, in pieces of at most 1 MiB. Raises ObjectLost."""
+
+    def close(self) -> None:
+        """Let go of what holds them."""
 
 
 class Store(Protocol):
@@ -65,8 +83,11 @@ class Store(Protocol):
     def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
 
-    def pieces(self, key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
-        """Return the same in pieces of at most 1 MiB, which may be let go one by one. Raises ObjectLost."""
+    def open(self, key: str, offset: int, size: int) -> Content:
+        """Return the `size` bytes, at least one, from `offset` on as content, which is not in memory as a whole.
+
+        Raises ObjectLost, ResourceExhausted (STORE_FULL: no room on the disk where it waits).
+        """
 
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, None when there is none."""

@@ -166,7 +166,8 @@ class ArtifactServiceServicer:
         - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
-        - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+        - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store, or on the disk where a large blob waits on its way to a
+        bucket; free space or collect garbage, then retry.
         - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -231,6 +232,8 @@ class ArtifactServiceServicer:
         - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
         - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
         others; upload the file again, or restore the store from a copy.
+        - RESOURCE_EXHAUSTED (STORE_FULL): no room on the disk where a large blob waits on its way from a bucket; free space
+        there, then retry.
         - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

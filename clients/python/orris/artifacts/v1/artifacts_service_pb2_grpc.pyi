@@ -64,7 +64,8 @@ class ArtifactServiceStub:
     - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
-    - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+    - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store, or on the disk where a large blob waits on its way to a
+      bucket; free space or collect garbage, then retry.
     - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
     """
     PrepareUploads: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareUploadsRequest, _artifacts_service_pb2.PrepareUploadsResponse]
@@ -109,6 +110,8 @@ class ArtifactServiceStub:
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
     - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
       others; upload the file again, or restore the store from a copy.
+    - RESOURCE_EXHAUSTED (STORE_FULL): no room on the disk where a large blob waits on its way from a bucket; free space
+      there, then retry.
     - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
     """
     CreateTree: _grpc.StreamUnaryMultiCallable[_artifacts_service_pb2.CreateTreeRequest, _artifacts_service_pb2.CreateTreeResponse]
@@ -207,7 +210,8 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
     - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
     - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
-    - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+    - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store, or on the disk where a large blob waits on its way to a
+      bucket; free space or collect garbage, then retry.
     - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
     """
     PrepareUploads: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.PrepareUploadsRequest, _artifacts_service_pb2.PrepareUploadsResponse]  # type: ignore[assignment]
@@ -252,6 +256,8 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
     - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
       others; upload the file again, or restore the store from a copy.
+    - RESOURCE_EXHAUSTED (STORE_FULL): no room on the disk where a large blob waits on its way from a bucket; free space
+      there, then retry.
     - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
     """
     CreateTree: _aio.StreamUnaryMultiCallable[_artifacts_service_pb2.CreateTreeRequest, _artifacts_service_pb2.CreateTreeResponse]  # type: ignore[assignment]
@@ -365,7 +371,8 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (BLOB_TOO_LARGE): over 16 MiB; cut the file into chunks.
         - INVALID_ARGUMENT (DIGEST_MISMATCH): the bytes are not those the digest names; read the file again.
         - INVALID_ARGUMENT (SIZE_MISMATCH): more or fewer bytes than announced; send exactly `size` bytes.
-        - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store; free space or collect garbage, then retry.
+        - RESOURCE_EXHAUSTED (STORE_FULL): no room in the store, or on the disk where a large blob waits on its way to a
+          bucket; free space or collect garbage, then retry.
         - DEADLINE_EXCEEDED: not all of it came within five minutes, or nothing for one; send faster.
         """
 
@@ -440,6 +447,8 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         - OUT_OF_RANGE (OFFSET_TOO_LARGE): the offset lies behind the blob's end.
         - DATA_LOSS (BLOB_DAMAGED): the stored bytes no longer match the digest, or the store cannot read them while it reads
           others; upload the file again, or restore the store from a copy.
+        - RESOURCE_EXHAUSTED (STORE_FULL): no room on the disk where a large blob waits on its way from a bucket; free space
+          there, then retry.
         - DEADLINE_EXCEEDED: not read within five minutes; go on from where it broke off.
         """
 

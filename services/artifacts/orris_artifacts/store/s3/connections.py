@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Connections(urllib3.PoolManager):
         return response
 
 
-def _pieces(body: Bytes | Sequence[Bytes]) -> Iterator[memoryview]:
+def _pieces(body: Bytes | Iterable[Bytes]) -> Iterator[memoryview]:
     for part in [body] if isinstance(body, Bytes) else body:
         view = memoryview(part)
         for begin in range(0, len(view), _PIECE_BYTES):

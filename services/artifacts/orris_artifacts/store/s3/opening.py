@@ -17,6 +17,7 @@ from orris_artifacts.store.s3.capabilities import Capabilities, Probe
 from orris_artifacts.store.s3.options import S3Options, stays_here
 from orris_artifacts.store.s3.presigning import Presigner
 from orris_artifacts.store.s3.store import S3Store
+from orris_artifacts.store.spool import check_folder
 from orris_kit.logging import get_logger
 
 log = get_logger(__name__)
@@ -30,6 +31,7 @@ def open_s3(options: S3Options, clock: Callable[[], datetime]) -> S3Store:
     Raises Unavailable (STORE_UNREACHABLE), FailedPrecondition (STORE_REFUSES, BUCKET_MISSING).
     """
     _check_transport(options)
+    check_folder(options.spool)
     bucket = Bucket(options)
     try:
         _make_where_missing(bucket)

@@ -41,7 +41,7 @@ class S3Options:
     """A bucket, the prefix of all keys in it (empty, or ending in `/`), and the way there.
 
     `credentials` may be the path of an AWS credentials file. Clients reach the bucket at `public_endpoint`. Without
-    `presign_time`, no requests are signed for them.
+    `presign_time`, no requests are signed for them. In the folder `spool` is what is on its way through this service.
     """
 
     endpoint: str
@@ -52,6 +52,7 @@ class S3Options:
     public_endpoint: str
     presign_time: timedelta | None
     ca_file: Path | None
+    spool: Path
     patience: Patience = Patience()
 
     @property

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -20,15 +19,11 @@ from orris_artifacts.store.s3.bucket import Bucket
 from orris_artifacts.store.s3.questions import CHECKSUM_HEADER
 
 
-def put_pieces(bucket: Bucket, name: str, pieces: Sequence[Bytes]) -> None:
-    """Store an object of pieces. What was damaged on its way is refused, also by those who do not check what is signed.
+def put_pieces(bucket: Bucket, name: str, pieces: Iterable[Bytes], size: int, digest: str) -> None:
+    """Store an object of pieces, of `size` bytes with this SHA-256; they may be asked for several times.
 
-    Raises as `Bucket.ask`.
+    What was damaged on its way is refused, also by those who do not check what is signed. Raises as `Bucket.ask`.
     """
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    size = sum(map(len, pieces))
 
     def put(client: Minio, bucket_name: str, name: str) -> None:
         # The SDK knows where a bucket is: AWS's have hosts of their own. What it signs in the address is not used.
@@ -38,8 +33,8 @@ def put_pieces(bucket: Bucket, name: str, pieces: Sequence[Bytes]) -> None:
             "Host": url.netloc,
             "Content-Length": str(size),
             "Content-Type": "application/octet-stream",
-            CHECKSUM_HEADER: b64encode(digest.digest()).decode(),
-            "x-amz-content-sha256": digest.hexdigest(),
+            CHECKSUM_HEADER: b64encode(bytes.fromhex(digest)).decode(),
+            "x-amz-content-sha256": digest,
             "x-amz-date": to_amz_date(now),
         }
         keys = bucket.keys()
@@ -51,7 +46,7 @@ def put_pieces(bucket: Bucket, name: str, pieces: Sequence[Bytes]) -> None:
             region=bucket.options.region,
             headers=headers,
             credentials=Credentials(keys.access_key, keys.secret_key, keys.session_token),
-            content_sha256=digest.hexdigest(),
+            content_sha256=digest,
             date=now,
         )
         response = bucket.connections.urlopen("PUT", url.geturl(), body=pieces, headers=signed)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from http import HTTPStatus
 from itertools import islice
+from typing import Protocol
 
 from minio import Minio
 from minio.deleteobjects import DeleteObject
@@ -25,14 +26,27 @@ def checksum_of(data: Bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def read(client: Minio, bucket: str, name: str, offset: int, length: int) -> list[bytes]:
-    """Return `length` bytes of an object from `offset` on, all that follows when 0, in pieces."""
+class Pieces(Protocol):
+    """What takes an object's bytes: a list does."""
+
+    def append(self, piece: bytes, /) -> None:
+        """Take the next ones."""
+
+    def clear(self) -> None:
+        """Forget those taken."""
+
+
+def read(client: Minio, bucket: str, name: str, offset: int, length: int, into: Pieces) -> None:
+    """Read `length` bytes of an object from `offset` on, all that follows when 0."""
+    into.clear()
     response = client.get_object(bucket, name, offset, length)
     try:
         pieces = response.stream(PIECE_BYTES, decode_content=False)
         whole = response.status == HTTPStatus.OK  # some leave ranges to the reader
-        return [*cut(pieces, offset, length or None)] if whole else [*pieces]
+        for piece in cut(pieces, offset, length or None) if whole else pieces:
+            into.append(piece)
     finally:
+        response.close()  # what is left of an answer is not taken for the next one's beginning
         response.release_conn()
 
 

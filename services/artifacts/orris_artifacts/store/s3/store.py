@@ -5,19 +5,22 @@ Correctness needs no more of it than that an object appears at once with all its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from orris.errors import FailedPrecondition, OrrisError, Unavailable
+from orris_artifacts.digests import digest_of
 from orris_artifacts.object_keys import made_at, new_id
-from orris_artifacts.store.port import Bytes, ObjectLost, SignedRequest, StoredObject
+from orris_artifacts.store.port import Bytes, Content, ObjectLost, SignedRequest, StoredObject
 from orris_artifacts.store.s3 import questions
 from orris_artifacts.store.s3.bucket import Bucket
 from orris_artifacts.store.s3.failures import may_be_of_one_object
 from orris_artifacts.store.s3.presigning import Presigner
 from orris_artifacts.store.s3.putting import put_pieces
+from orris_artifacts.store.spool import HashingSpool, Spool
 
 # Where it is tried at the start what the storage can do.
 PROBES = ".probe/"
@@ -45,35 +48,43 @@ class S3Store:
 
     def put(self, key: str, data: Bytes) -> None:
         """Store an object, durable on return. Raises ResourceExhausted (STORE_FULL), and as all methods."""
-        self._put(key, [data])
+        put_pieces(self._bucket, self._prefix + key, [data], len(data), digest_of([data]))
 
     @contextmanager
-    def writer(self, key: str) -> Iterator[BufferedWriter]:
-        """Begin an object that comes in pieces: they are kept in memory until it is complete."""
-        yield BufferedWriter(lambda pieces: self._put(key, pieces))
+    def writer(self, key: str) -> Iterator[SpooledWriter]:
+        """Begin an object that comes in pieces: they are kept in a spool until it is complete."""
+        with closing(Spool(self._bucket.options.spool)) as spool:
+            yield SpooledWriter(spool, partial(put_pieces, self._bucket, self._prefix + key, spool))
 
     def read(self, key: str, offset: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, or the `size` bytes from `offset` on. Raises ObjectLost."""
-        return b"".join(self.pieces(key, offset, size))
-
-    def pieces(self, key: str, offset: int = 0, size: int | None = None) -> list[bytes]:
-        """Return the same in pieces. Raises ObjectLost."""
         if size == 0:  # a range has at least one byte
             if self.size(key) is None:
                 raise ObjectLost(f"{self.place} has no {key}")
-            return []
-        pieces = self._read(key, offset, size or 0)
-        if size is not None and (missing := size - sum(map(len, pieces))) > 0:
-            raise ObjectLost(f"{key} ends {missing} bytes too early in {self.place}")
-        return pieces
+            return b""
+        pieces: list[bytes] = []
+        self._read(key, offset, size or 0, pieces)
+        data = b"".join(pieces)
+        self._check_size(key, len(data), size)
+        return data
 
-    def _put(self, key: str, pieces: Sequence[Bytes]) -> None:
-        put_pieces(self._bucket, self._prefix + key, pieces)
+    def open(self, key: str, offset: int, size: int) -> Content:
+        """Return the `size` bytes from `offset` on as content, in a spool. Raises ObjectLost."""
+        with ExitStack() as stack:
+            spool = stack.enter_context(closing(HashingSpool(self._bucket.options.spool)))
+            self._read(key, offset, size, spool)
+            self._check_size(key, spool.size, size)
+            stack.pop_all()
+        return spool
 
-    def _read(self, key: str, offset: int, size: int) -> list[bytes]:
+    def _check_size(self, key: str, found: int, size: int | None) -> None:
+        if size is not None and found < size:
+            raise ObjectLost(f"{key} ends {size - found} bytes too early in {self.place}")
+
+    def _read(self, key: str, offset: int, size: int, into: questions.Pieces) -> None:
         was_away = self._bucket.is_away
         try:
-            return self._bucket.ask(questions.read, self._prefix + key, offset, size)
+            self._bucket.ask(questions.read, self._prefix + key, offset, size, into)
         except Unavailable as error:
             if was_away or not may_be_of_one_object(error.__cause__) or not self._gives_others(key):
                 raise
@@ -86,11 +97,12 @@ class S3Store:
             if self.size(key) is None:
                 return False
             self.put(other, _WITNESS)
-            given = b"".join(self._bucket.ask(questions.read, self._prefix + other, 0, 0))
+            given: list[bytes] = []
+            self._bucket.ask(questions.read, self._prefix + other, 0, 0, given)
             self.delete([other])
         except (ObjectLost, OrrisError):
             return False
-        return given == _WITNESS
+        return b"".join(given) == _WITNESS
 
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, None when there is none."""
@@ -143,18 +155,17 @@ class S3Store:
         self._bucket.connections.clear()
 
 
-class BufferedWriter:
-    """Keeps an object's pieces until all are there."""
+class SpooledWriter:
+    """Keeps an object's pieces until all are there, then stores them with `put`."""
 
-    def __init__(self, put: Callable[[Sequence[bytes]], None]) -> None:
+    def __init__(self, spool: Spool, put: Callable[[int, str], None]) -> None:
+        self._spool = spool
         self._put = put
-        self._pieces: list[bytes] = []
 
     def write(self, data: Bytes) -> None:
-        """Take the next bytes."""
-        self._pieces.append(bytes(data))
+        """Take the next bytes. Raises ResourceExhausted (STORE_FULL) when the spool's disk is full."""
+        self._spool.append(data)
 
-    def commit(self) -> None:
+    def commit(self, digest: str | None = None) -> None:
         """Store the object. Raises as `S3Store.put`."""
-        self._put(self._pieces)
-        self._pieces = []
+        self._put(self._spool.size, digest or digest_of(self._spool))
