@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import ssl
 import sys
@@ -16,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
-from orris.errors import DataLoss
-from orris.sdk import direct, http_connections
+from orris.errors import DataLoss, FailedPrecondition
+from orris.sdk import direct, http_connections, splicing
 from orris.sdk.downloading import THREADS
 from orris.sdk.transfer import Transfer
 from tests.fakes.blob_source import TREE, BlobSource, sha256
@@ -236,6 +237,45 @@ def test_bytes_that_drip_are_not_waited_for(
     seconds = count(step=100)
     with direct.DirectStorage(lambda: float(next(seconds))) as reader, pytest.raises(direct.DirectFailed, match="took"):
         list(reader.get(request, 4 * MIB))
+
+
+@pytest.fixture(params=[True, False], ids=["past this process", "through it"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not request.param:
+        monkeypatch.setattr(direct, "CAN_SPLICE", False)
+    elif not splicing.CAN_SPLICE:
+        pytest.skip("this system cannot")
+
+
+@pytest.mark.usefixtures("either_way")
+def test_files_are_the_same_either_way(
+    transfer: Transfer, source: BlobSource, storage: DownloadServer, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    numbers = count()
+    wrong = TROUBLE["other bytes"]
+    storage.answer = lambda exchange, data: (honest if next(numbers) else wrong)(exchange, data)
+    assert downloaded(transfer, tmp_path) == files
+    assert len(source.sent) == 2
+
+
+@pytest.fixture
+def short_files() -> Iterator[None]:
+    """Files that cannot have more than a MiB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("either_way", "files", "short_files")
+def test_a_disk_without_room_is_not_the_fault_of_the_storage(
+    transfer: Transfer, source: BlobSource, tmp_path: Path
+) -> None:
+    with pytest.raises(FailedPrecondition, match="no room") as raised:
+        downloaded(transfer, tmp_path)
+    assert raised.value.reason == "DISK_FULL"
+    assert set(source.sent) <= {sha256(b"x")}
+    assert {path.name for path in tmp_path.iterdir()} <= {"small"}
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://", "http://[", "x", "http://a b/"])

@@ -14,8 +14,8 @@ from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.names import BlobName
 from orris.sdk.arrival import Arrival, Write, wrong_bytes
 from orris.sdk.direct_downloads import DirectDownloads
+from orris.sdk.place import Place
 from orris.sdk.repeating import Sleep, repeat
-from orris.sdk.target_folder import write_at
 
 CALL_SECONDS = 60.0
 BLOB_SECONDS = 300.0
@@ -49,6 +49,8 @@ class ServedBlobs:
         self._sleep = sleep
         self._direct = DirectDownloads(stub, self._parent, sleep)
         self._streams = threading.BoundedSemaphore(STREAMS)
+        # By the descriptor of a file.
+        self._turns: dict[int, threading.Lock] = {}
 
     def __enter__(self) -> Self:
         self._direct.__enter__()
@@ -78,11 +80,13 @@ class ServedBlobs:
         return blobs
 
     def fill(self, chunk: pb.Chunk, descriptor: int, offset: int) -> None:
-        self.receive(chunk, lambda data, position: write_at(descriptor, data, offset + position))
+        place = Place(descriptor, offset, self._turns.setdefault(descriptor, threading.Lock()))
+        if not self._direct.fill(chunk, place):  # the service finds out whether the storage or the way is at fault
+            self._streamed(chunk, place.write)
 
     def receive(self, chunk: pb.Chunk, write: Write) -> None:
         """Pass a large blob to `write`, whose bytes are right when this returns."""
-        if not self._direct.receive(chunk, write):  # the service finds out whether the storage or the way is at fault
+        if not self._direct.receive(chunk, write):
             self._streamed(chunk, write)
 
     def _streamed(self, chunk: pb.Chunk, write: Write) -> None:

@@ -11,7 +11,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
-from orris.sdk.http_connections import Connections, Origin, Way
+from orris.sdk.http_connections import Connections, Origin, Way, has_bytes
+from orris.sdk.splicing import CAN_SPLICE, PIPE_BYTES, Pipe
 
 # Reading and writing more at a time costs less; what is larger than the processor's cache costs more again.
 PIECE_BYTES = 1024 * 1024
@@ -66,14 +67,29 @@ class DirectStorage:
         """
         deadline = self._clock() + BLOB_SECONDS
         buffer = memoryview(bytearray(min(size, PIECE_BYTES)))
-        with self._exchange("GET", request) as response:
-            if response.status not in (200, 206) or response.length != size:
-                raise DirectFailed(f"status {response.status}, {response.length} bytes")
+        with self._content(request, size) as response:
             while left := response.length:
                 piece = buffer[:left]
                 self._fill(piece, response, deadline)
                 response.length = left - len(piece)
                 yield piece
+
+    def pour(self, request: pb.SignedRequest, size: int) -> Iterator[Pipe]:
+        """Give the `size` bytes that are asked for in a pipe, which must be empty when it is asked for again.
+
+        Only where `can_pour`. Raises DirectFailed, also halfway.
+        """
+        deadline = self._clock() + BLOB_SECONDS
+        with self._content(request, size) as response, Pipe() as pipe:
+            # What has come with the headers was read with them.
+            ahead = response.fp.read1(len(response.fp.peek()[:size]))
+            while left := response.length:
+                if ahead:
+                    ahead = ahead[pipe.put(ahead) :]
+                else:
+                    self._fill_pipe(pipe, response.fileno(), min(left, PIPE_BYTES), deadline)
+                response.length = left - pipe.held
+                yield pipe
 
     def put(self, request: pb.SignedRequest, size: int, content: Callable[[], Iterable[bytes]]) -> None:
         """Send the `size` bytes that `content` gives, anew each time it is called. Raises DirectFailed."""
@@ -88,9 +104,29 @@ class DirectStorage:
             count = response.fp.readinto1(piece)
             if not count:
                 raise DirectFailed("not all bytes have come")
-            if self._clock() > deadline:
-                raise DirectFailed(f"a blob took longer than {BLOB_SECONDS:g} s")
+            self._check(deadline)
             piece = piece[count:]
+
+    def _fill_pipe(self, pipe: Pipe, source: int, size: int, deadline: float) -> None:
+        """Let bytes come, at most `size`: what is there already, since more comes while they are written."""
+        while not pipe.held:
+            if not has_bytes(source):
+                raise TimeoutError
+            self._check(deadline)
+            with suppress(BlockingIOError):
+                if not pipe.fill(source, size):
+                    raise DirectFailed("not all bytes have come")
+
+    def _check(self, deadline: float) -> None:
+        if self._clock() > deadline:
+            raise DirectFailed(f"a blob took longer than {BLOB_SECONDS:g} s")
+
+    @contextmanager
+    def _content(self, request: pb.SignedRequest, size: int) -> Iterator[HTTPResponse]:
+        with self._exchange("GET", request) as response:
+            if response.status not in (200, 206) or response.length != size:
+                raise DirectFailed(f"status {response.status}, {response.length} bytes")
+            yield response
 
     @contextmanager
     def _exchange(
@@ -137,6 +173,14 @@ class DirectStorage:
 
     def _note_away(self, origin: Origin) -> None:
         _away_until[origin] = self._clock() + AWAY_SECONDS
+
+
+def can_pour(request: pb.SignedRequest) -> bool:
+    """Tell whether an answer can go past this process: it needs a system that can, and no encryption.
+
+    Raises DirectFailed.
+    """
+    return CAN_SPLICE and _origin(request).scheme == "http"
 
 
 def _origin(request: pb.SignedRequest) -> Origin:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 from orris.artifacts.v1 import artifacts_pb2 as pb
 from orris.artifacts.v1.artifacts_service_pb2_grpc import ArtifactServiceStub
 from orris.errors import DataLoss
-from orris.sdk.arrival import Arrival, Write
-from orris.sdk.direct import DirectFailed, DirectStorage, StorageAway
+from orris.sdk.arrival import Arrival, Write, wrong_bytes
+from orris.sdk.direct import DirectFailed, DirectStorage, StorageAway, can_pour
+from orris.sdk.place import Place
 from orris.sdk.repeating import Sleep
 from orris.sdk.signed_downloads import SignedDownloads
 
@@ -46,14 +47,34 @@ class DirectDownloads:
 
     def receive(self, chunk: pb.Chunk, write: Write) -> bool:
         """Pass an expected blob to `write`; tell whether all that was passed on is right."""
+        return self._attempt(chunk, lambda request: self._receive(request, chunk, write))
+
+    def fill(self, chunk: pb.Chunk, place: Place) -> bool:
+        """Write an expected blob to its place; tell whether what is there now is right. Raises OSError."""
+        return self._attempt(chunk, lambda request: self._fill(request, chunk, place))
+
+    def _receive(self, request: pb.SignedRequest, chunk: pb.Chunk, write: Write) -> None:
+        arrival = Arrival(chunk, write)
+        for piece in self._storage.get(request, chunk.size):
+            arrival.take(piece)
+        arrival.finish()
+
+    def _fill(self, request: pb.SignedRequest, chunk: pb.Chunk, place: Place) -> None:
+        if not can_pour(request):
+            self._receive(request, chunk, place.write)
+            return
+        done = 0
+        for pipe in self._storage.pour(request, chunk.size):
+            done += place.drain(pipe, done)
+        if place.digest(chunk.size) != chunk.digest:
+            raise wrong_bytes(chunk.digest)
+
+    def _attempt(self, chunk: pb.Chunk, get: Callable[[pb.SignedRequest], None]) -> bool:
         request = None if self._given_up else self._signed.request(chunk.digest)
         if request is None:
             return False
-        arrival = Arrival(chunk, write)
         try:
-            for piece in self._storage.get(request, chunk.size):
-                arrival.take(piece)
-            arrival.finish()
+            get(request)
         except (DirectFailed, DataLoss) as error:
             self._note_failure(error)
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import os
+import select
 import socket
 import ssl
 import sys
@@ -114,6 +115,13 @@ class Connections:
                 for connection in waiting:
                     connection.close()
             self._idle.clear()
+
+
+def has_bytes(descriptor: int) -> bool:
+    """Tell whether more of an answer comes, or its end, in the time that an answer has."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(ANSWER_SECONDS * 1000))
 
 
 def _widen(connection: socket.socket) -> None:
