@@ -11,6 +11,7 @@ from orris_agent.launcher.program import Program
 from orris_agent.launcher.serving import Begin, Imported
 from orris_agent.launcher.waiting_fork import WaitingFork
 from orris_agent.supervisor import exit_record, usage  # noqa: F401  imported late by a supervisor, once here
+from orris_agent.supervisor.command import parse_json
 from orris_agent.supervisor.conduct import conduct
 from orris_agent.supervisor.system import c_library, signal
 from orris_agent.supervisor.takeover import detach, take_over
@@ -42,13 +43,13 @@ def supervise(line: str, replies: int, imported: Imported) -> None:
     try:
         fork = WaitingFork()
         if fork.pid:
-            run = _take_over(json.loads(line), fork, {replies} | imported.descriptors)
+            run = _take_over(parse_json(line), fork, {replies} | imported.descriptors)
     except BaseException as error:
         failure = "%s: %s" % (type(error).__name__, error)
     if fork is not None and not fork.pid:
         raise Begin(Program(fork, imported))
     try:
-        os.write(replies, json.dumps({"id": json.loads(line)["id"], "failure": failure[:2000]}).encode() + b"\n")
+        os.write(replies, json.dumps({"id": parse_json(line)["id"], "failure": failure[:2000]}).encode() + b"\n")
     except OSError:
         pass  # the agent has ended: the next one finds the run
     os.close(replies)
