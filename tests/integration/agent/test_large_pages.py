@@ -42,3 +42,45 @@ def test_what_is_in_use_is_gathered_and_nothing_else_takes_memory() -> None:
     if gathered == 0:
         pytest.skip("this kernel does not make large pages when it is asked to")
     assert gathered >= 8192
+
+
+IN_ONE_PIECE = """
+import mmap
+from orris_agent.launcher import arenas
+
+SIZE = 16 * 1024 * 1024
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * mmap.PAGESIZE
+
+def make():
+    objects, libraries = [], []
+    for _ in range(8):
+        objects += [bytes(479) for _ in range(2048)]  # one megabyte
+        libraries.append(mmap.mmap(-1, 3 * 1024 * 1024, mmap.MAP_PRIVATE))  # is put where there is room
+    places = sorted(map(id, objects))
+    return places[len(places) * 95 // 100] - places[len(places) * 5 // 100], objects, libraries
+
+span_without, *others = make()
+before = resident()
+aside = arenas.set_aside(SIZE)
+taken = resident() - before
+span, *these = make()
+del aside
+print(taken, span, span_without, resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="launchers are for Linux")
+def test_what_is_imported_lies_in_one_piece_and_what_is_unused_is_given_back() -> None:
+    path = str(Path(orris_agent.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ONE_PIECE], env={"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    megabyte = 1024 * 1024
+    taken, span, span_without, kept = map(int, done.stdout.split())
+    assert taken > 14 * megabyte
+    assert span < span_without / 2, "without, they lie between libraries"
+    assert kept < 12 * megabyte

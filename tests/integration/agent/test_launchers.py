@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,7 @@ from orris_agent import control
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.process.warm.process import Launcher
 from orris_agent.runtimes.warm import protocol
+from orris_agent.supervisor.tree import processes
 from tests.integration.agent.warm import Machine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of launchers are for Linux")
@@ -48,6 +53,107 @@ async def test_a_run_goes_on_whose_agent_ended_as_it_began(tmp_path: Path) -> No
         while not machine.runtime().has_started(folder):  # noqa: ASYNC110 - a file
             await asyncio.sleep(0.02)
     assert (await machine.ended(folder)).text == "here\n"
+
+
+async def test_a_folder_is_executed_once_by_whoever_forks(tmp_path: Path, launcher: Launcher) -> None:
+    machine = Machine(tmp_path)
+    folder = run_of(machine, "print('here')")
+    for _ in range(2):
+        await launcher.fork(folder.root, learn=False)
+    assert (await machine.ended(folder)).text == "here\n"
+    await launcher.fork(folder.root, learn=False)
+    await nobody_below(launcher)
+    assert folder.std_log.read_text() == "here\n"
+
+
+async def test_what_cannot_be_taken_over_leaves_nothing(tmp_path: Path, launcher: Launcher) -> None:
+    """The fork that was to be the program is there already: nobody tells it to begin."""
+    folder = run_of(Machine(tmp_path), "print('here')")
+    (folder.control / "command.json").write_text("{}")
+    with pytest.raises(protocol.LauncherError, match="argv must be a list"):
+        await launcher.fork(folder.root, learn=False)
+    await nobody_below(launcher)
+    assert not folder.std_log.exists()
+    assert not (folder.root / "supervisor.json").exists()
+
+
+async def test_a_run_that_was_canceled_before_never_begins(tmp_path: Path, launcher: Launcher) -> None:
+    machine = Machine(tmp_path)
+    folder = run_of(machine, "print('here')")
+    control.request_cancel(folder.control)
+    await launcher.fork(folder.root, learn=False)
+    ended = await machine.ended(folder)
+    assert (ended.exit.reason, ended.text) == ("canceled", "")
+    await nobody_below(launcher)
+    assert not folder.std_log.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cwd": "/not/there"}, "cannot enter the working directory /not/there: No such file or directory"),
+        ({"env": {"A": "\0"}}, "cannot start the program: embedded null byte"),
+        ({"env": {"A": "\ud800"}}, "cannot start .*surrogates not allowed"),
+    ],
+)
+async def test_what_cannot_be_started_is_told(
+    tmp_path: Path, launcher: Launcher, change: dict[str, object], message: str
+) -> None:
+    machine = Machine(tmp_path)
+    folder = run_of(machine, "print('here')")
+    file = folder.control / "command.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    await launcher.fork(folder.root, learn=False)
+    ended = await machine.ended(folder)
+    assert (ended.exit.reason, ended.text) == ("start_failed", "")
+    assert re.match(message, ended.exit.message)
+    await nobody_below(launcher)
+
+
+async def test_nothing_begins_whose_supervisor_dies_before_it_has_taken_the_run_over(
+    tmp_path: Path, launcher: Launcher
+) -> None:
+    """The run is as it was: the next supervisor begins it."""
+    machine = Machine(tmp_path)
+    folder = run_of(machine, "print('here')")
+    lock = os.open(folder.root, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # as another supervisor, so this one has to wait
+    forking = asyncio.create_task(launcher.fork(folder.root, learn=False))
+    async with asyncio.timeout(30):
+        while not (forks := grandchildren(launcher._pid)):  # noqa: ASYNC110 - processes of others
+            await asyncio.sleep(0.01)
+    for supervisor in forks.values():
+        os.kill(supervisor, signal.SIGKILL)
+    await nobody_below(launcher)
+    async with asyncio.timeout(30):
+        while forks.keys() & {pid for pid, _, _ in processes()}:  # noqa: ASYNC110 - processes of others
+            await asyncio.sleep(0.01)
+    forking.cancel()
+    assert not folder.std_log.exists()
+    os.close(lock)
+    await launcher.fork(folder.root, learn=False)
+    assert (await machine.ended(folder)).text == "here\n"
+
+
+@pytest.fixture
+async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
+    made = await Launcher.start(Path(sys.executable), VARIABLES, [], tmp_path / "log")
+    yield made
+    made.close()
+
+
+def grandchildren(above: int) -> dict[int, int]:
+    """Return the children of a process's children, with their parents."""
+    found = list(processes())
+    children = {pid for pid, parent, _ in found if parent == above}
+    return {pid: parent for pid, parent, _ in found if parent in children}
+
+
+async def nobody_below(launcher: Launcher) -> None:
+    """Wait until all that a launcher has forked has ended."""
+    async with asyncio.timeout(30):
+        while any(parent == launcher._pid for _, parent, _ in processes()):  # noqa: ASYNC110 - processes of others
+            await asyncio.sleep(0.01)
 
 
 def ask_and_go(folder: RunFolder) -> None:

@@ -77,7 +77,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def supervised(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> run.Run:
     monkeypatch.setattr(run, "Signals", lambda: clock)
-    monkeypatch.setattr(run, "start_program", lambda folder, command, begin: 7)
+    monkeypatch.setattr(run, "start_program", lambda folder, command: 7)
     monkeypatch.setattr(os, "waitpid", lambda pid, options: (0, 0))
     made = run.Run(str(tmp_path), {"time_limit_seconds": 90.5})
     clock.now += 3  # the limit counts from the start of the program

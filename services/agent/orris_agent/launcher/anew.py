@@ -6,6 +6,7 @@ import sys
 import types
 from importlib.machinery import SourceFileLoader
 
+from orris_agent.supervisor.signals import reset_signals
 from orris_agent.supervisor.system import signal
 
 TYPE_CHECKING = False
@@ -70,7 +71,9 @@ def forget_modules(keep: "set[str]", own: "set[str]") -> None:
 
 
 def set_signals() -> None:
-    """Handle signals as an interpreter does from its start; all others have their defaults already."""
+    """Handle signals as an interpreter does from its start that no signal was kept from."""
+    reset_signals()
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(signal, name):

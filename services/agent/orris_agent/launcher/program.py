@@ -6,6 +6,7 @@ import sys
 
 from orris_agent.launcher import anew, titles
 from orris_agent.launcher.farewell import status_of
+from orris_agent.supervisor.program import CannotStart, enter, give_streams, open_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,39 +14,62 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orris_agent.launcher.serving import Imported
+    from orris_agent.launcher.waiting_fork import WaitingFork
 
 
 class Program:
-    """The script of a run. `argv`: interpreter, script, arguments; `learn`: where to say what it has imported."""
+    """The script of a run, which is known once `fork` is told."""
 
-    def __init__(self, argv: "list[bytes]", env: "dict[bytes, bytes]", imported: "Imported", learn: str) -> None:
-        self._argv = argv
-        self._env = env
+    def __init__(self, fork: "WaitingFork", imported: "Imported") -> None:
+        self._fork = fork
+        self._argv = []  # type: list[bytes]
+        self._env = {}  # type: dict[bytes, bytes]
         self.imported = imported
         self.status = 0
         self._old_collections = _old_collections()
-        self._learn = learn
+        self._learn = ""  # where to say what it has imported
         self._pid = os.getpid()
         self._own = ""
 
     def begin(self) -> "tuple[CodeType, dict[str, Any]]":
         """Make everything as it is when an interpreter starts; return the script's code, and its namespace."""
+        try:
+            self._get_ready()
+            folder, cwd, self._argv, self._env, self._learn = self._fork.wait()
+            return self._begin(folder, cwd)
+        except CannotStart as error:
+            self._fork.fail(error)
+            raise
+        except Exception as error:
+            self._fork.fail(CannotStart("cannot start the program: %s" % error))
+            raise
+
+    def _get_ready(self) -> None:
+        """Do what can be done for any run, and leaves no trace."""
+        os.setsid()
+        self._fork.end_with_supervisor()
+        os.umask(0o022)
+        anew.close_descriptors({0, 1, 2} | self._fork.descriptors | self.imported.descriptors)
+        anew.forget_modules(self.imported.modules, self.imported.own)
+
+    def _begin(self, folder: str, cwd: str) -> "tuple[CodeType, dict[str, Any]]":
+        enter(cwd)
+        give_streams(open_log(folder))
         script, *arguments = [os.fsdecode(word) for word in self._argv[1:]]
         path = os.path.abspath(script) if sys.version_info >= (3, 9) else script
         code = self._compiled(path)
-        anew.close_descriptors({0, 1, 2} | self.imported.descriptors)
         anew.set_variables(self._env, self.imported.written)
         titles.retitle(self._argv, self._env)
         sys.argv = [script, *arguments]
         if hasattr(sys, "orig_argv"):
             sys.orig_argv = [os.fsdecode(word) for word in self._argv]
-        anew.forget_modules(self.imported.modules, self.imported.own)
-        anew.set_signals()
         anew.refresh_libraries()
         self._own = os.path.dirname(os.path.realpath(script))
         if not getattr(sys.flags, "safe_path", False):
             sys.path.insert(0, self._own)
-        return code, anew.main_module(path)
+        main = anew.main_module(path)
+        self._fork.begun()
+        return code, main
 
     def _compiled(self, path: str) -> "CodeType":
         """Return the script's code. Where it has none, become a fresh interpreter, which says so in its own words."""

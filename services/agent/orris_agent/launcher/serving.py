@@ -6,7 +6,7 @@ The first process of a container does not fork: with it the container would end.
 import os
 import sys
 
-from orris_agent.launcher import noticing, preloading
+from orris_agent.launcher import arenas, noticing, preloading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +39,30 @@ def serve(requests: int, replies: int) -> None:
     """Answer requests until there are no more, and end the process. Raises Begin in the fork that is a program."""
     sys.argv = [""]
     lines = _lines(requests)
+    imported = _import(next(lines).split(), requests, replies)
+    from orris_agent.launcher import supervising
+
+    for line in lines:
+        if os.getpid() == 1 or os.fork() == 0:
+            os.close(requests)
+            supervising.supervise(line, replies, imported)
+    os._exit(0)
+
+
+def _import(names: "list[str]", requests: int, replies: int) -> Imported:
+    """Import what runs will, and reply that it is done. What this leaves nowhere else, no fork must let go of."""
     own = {name for name in sys.modules if name.partition(".")[0] == "orris_agent"}
     before = set(sys.modules)
     own_variables = _set_at_start()
+    aside = arenas.set_aside() if os.getpid() != 1 else []  # a container's may be small, and its launcher forks once
     noticing.begin()
     try:
-        preloading.preload(next(lines).split())
+        preloading.preload(names)
     except preloading.UnfitError as unfit:
         _reply(replies, {"unfit": unfit.module, "why": unfit.why})
         os._exit(0)
     variables, written = noticing.end()
+    del aside
     written.update(own_variables)
     modules = set(sys.modules) - own
     imported = Imported(modules, _descriptors() - {requests, replies}, written)
@@ -59,11 +73,7 @@ def serve(requests: int, replies: int) -> None:
     _reply(replies, ready)
     supervising.prepare_to_fork()
     imported.own = set(sys.modules) - modules
-    for line in lines:
-        if os.getpid() == 1 or os.fork() == 0:
-            os.close(requests)
-            supervising.supervise(line, replies, imported)
-    os._exit(0)
+    return imported
 
 
 def _lines(requests: int) -> "Iterator[str]":

@@ -7,10 +7,26 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class _Settings:
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float = parse_constant = float
+    parse_int = int
+
+
+_scan = None  # type: Any
+try:  # the C half of `json`; the Python half imports `re`: 9 ms
+    import _json
+
+    _scan = _json.make_scanner(_Settings)  # type: ignore[arg-type]
+except ImportError:
+    pass  # parse_json finds the other
+
+
 def read_command(folder: str) -> "dict[str, Any]":
     """Read command.json. Raises ValueError for one that is not what ARCHITECTURE.md says."""
     with open(os.path.join(folder, "command.json"), encoding="utf-8") as file:
-        command = _parse_json(file.read())
+        command = parse_json(file.read())
     argv, env, limit = command.get("argv"), command.get("env"), command.get("time_limit_seconds")
     if not (isinstance(argv, list) and argv and all(isinstance(word, str) for word in argv)):
         raise ValueError("command.json: argv must be a list of strings, the first of them the program")
@@ -26,18 +42,10 @@ def read_command(folder: str) -> "dict[str, Any]":
     return command
 
 
-def _parse_json(text: str) -> "dict[str, Any]":
-    class Settings:
-        strict = True
-        object_hook = object_pairs_hook = None
-        parse_float = parse_constant = float
-        parse_int = int
-
-    try:  # the C half of `json`; the Python half imports `re`: 9 ms
-        import _json
-
-        scan = _json.make_scanner(Settings)  # type: ignore[arg-type]
-        return dict(scan(text.strip(), 0)[0])
+def parse_json(text: str) -> "dict[str, Any]":
+    """Parse an object in JSON. Raises ValueError."""
+    try:
+        return dict(_scan(text.strip(), 0)[0])
     except Exception:
         import json
 

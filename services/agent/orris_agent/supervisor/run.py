@@ -30,7 +30,7 @@ class Run:
         self.start_time = self.end_time = time.time()
         self.started_at = time.monotonic()
         self.lease = Lease(control or folder)
-        self.begin = None  # type: Any  # see start_program
+        self.start_program = start_program  # a fork of a launcher has another
         self.signals = Signals()
         self.usage = None  # type: Usage | None  # from the start on
         self.used_up = 0  # bytes of memory, where that was more than its limit
@@ -43,7 +43,7 @@ class Run:
             from orris_agent.supervisor.processors import pass_on_processors, take_processors
 
             take_processors(self.folder, cpus)
-        self.pid = start_program(self.folder, self.command, self.begin)
+        self.pid = self.start_program(self.folder, self.command)
         if cpus:
             pass_on_processors(self.pid)
         self.usage = self._begin_usage()
