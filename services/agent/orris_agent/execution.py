@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from time import time
 from typing import TypeVar
 
 from orris import errors
@@ -74,6 +75,7 @@ class Execution:
             self._canceled.set()
         self._kept: Mapping[str, RunFile] = {}
         self._told = ""
+        self._started = 0.0
         self._attempts = 0
 
     async def run(self) -> None:
@@ -137,6 +139,7 @@ class Execution:
         while not self._cancel:
             try:
                 self._told = await self._runs(runs.Run.STATE_QUEUED, self._start_once)
+                self._started = time()
                 return True
             except ImageGoneError as problem:
                 log.warning("image made ready again", run=self.folder.run_id, reason=str(problem))
@@ -205,7 +208,7 @@ class Execution:
         published = await self._runs(runs.Run.STATE_RUNNING, lambda: self._runtime.published(self.lease, self.folder))
         async with self._requests.serving(self.lease, self.folder):
             shipping = Shipping(self._reports, self.folder, published, begun)
-            if await shipping.begin([self._told] if self._told else []) or self._cancel:
+            if await shipping.begin(self._started or time(), [self._told] if self._told else []) or self._cancel:
                 self.cancel()
             sending = asyncio.ensure_future(shipping.until(ended))
             try:

@@ -151,11 +151,11 @@ class Shipping:
         self._usage = UsageFile(self._folder)
         self._next_look = 0.0
 
-    async def begin(self, warnings: Sequence[str] = ()) -> bool:
-        """Say that the run is running; return whether it is to be canceled."""
+    async def begin(self, started: float, warnings: Sequence[str] = ()) -> bool:
+        """Say that the run is running, since when (seconds of the epoch); return whether it is to be canceled."""
         request, pieces = self._new(last=False)
         request.state = runs.Run.STATE_RUNNING
-        request.time.GetCurrentTime()
+        request.time.FromNanoseconds(int(started * 1e9))
         request.warnings.extend(warnings)
         return (await self._tell(request, pieces)).cancel
 

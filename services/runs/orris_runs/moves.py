@@ -113,9 +113,9 @@ class Moves:
         self._update(change, row, warnings=to_json(known))
 
     def happened_at(self, row: Any, time: datetime | None) -> datetime:
-        """Return a moment as an agent's clock has it, brought between the run's creation and now."""
+        """Return a moment as an agent's clock has it, brought between what is known to be earlier and now."""
         now = self._store.clock.now()
-        return now if time is None else max(row.create_time, min(time, now))
+        return now if time is None else max(row.start_time or row.create_time, min(time, now))
 
     def _update(self, change: Change, row: Any, **columns: Any) -> None:
         update_run(change.connection, row.key, **columns)

@@ -1,5 +1,7 @@
 """Leases: what is reported under a lease that is not held changes nothing."""
 
+from datetime import timedelta
+
 import pytest
 
 from orris.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -28,6 +30,16 @@ def test_a_run_goes_its_way_from_lease_to_completion(world: World) -> None:
     assert done.start_time is not None
     assert done.end_time is not None
     assert world.core.leases.of_agent("a1") == []
+
+
+def test_no_run_ends_before_it_begins_whatever_its_agent_says(world: World) -> None:
+    world.agent()
+    run, lease = world.start()
+    began = world.get(run).start_time
+    assert began is not None
+    world.clock.advance(5)
+    world.finish(lease, end_time=began - timedelta(seconds=1))
+    assert world.get(run).end_time == began
 
 
 def test_a_failure_says_why(world: World) -> None:

@@ -46,7 +46,7 @@ class Farewell:
 def status_of(error: BaseException) -> int:
     """Return how a process ends that an exception ends: its exit code, or its signal as a negative number."""
     if isinstance(error, KeyboardInterrupt):
-        return -signal.SIGINT
+        return -signal.SIGINT if sys.version_info >= (3, 8) else 1
     if not isinstance(error, SystemExit):
         return 1
     if error.code is None:
