@@ -13,6 +13,7 @@ from pathlib import Path
 from orris_agent.beneath import Beneath
 from orris_agent.removal import remove_tree
 from orris_agent.supervisor.lease import SLEEPS_ALONG
+from orris_agent.supervisor.system import boot_id
 
 INSIDE_RUN = Path("/orris/run")  # where a container has what is `run/` here
 INSIDE_CONTROL = Path("/orris/control")
@@ -97,10 +98,23 @@ class RunFolder:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.write(descriptor, json.dumps({"id": lease_id}).encode())
-            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.rename(self.root / "lease.json")
+
+    def note_beginning(self) -> None:
+        """Note that the program may begin from now on: after another start of the machine nobody knows whether it did.
+
+        Durable on return, the lease's id with it. What was in the folder before may be lost: nothing has happened yet.
+        """
+        note = json.dumps({"id": self.load_lease_id(), "boot": boot_id()}).encode()
+        # In place: another file's new name would have to reach the disk as well.
+        descriptor = os.open(self.root / "lease.json", os.O_WRONLY)
+        try:
+            os.pwrite(descriptor, note, 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def load_lease_id(self) -> str:
         """Return the id of the kept lease. Raises OSError, ValueError, LookupError, TypeError where there is none."""
@@ -166,6 +180,14 @@ class RunFolders:
         for path in sorted(self._root.iterdir()):
             if path.is_dir():
                 yield _found(path)
+
+
+def noted_boot(root: Path) -> str:
+    """Return since which start of the machine the program of a run's folder may have begun; empty where it has not."""
+    try:
+        return str(json.loads((root / "lease.json").read_bytes()).get("boot", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _found(path: Path) -> RunFolder:

@@ -19,6 +19,7 @@ import pytest
 
 from orris_agent import control
 from orris_agent.exits import Exit
+from orris_agent.folder import RunFolders
 from orris_agent.runtimes.port import StartError
 from orris_agent.runtimes.process import supervisors as process
 from orris_agent.supervisor.tree import processes, stat_fields
@@ -536,3 +537,19 @@ def test_what_ended_before_the_machine_was_started_again_is_lost(run: Supervised
     assert process.read_exit(run.folder) is None
     assert not process.is_alive(run.folder)
     assert process.has_started(run.folder)
+
+
+@pytest.mark.parametrize("left", [None, b"", b"\0" * 80], ids=["nothing", "an empty file", "zeros"])
+def test_what_may_have_begun_before_the_machine_was_started_again_is_lost(tmp_path: Path, left: bytes | None) -> None:
+    """Whatever has become of its supervisor's file: it was not forced to the disk."""
+    folder = RunFolders(tmp_path / "runs").create("r", "l")
+    folder.note_beginning()
+    assert not process.has_started(folder.root)
+    note = json.loads((folder.root / "lease.json").read_text())
+    (folder.root / "lease.json").write_text(json.dumps({**note, "boot": "another"}))
+    if left is not None:
+        (folder.root / "supervisor.json").write_bytes(left)
+    assert process.has_started(folder.root)
+    assert not process.is_alive(folder.root)
+    assert process.read_exit(folder.root) is None
+    assert folder.lease_id() == "l"

@@ -239,7 +239,7 @@ async def test_a_run_that_an_agent_was_about_to_begin_in_one_begins_anew(engine:
     assert (ended.text, ended.warm) == ("said\n", False)
 
 
-@pytest.mark.parametrize("which", ["started", "run/supervisor.json"])
+@pytest.mark.parametrize("which", ["lease.json", "started", "run/supervisor.json"])
 async def test_after_another_start_of_the_machine_a_run_is_lost(machine: ScriptedContainers, which: str) -> None:
     """Whatever its record says: nobody knows which files had reached the disk."""
     lease, folder = await machine.start("print('said')")

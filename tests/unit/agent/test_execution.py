@@ -126,6 +126,18 @@ async def test_outputs_are_told_of_and_the_folder_goes(tmp_path: Path) -> None:
     assert not made.folder.root.exists()
 
 
+async def test_what_may_have_begun_before_the_machine_was_started_again_is_not_begun_again(tmp_path: Path) -> None:
+    """Though nothing else is left of it."""
+    reports, lease = Reports(), agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r"))
+    folder = RunFolders(tmp_path / "runs").create("r", lease.id)
+    (folder.root / "lease.json").write_text(json.dumps({"id": lease.id, "boot": "another"}))
+    runtime = ProcessRuntime(None, {})  # type: ignore[arg-type]  # asked for no environment
+    await Execution(lease, folder, reports, Storage(), runtime, RequestServer({})).run()  # type: ignore[arg-type]
+    (told,) = reports.finished
+    assert (told.state, told.error.code) == (runs_pb2.Run.STATE_FAILED, runs_pb2.RunError.CODE_SYSTEM)
+    assert "machine restarted" in told.error.message
+
+
 async def test_the_end_takes_along_what_was_written_last(tmp_path: Path) -> None:
     reports = Reports()
     await executed(tmp_path / "runs", reports, Storage(), log=b"last words\n")

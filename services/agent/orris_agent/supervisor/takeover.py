@@ -46,5 +46,6 @@ def take_over(folder: str, control: str = "") -> "Run | None":
     ticks = int(stat_fields(os.getpid())[19]) if LINUX else 0
     reserve(folder, "exit.json")
     identity = '{"pid": %d, "start_ticks": %d, "boot": "%s"}\n' % (os.getpid(), ticks, boot_id())
-    write_file(folder, "supervisor.json", identity.encode(), synchronized=True)
+    # Where the machine's starts are told apart, the agent has noted durably in which of them the run may have begun.
+    write_file(folder, "supervisor.json", identity.encode(), synchronized=not boot_id())
     return run

@@ -172,6 +172,7 @@ class DockerRuntime:
             command.time_limit(run),
             readable=True,
         )
+        container.folder.note_beginning()
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:
         return await self._engine.call(lambda api: published_address(api, lease, self._network))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from orris_agent.folder import RunFolder
+from orris_agent.folder import RunFolder, noted_boot
 from orris_agent.supervisor.system import boot_id
 
 _FILE = "started"
@@ -17,16 +17,16 @@ def note_start(folder: RunFolder) -> None:
 
 
 def has_started(folder: RunFolder) -> bool:
-    """Tell whether the run was started."""
-    return (folder.root / _FILE).exists()
+    """Tell whether the run was started, as far as anybody can know."""
+    return (folder.root / _FILE).exists() or is_of_another_boot(folder)
 
 
 def is_of_another_boot(folder: RunFolder) -> bool:
     """Tell whether the machine was started again since: nobody knows which of the run's files had reached the disk.
 
-    The note itself may not have. What the supervisor wrote has, unless the run has changed it, to its own harm.
+    The note itself may not have, nor what the supervisor wrote. That the run may have begun, has.
     """
-    return any(boot not in ("", boot_id()) for boot in (_noted(folder), _recorded(folder)))
+    return any(boot not in ("", boot_id()) for boot in (noted_boot(folder.root), _noted(folder), _recorded(folder)))
 
 
 def _noted(folder: RunFolder) -> str:

@@ -64,7 +64,10 @@ class ProcessRuntime:
     def _write_command(
         self, lease: agents.Lease, folder: RunFolder, python: Path, surrounding: Mapping[str, str]
     ) -> Mapping[str, str]:
-        """Put into the folder what is to be executed, and what data there is; return the variables that it gets."""
+        """Put into the folder what is to be executed, and what data there is; return the variables that it gets.
+
+        From now on the run may have begun.
+        """
         data = RunData(lease.run, folder)
         record = control.write_data(folder.control, data.record())
         variables = command.variables(lease, folder, str(python), surrounding) | data.variables(record)
@@ -77,6 +80,7 @@ class ProcessRuntime:
             time_limit_seconds=command.time_limit(lease.run),
             limits=command.limits(lease.run),
         )
+        folder.note_beginning()
         return variables
 
     async def published(self, lease: agents.Lease, folder: RunFolder) -> str | None:

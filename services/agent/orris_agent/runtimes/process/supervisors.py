@@ -21,6 +21,7 @@ from orris_agent.beneath import Beneath
 from orris_agent.control import write_command
 from orris_agent.exits import Exit
 from orris_agent.exits import read_exit as read_record
+from orris_agent.folder import noted_boot
 from orris_agent.runtimes.port import StartError
 from orris_agent.supervisor import conduct, exit_record, measuring, processors, takeover, usage  # noqa: F401  see SUPERVISOR
 from orris_agent.supervisor.system import LINUX, boot_id
@@ -73,8 +74,8 @@ def start_written(run_folder: Path) -> None:
 
 
 def has_started(run_folder: Path) -> bool:
-    """Say whether a supervisor has taken the run over."""
-    return (run_folder / "supervisor.json").exists()
+    """Say whether a supervisor has taken the run over, as far as anybody can know."""
+    return (run_folder / "supervisor.json").exists() or _is_of_another_boot(run_folder)
 
 
 def is_alive(run_folder: Path) -> bool:
@@ -171,7 +172,8 @@ def _identity(run_folder: Path) -> tuple[int, int] | None:
 
 def _is_of_another_boot(run_folder: Path) -> bool:
     content = _supervisor(run_folder)
-    return content is not None and content.get("boot", boot_id()) != boot_id()
+    boot = noted_boot(run_folder) if content is None else content.get("boot", "")
+    return boot not in ("", boot_id())
 
 
 def _supervisor(run_folder: Path) -> dict[str, Any] | None:
@@ -179,6 +181,8 @@ def _supervisor(run_folder: Path) -> dict[str, Any] | None:
         content: dict[str, Any] = json.loads((run_folder / "supervisor.json").read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError:  # cut off when the machine lost its power
+        return {"boot": "unknown"}
     return content
 
 
