@@ -116,7 +116,7 @@ async def test_a_damaged_object_is_said_to_be(
     tree = await asyncio.to_thread(counting.transfer.upload_bytes, {"f": data, "g": b"small"})
     bucket, _, prefix = running_on_storage.settings.store.removeprefix("s3://").partition("/")
     client, digest = object_storage.client(), sha256(data)
-    (damaged,) = client.list_objects(bucket, f"{prefix}/lab/{digest[:2]}/", recursive=True)
+    (damaged,) = client.list_objects(bucket, f"{prefix}/lab/{digest[:2]}/{digest}", recursive=True)
     client.put_object(bucket, str(damaged.object_name), io.BytesIO(b"?" + data[1:]), len(data))
     with pytest.raises(DataLoss, match=digest) as caught:
         await asyncio.to_thread(counting.transfer.download, tree.name, tmp_path / "copy")
