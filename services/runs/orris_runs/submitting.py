@@ -129,10 +129,10 @@ class Submitting:
         Raises what `Leases.begin_read` and `record_read` do, and NotFound (DATASET_NOT_FOUND, TREE_NOT_FOUND).
         """
         begin = partial(self._core.leases.begin_read, lease, dataset)
-        if (run := await run_blocking(begin)) is None:
+        if (run := await self._core.store.glance(begin)) is None:
             return
         async with self._references.turn(run):
-            if await run_blocking(begin) is None:
+            if await self._core.store.glance(begin) is None:
                 return
             found = await self._artifacts.dataset(str(dataset))
             await self._references.add(run, trees=(found.tree,))

@@ -24,8 +24,8 @@ Home = Annotated[
     Path | None,
     typer.Option("--home", metavar="FOLDER", help="Where Orris keeps its things; else ORRIS_HOME, else the default."),
 ]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the services; any free one by default.")]
-HttpPort = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the endpoints; any free one by default.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the services; any free one by default.")]
+HttpPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the endpoints; any free one by default.")]
 
 
 def add_to(app: typer.Typer) -> None:
