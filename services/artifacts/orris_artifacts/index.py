@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from orris.errors import Unavailable
 from orris_artifacts.object_keys import made_at
 from orris_artifacts.schema import blobs
-from orris_kit.database import insert_new, read, write
+from orris_kit.database import Statement, among, insert_new, read, write
 
 T = TypeVar("T")
 
@@ -46,8 +46,7 @@ class Index:
     def find(self, workspace: str, digest: str) -> tuple[Location, bool] | None:
         """Return where a blob lies and whether it is damaged."""
         with read(self._engine) as connection:
-            query = sa.select(blobs).where(blobs.c.workspace == workspace, blobs.c.digest == digest)
-            row = connection.execute(query).one_or_none()
+            row = next(iter(_ALL.all(connection, {"of": workspace, "digests": [digest]})), None)
         return (_location(row), row.damaged) if row else None
 
     def use(self, workspace: str, digests: Sequence[str]) -> dict[str, Location]:
@@ -57,10 +56,11 @@ class Index:
         fresh = self._clock() - TOUCH_AFTER
         with read(self._engine) as connection:
             for some in groups(digests, _AT_ONCE):
-                for row in connection.execute(sa.select(blobs).where(*_these(workspace, some), ~blobs.c.damaged)):
-                    found[row.digest] = _location(row)
-                    if row.use_time < fresh:
-                        stale.append(row.digest)
+                for row in _ALL.all(connection, {"of": workspace, "digests": some}):
+                    if not row.damaged:
+                        found[row.digest] = _location(row)
+                        if row.use_time < fresh:
+                            stale.append(row.digest)
         if stale:
             with write(self._engine) as connection:
                 held = self.hold(connection, workspace, stale)
@@ -142,10 +142,9 @@ def check_young(locations: Iterable[Location], now: datetime) -> None:
         raise Unavailable("storing a blob took too long; send it again", reason="UPLOAD_TOO_OLD")
 
 
-def locked(connection: sa.Connection, workspace: str, digests: Sequence[str]) -> Sequence[sa.Row[tuple[object, ...]]]:
+def locked(connection: sa.Connection, workspace: str, digests: Sequence[str]) -> list[Any]:
     """Return the rows of blobs, locked until the transaction ends: in one order, so that nobody waits in a ring."""
-    query = sa.select(blobs).where(*_these(workspace, digests)).order_by(blobs.c.digest).with_for_update()
-    return connection.execute(query).all()
+    return _LOCKED.all(connection, {"of": workspace, "digests": digests})
 
 
 def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -159,5 +158,9 @@ def _these(workspace: str, digests: Sequence[str]) -> tuple[sa.ColumnElement[boo
     return blobs.c.workspace == workspace, blobs.c.digest.in_(digests)
 
 
-def _location(row: sa.Row[tuple[object, ...]]) -> Location:
+_ONES = sa.select(blobs).where(blobs.c.workspace == sa.bindparam("of"), among(blobs.c.digest, "digests"))
+_ALL, _LOCKED = Statement(_ONES), Statement(_ONES.order_by(blobs.c.digest).with_for_update())
+
+
+def _location(row: Any) -> Location:
     return Location(row.digest, row.size, row.object, row.offset)

@@ -14,7 +14,7 @@ from orris_artifacts.draft import Draft, Room
 from orris_artifacts.index import TOUCH_AFTER, Index, groups
 from orris_artifacts.limits import MAX_BATCH_BYTES, MAX_OPEN_ENTRIES
 from orris_artifacts.manifest import Entry, Page, digest_of, entries_of, pages_of
-from orris_kit.database import Statement, read, write
+from orris_kit.database import Statement, among, read, write
 
 _NAMED = 5
 _AT_ONCE = 1000
@@ -105,16 +105,14 @@ class Trees:
 
     def hold(self, connection: sa.Connection, workspace: str, digests: Iterable[str]) -> set[str]:
         """Return which of these trees are there: none of them can be collected before this commits."""
-        table = schema.trees
         held: set[str] = set()
         for some in groups(sorted(digests), _AT_ONCE):
-            query = sa.select(table.c.digest, table.c.use_time).where(*_these(workspace, some))
-            rows = connection.execute(query.order_by(table.c.digest).with_for_update()).all()
+            rows = _LOCKED.all(connection, {"of": workspace, "digests": some})
             held.update(row.digest for row in rows)
             now = self._clock()
             stale = [row.digest for row in rows if row.use_time < now - TOUCH_AFTER]
             if stale:
-                connection.execute(table.update().where(*_these(workspace, stale)).values(use_time=now))
+                connection.execute(schema.trees.update().where(*_these(workspace, stale)).values(use_time=now))
         return held
 
     def _from(self, tree: Tree, start: str) -> Iterator[Entry]:
@@ -170,6 +168,13 @@ _TREE = Statement(
     sa.select(schema.trees).where(
         schema.trees.c.workspace == sa.bindparam("workspace"), schema.trees.c.digest == sa.bindparam("digest")
     )
+)
+
+_LOCKED = Statement(
+    sa.select(schema.trees.c.digest, schema.trees.c.use_time)
+    .where(schema.trees.c.workspace == sa.bindparam("of"), among(schema.trees.c.digest, "digests"))
+    .order_by(schema.trees.c.digest)
+    .with_for_update()
 )
 
 

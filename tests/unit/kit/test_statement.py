@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from orris.errors import InvalidArgument
-from orris_kit.database import DatabaseUnavailable, Statement, Text, UtcDateTime, read, write
+from orris_kit.database import DatabaseUnavailable, Statement, Text, UtcDateTime, among, read, write
 from orris_kit.database.opening import make_engine
 from tests.servers.databases import NewDatabase
 
@@ -71,6 +71,26 @@ def test_many_rows_are_one_call(engine: sa.Engine) -> None:
         assert insert.run_all(connection, [{"name": "a", "time": NOW}]) == 1
         assert insert.run_all(connection, [{"name": name, "time": NOW} for name in "bcd"]) == 3
         assert [row.time for row in ALL.all(connection)] == [NOW] * 4
+
+
+def test_a_list_is_one_value(engine: sa.Engine) -> None:
+    among_them = Statement(sa.select(things.c.name).where(among(things.c.name, "names")).order_by(things.c.name))
+    with write(engine) as connection:
+        Statement(things.insert()).run_all(connection, [{"name": name} for name in ("a", "b'", '"c', "%s", "ä")])
+        assert among_them.values(connection, {"names": []}) == []
+        assert among_them.values(connection, {"names": ["a", "x"]}) == ["a"]
+        assert among_them.values(connection, {"names": ("ä", '"c', "%s", "b'", "a")}) == ['"c', "%s", "a", "b'", "ä"]
+        assert connection.execute(among_them.statement, {"names": ["ä"]}).scalars().all() == ["ä"]
+
+
+def test_an_index_finds_what_is_in_a_list(engine: sa.Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL reads a table of a few rows as a whole")
+    query = sa.select(things).where(things.c.big == sa.bindparam("big"), among(things.c.name, "names"))
+    with read(engine) as connection:
+        text = query.compile(engine).string
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (True, "[]")).all()
+    assert any("USING INDEX" in step.detail and "name=?" in step.detail for step in plan), plan
 
 
 def test_one_statement_serves_several_databases(new_database: NewDatabase) -> None:

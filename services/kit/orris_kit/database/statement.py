@@ -5,7 +5,8 @@ with write(engine) as connection:
     row = FIND.first(connection, {"id": lease})
 
 SQLAlchemy makes the text, and converts values by the types of columns; its own way to execute costs ten times what
-SQLite does. Rows are named tuples, errors are SQLAlchemy's. A list as one value (`IN`) cannot be prepared.
+SQLite does. Rows are named tuples, errors are SQLAlchemy's. A list as one value is a condition `among`, for that of
+`in_` has another text each time.
 """
 
 from __future__ import annotations
