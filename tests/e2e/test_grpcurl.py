@@ -45,6 +45,7 @@ _AGENTS = "agents call it, under a lease that they hold"
 NOT_IN_THE_STORY = {
     "orris.artifacts.v1.ArtifactService/SetReference": "services call it: they say what they need",
     "orris.artifacts.v1.ArtifactService/SetReferences": "services call it: they say what they need",
+    "orris.artifacts.v1.ArtifactService/KeepFiles": "services call it: they say what they need",
     "orris.artifacts.v1.ArtifactService/DeleteReference": "services call it: they say what they need",
     "orris.images.v1.ImageService/SetReference": "services call it: they say what they need",
     "orris.images.v1.ImageService/DeleteReference": "services call it: they say what they need",

@@ -67,6 +67,14 @@ class FakeArtifacts(ArtifactServiceServicer):
         self._refer(request.references)
         return pb.SetReferencesResponse()
 
+    @services
+    async def KeepFiles(self, request: pb.KeepFilesRequest, context: Any) -> pb.KeepFilesResponse:
+        self._count("KeepFiles")
+        self._refer([request.reference])
+        tree = self.tree(*sorted(entry.path for entry in request.files.entries))
+        self.references[request.reference.owner].trees.append(tree)
+        return pb.KeepFilesResponse(tree=artifacts_pb2.Tree(name=tree))
+
     def _refer(self, references: Sequence[artifacts_pb2.Reference]) -> None:
         for reference in references:
             if reference.owner in self.refused:

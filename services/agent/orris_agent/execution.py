@@ -46,6 +46,7 @@ def install_log(attempt: int) -> str:
 
 
 _Result = TypeVar("_Result")
+_Keep = Callable[[agents.FinishRunRequest], Coroutine[None, None, agents.FinishRunRequest]]
 
 
 class DataError(Exception):
@@ -222,7 +223,7 @@ class Execution:
         self, outcome: agents.FinishRunRequest, shipping: Shipping, sending: asyncio.Future[None]
     ) -> agents.FinishRunRequest:
         """Keep what the ended program has left, and send what it wrote last, or have its end take that along."""
-        keeping = asyncio.ensure_future(self._keep(outcome))
+        keeping = asyncio.ensure_future(self._keep(outcome, self._keep_all))
         try:
             await sending
             last = shipping.last()
@@ -236,23 +237,28 @@ class Execution:
         finally:
             keeping.cancel()
 
-    async def _keep(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+    async def _keep(self, outcome: agents.FinishRunRequest, keep: _Keep) -> agents.FinishRunRequest:
         """Keep what the program has left. Of one that was canceled, too; else that can be canceled itself."""
         with span("keep outputs"):
             if outcome.state == runs.Run.STATE_CANCELED:
-                return await self._keep_all(outcome)
-            return await self._until_canceled(self._keep_all(outcome)) or without_outputs(outcome)
+                return await keep(outcome)
+            return await self._until_canceled(keep(outcome)) or without_outputs(outcome)
 
     async def _keep_all(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
         snapshot = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.paths(self.lease.run.snapshot))
         data = RunData(self.lease.run, self.folder).in_work()
-        self._kept, refused, left = await run_blocking(sorted_out, self.folder, snapshot, data)
-        not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
+        found = await run_blocking(sorted_out, self.folder, snapshot, data)
+        self._kept = found.kept
+        not_kept = [f"{as_text(path)} is not kept: it {why}" for path, why in sorted(found.refused.items())]
         if not_kept:
             await self._reports.state(runs.Run.STATE_FINALIZING, warnings=not_kept)
-        await self._upload(outcome)
+        if found.small is None:
+            await self._upload(outcome)
+        else:
+            outcome.output_files.entries.extend(found.small.entries)
+            outcome.output_files.blobs.extend(found.small.blobs)
         outcome = await self._leave(outcome)
-        outcome.left_behind.extend(left)
+        outcome.left_behind.extend(found.left)
         return outcome
 
     async def _leave(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
@@ -286,9 +292,11 @@ class Execution:
         """Return what a call of the runtime gives; what it waits for is in its own words."""
         return await self._reached(state, call, (NotNowError,), waiting="")
 
-    async def _upload(self, outcome: agents.FinishRunRequest) -> None:
+    async def _upload(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+        outcome.ClearField("output_files")
         if self._kept:
             outcome.outputs = await self._reached(runs.Run.STATE_FINALIZING, lambda: self._storage.upload(self._kept))
+        return outcome
 
     async def _reached(
         self,
@@ -310,6 +318,14 @@ class Execution:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _finish(self, outcome: agents.FinishRunRequest) -> None:
+        if not outcome.HasField("output_files") or not await self._reports.finished_at_once(outcome):
+            await self._finish_after_upload(outcome)
+        log.info("run ended", run=self.folder.run_id, state=runs.Run.State.Name(outcome.state))
+
+    async def _finish_after_upload(self, outcome: agents.FinishRunRequest) -> None:
+        if outcome.HasField("output_files"):
+            # They could not be stored with the end. While that lasts, it is said of the run, and can be canceled.
+            outcome = await self._keep(outcome, self._upload)
         try:
             await self._reports.finish(outcome)
         except errors.NotFound as problem:
@@ -319,7 +335,6 @@ class Execution:
             await self._upload(outcome)
             outcome = await self._leave(outcome)
             await self._reports.finish(outcome)
-        log.info("run ended", run=self.folder.run_id, state=runs.Run.State.Name(outcome.state))
 
     async def _give_up(self, problem: Exception) -> None:
         try:
@@ -332,6 +347,8 @@ def _failed_after(outcome: agents.FinishRunRequest, message: str) -> agents.Fini
     """Return the end of a run whose program did well, but whose data is not kept."""
     end = failed(runs.RunError.CODE_DATA, message)
     end.outputs = outcome.outputs
+    if outcome.HasField("output_files"):
+        end.output_files.CopyFrom(outcome.output_files)
     end.outputs_to.extend(outcome.outputs_to)
     if outcome.HasField("end_time"):
         end.end_time.CopyFrom(outcome.end_time)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from orris.errors import FailedPrecondition
 from orris.sdk.entry_checks import MAX_ENTRIES
+from orris.sdk.small_files import SmallFiles, read_small
 from orris.tree_paths import collisions, fault_of
 from orris_agent.folder import RunFolder
 from orris_agent.run_file import RunFile
@@ -16,11 +18,21 @@ MOST_LEFT_BEHIND = 100
 _NOT_WORTH_NAMING = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
-def sorted_out(
-    folder: RunFolder, snapshot: Collection[str], data: Iterable[str] = ()
-) -> tuple[dict[str, RunFile], dict[str, str], list[str]]:
-    """Return what `kept_files` and `left_behind` do."""
-    return *kept_files(folder), left_behind(folder, snapshot, data)
+@dataclass(frozen=True, slots=True)
+class SortedOut:
+    """What `kept_files` and `left_behind` return; `small`: all that is to be kept, where that is little."""
+
+    kept: Mapping[str, RunFile]
+    refused: Mapping[str, str]
+    left: Sequence[str]
+    small: SmallFiles | None
+
+
+def sorted_out(folder: RunFolder, snapshot: Collection[str], data: Iterable[str] = ()) -> SortedOut:
+    """Sort out what a run has written, and read what there is little of."""
+    kept, refused = kept_files(folder)
+    small = read_small(kept, None) if kept else None
+    return SortedOut(kept, refused, left_behind(folder, snapshot, data), small)
 
 
 def kept_files(folder: RunFolder) -> tuple[dict[str, RunFile], dict[str, str]]:

@@ -44,13 +44,12 @@ def failed_here(problem: Exception) -> agents.FinishRunRequest:
 
 def without_outputs(outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
     """Return the end of a run whose outputs were not to be kept any more: canceled, unless its program has failed."""
-    end = agents.FinishRunRequest(state=outcome.state, error=outcome.error if outcome.HasField("error") else None)
+    end = agents.FinishRunRequest()
+    end.CopyFrom(outcome)
+    for field in ("outputs", "output_files", "outputs_to", "left_behind"):
+        end.ClearField(field)
     if end.state == runs.Run.STATE_COMPLETED:
         end.state = runs.Run.STATE_CANCELED
-    if outcome.HasField("end_time"):
-        end.end_time.CopyFrom(outcome.end_time)
-    if outcome.HasField("usage"):
-        end.usage.CopyFrom(outcome.usage)
     return end
 
 

@@ -53,6 +53,21 @@ class Reports:
         outcome.lease_id = self._lease_id
         await _heard(lambda: self._stub.FinishRun(outcome))
 
+    async def finished_at_once(self, outcome: agents.FinishRunRequest) -> bool:
+        """Do so, or return False where the server does not do it now."""
+        outcome.lease_id = self._lease_id
+        try:
+            await self._stub.FinishRun(outcome)
+        except errors.OrrisError as problem:
+            if _says_lost(problem):
+                raise LeaseLostError from problem
+            return False
+        return True
+
+
+def _says_lost(problem: errors.OrrisError) -> bool:
+    return isinstance(problem, errors.FailedPrecondition) and problem.reason == "LEASE_LOST"
+
 
 async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Call until the server answers. There is no limit here: the lease is one."""
@@ -61,7 +76,7 @@ async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
         try:
             return await call()
         except errors.FailedPrecondition as refusal:
-            if refusal.reason == "LEASE_LOST":
+            if _says_lost(refusal):
                 raise LeaseLostError from refusal
             raise
         except errors.Internal:

@@ -49,15 +49,19 @@ class Blobs:
         """Store one blob. Raises InvalidArgument (DIGEST_MISMATCH), ResourceExhausted (STORE_FULL)."""
         check_upload(digest, len(data))
         check_bytes(digest, data)
-        self._put(workspace, {digest: data})
+        self._add(workspace, self._written(workspace, {digest: data}))
 
     def put_many(self, workspace: str, blobs: Sequence[tuple[str, bytes]]) -> None:
         """Store small blobs, all or none. Raises as `put`, and InvalidArgument (BATCH_TOO_LARGE)."""
+        self._add(workspace, self.write_many(workspace, blobs))
+
+    def write_many(self, workspace: str, blobs: Sequence[tuple[str, bytes]]) -> list[Location]:
+        """Write small blobs that are not stored, for who adds them to the index; return where. Raises as `put_many`."""
         _checked([digest for digest, _ in blobs])
         _check_batch(len(data) for _, data in blobs)
         for digest, data in blobs:
             check_bytes(digest, data)
-        self._put(workspace, dict(blobs))
+        return self._written(workspace, dict(blobs))
 
     def read_many(self, workspace: str, digests: Sequence[str]) -> list[bytes]:
         """Return small blobs, in the order given.
@@ -95,16 +99,20 @@ class Blobs:
         """End the threads."""
         self._pool.shutdown()
 
-    def _put(self, workspace: str, blobs: dict[str, bytes]) -> None:
+    def _written(self, workspace: str, blobs: dict[str, bytes]) -> list[Location]:
         stored = self._index.use(workspace, list(blobs))
         new = {digest: data for digest, data in blobs.items() if digest not in stored}
         if not new:
-            return
+            return []
         upload = new_id(self._clock())
         key = pack_key(workspace, upload) if len(new) > 1 else blob_key(workspace, next(iter(new)), upload)
         data, locations = packed(key, new)
         self._store.put(key, data)
-        self._index.add(workspace, locations)
+        return locations
+
+    def _add(self, workspace: str, locations: Sequence[Location]) -> None:
+        if locations:
+            self._index.add(workspace, locations)
 
     def _read(self, workspace: str, digest: str) -> Content:
         """Return a blob's bytes, verified."""

@@ -90,15 +90,19 @@ class Index:
 
         Raises Unavailable when an object was made too long ago to be certain that it has not been collected.
         """
-        places = {each.digest: each for each in sorted(locations)}
         with write(self._engine) as connection:
-            now = self._clock()
-            there = self._keep(connection, workspace, places, now)
-            # Nobody waits in a ring: all that is there is locked first, in order; then the rest comes in, in order.
-            absent = [self._row(workspace, each, now) for each in places.values() if each.digest not in there]
-            for some in groups(absent, _AT_ONCE):
-                insert_new(connection, blobs, some)
-            check_young(locations, self._clock())
+            self.add_in(connection, workspace, locations)
+
+    def add_in(self, connection: sa.Connection, workspace: str, locations: Sequence[Location]) -> None:
+        """Do so in a transaction, late in it."""
+        places = {each.digest: each for each in sorted(locations)}
+        now = self._clock()
+        there = self._keep(connection, workspace, places, now)
+        # Nobody waits in a ring: all that is there is locked first, in order; then the rest comes in, in order.
+        absent = [self._row(workspace, each, now) for each in places.values() if each.digest not in there]
+        for some in groups(absent, _AT_ONCE):
+            insert_new(connection, blobs, some)
+        check_young(locations, self._clock())
 
     def mark_damaged(self, workspace: str, location: Location) -> None:
         """Let a blob count as missing whose bytes were found wrong, until it is stored again, or found right."""

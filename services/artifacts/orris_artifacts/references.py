@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -26,9 +26,9 @@ class _Target(NamedTuple):
 class References:
     """The references in a database, to trees and blobs."""
 
-    def __init__(self, engine: sa.Engine, index: Index, trees: Trees) -> None:
+    def __init__(self, engine: sa.Engine, index: Index, trees: Trees, together: Together | None = None) -> None:
         self._engine = engine
-        self._together = Together(engine)
+        self._together = together or Together(engine)
         self._index = index
         self._trees = trees
 
@@ -44,21 +44,27 @@ class References:
 
         Raises InvalidArgument, FailedPrecondition (TARGET_MISSING).
         """
+        # Each run that is submitted has one set.
+        self._together.write(self.setting(workspace, needs))
+
+    def setting(
+        self, workspace: str, needs: Sequence[tuple[str, Sequence[str], Sequence[str]]]
+    ) -> Callable[[sa.Connection], None]:
+        """Return what does so in a transaction, which raises FailedPrecondition. Raises InvalidArgument."""
         targets = _targets(workspace, needs)
         owners = sorted({owner for owner, _, _ in needs})
         trees, blobs = ({each.digest for each in targets if each.kind == kind} for kind in ("tree", "blob"))
 
         def set_them(connection: sa.Connection) -> None:
             for owner in owners:
-                _take_turn(connection, workspace, owner)
+                take_turn_of(connection, workspace, owner)
             # Blobs before trees, as who creates a tree does: nobody waits in a ring.
             _check_there("blobs", workspace, blobs, self._index.hold(connection, workspace, blobs))
             self._trees_are_there(connection, workspace, trees)
             _drop(connection, workspace, owners)
             _INSERT.run_all(connection, [{"workspace": workspace, **target._asdict()} for target in targets])
 
-        # Each run that is submitted has one set.
-        self._together.write(set_them)
+        return set_them
 
     def set_tree(self, connection: sa.Connection, workspace: str, owner: str, digest: str) -> None:
         """Set that an owner needs a tree and nothing else, in the transaction that records why.
@@ -81,11 +87,11 @@ class References:
         """Drop what an owner needed, if anything. Raises InvalidArgument."""
         _check_owner(workspace, owner)
         with write(self._engine) as connection:
-            _take_turn(connection, workspace, owner)
+            take_turn_of(connection, workspace, owner)
             _drop(connection, workspace, [owner])
 
 
-def _take_turn(connection: sa.Connection, workspace: str, owner: str) -> None:
+def take_turn_of(connection: sa.Connection, workspace: str, owner: str) -> None:
     """Let what an owner asks for be done in this order, also where it did not wait for the first to be done."""
     take_turn(connection, "reference", workspace, owner)
 

@@ -23,6 +23,7 @@ from orris_artifacts.receiving import receive_blob, receive_draft
 from orris_artifacts.sending import Giving
 from orris_artifacts.translation import (
     download_message,
+    entry_from,
     entry_message,
     grace_from,
     storage_message,
@@ -49,7 +50,7 @@ class ArtifactServicer(ArtifactServiceServicer):
 
     def __init__(self, core: Artifacts, grace: timedelta = DEFAULT_GRACE) -> None:
         self._blobs, self._direct = core.blobs, core.direct
-        self._trees, self._references = core.trees, core.references
+        self._trees, self._references, self._keeping = core.trees, core.references, core.keeping
         self._garbage, self._storage, self._grace = core.garbage, core.storage, grace
         self._uploads = asyncio.Semaphore(MAX_TRANSFERS)
         self._downloads = asyncio.Semaphore(MAX_TRANSFERS)
@@ -133,6 +134,14 @@ class ArtifactServicer(ArtifactServiceServicer):
         needs = [(each.owner, each.trees, each.blobs) for each in request.references]
         await run_blocking(self._references.set_all, _workspace(request.parent), needs)
         return pb.SetReferencesResponse()
+
+    @allow(Role.SERVICE)
+    async def KeepFiles(self, request: pb.KeepFilesRequest, context: Any) -> pb.KeepFilesResponse:
+        workspace, wanted = _workspace(request.parent), request.reference
+        files = map(entry_from, request.files.entries), request.files.blobs
+        reference = wanted.owner, wanted.trees, wanted.blobs
+        tree = await run_blocking(self._keeping.keep, workspace, files, reference)
+        return pb.KeepFilesResponse(tree=tree_message(tree))
 
     @allow(Role.SERVICE)
     async def DeleteReference(self, request: pb.DeleteReferenceRequest, context: Any) -> pb.DeleteReferenceResponse:

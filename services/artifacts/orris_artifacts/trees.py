@@ -32,6 +32,16 @@ class Tree:
     use_time: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """A tree that is ready to be added: its entries, and their chunks' sizes by digest."""
+
+    tree: Tree
+    entries: Sequence[Entry]
+    chunks: Mapping[str, int]
+    pages: Sequence[Page]
+
+
 class Trees:
     """The trees in a database, over the blobs of an index."""
 
@@ -50,21 +60,29 @@ class Trees:
 
         Raises InvalidArgument (INVALID_PATH, DIGEST_MISMATCH, ...), FailedPrecondition (BLOBS_MISSING).
         """
+        new = self.make(draft)
+        try:
+            with write(self._engine) as connection:
+                return self.add(connection, new)
+        except sa.exc.IntegrityError:
+            # Somebody else created the same tree meanwhile: theirs is as good.
+            return self.get(new.tree.workspace, new.tree.digest)
+
+    def make(self, draft: Draft) -> New:
+        """Return the tree of a draft, to be added. Raises InvalidArgument as `create` does."""
         entries = draft.complete()
-        chunks = _chunks_of(entries)
         size = sum(entry.size for entry in entries)
         now = self._clock()
         tree = Tree(draft.workspace, digest_of(entries), len(entries), size, create_time=now, use_time=now)
-        pages = list(pages_of(entries))
-        try:
-            with write(self._engine) as connection:
-                _check_stored(entries, chunks, self._index.hold(connection, tree.workspace, chunks))
-                if self.hold(connection, tree.workspace, [tree.digest]):
-                    return _select(connection, tree.workspace, tree.digest) or tree
-                _insert(connection, tree, pages)
-        except sa.exc.IntegrityError:
-            # Somebody else created the same tree meanwhile: theirs is as good.
-            return self.get(tree.workspace, tree.digest)
+        return New(tree, entries, _chunks_of(entries), list(pages_of(entries)))
+
+    def add(self, connection: sa.Connection, new: New) -> Tree:
+        """Add a tree, or find it. Raises as `create` does, IntegrityError where somebody else adds it just now."""
+        tree = new.tree
+        _check_stored(new.entries, new.chunks, self._index.hold(connection, tree.workspace, new.chunks))
+        if self.hold(connection, tree.workspace, [tree.digest]):
+            return _select(connection, tree.workspace, tree.digest) or tree
+        _insert(connection, tree, new.pages)
         return tree
 
     def get(self, workspace: str, digest: str) -> Tree:

@@ -102,7 +102,8 @@ class AgentServicer(AgentServiceServicer):
 
     @agents
     async def FinishRun(self, request: pb.FinishRunRequest, context: Any) -> pb.FinishRunResponse:
-        await self._submitting.finish(request.lease_id, _outcome(request), _news(request))
+        files = request.output_files if request.HasField("output_files") else None
+        await self._submitting.finish(request.lease_id, _outcome(request), _news(request), files)
         return pb.FinishRunResponse()
 
     @agents
@@ -158,6 +159,8 @@ def _events(messages: Sequence[pb.RunEvent]) -> list[Event]:
 
 
 def _outcome(request: pb.FinishRunRequest) -> Outcome:
+    if request.outputs and request.HasField("output_files"):
+        raise InvalidArgument("outputs: leave it empty where output_files come along", field="outputs")
     return Outcome(
         state=_state(request.state),
         error=run_error(request.error) if request.HasField("error") else None,

@@ -44,6 +44,12 @@ class Artifacts(Protocol):
         """Have trees and blobs kept for a run, and nothing else. Raises NotFound (TREE_NOT_FOUND)."""
         ...
 
+    async def keep(
+        self, run: RunName, files: artifacts_pb2.SmallFiles, trees: Sequence[str], blobs: Sequence[str]
+    ) -> str:
+        """Store files; have their tree, which is returned, kept for a run, and trees and blobs, and nothing else."""
+        ...
+
     async def forget(self, run: RunName) -> None:
         """Have nothing kept for a run."""
         ...
@@ -97,6 +103,14 @@ class ArtifactsClient:
                 await self._stub.SetReferences(service.SetReferencesRequest(parent=parent, references=references))
         except FailedPrecondition as error:
             raise NotFound(error.message, reason="TREE_NOT_FOUND") from error
+
+    async def keep(
+        self, run: RunName, files: artifacts_pb2.SmallFiles, trees: Sequence[str], blobs: Sequence[str]
+    ) -> str:
+        """Store files; have their tree, which is returned, kept for a run, and trees and blobs, and nothing else."""
+        reference = artifacts_pb2.Reference(owner=str(run), trees=trees, blobs=blobs)
+        request = service.KeepFilesRequest(parent=run.parent, files=files, reference=reference)
+        return (await self._stub.KeepFiles(request)).tree.name
 
     async def forget(self, run: RunName) -> None:
         """Have nothing kept for a run."""

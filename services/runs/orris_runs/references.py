@@ -3,6 +3,7 @@
 import asyncio
 import weakref
 
+from orris.artifacts.v1.artifacts_pb2 import SmallFiles
 from orris.names import RunName
 from orris_kit.blocking import run_blocking
 from orris_runs.artifacts_client import Artifacts
@@ -25,6 +26,11 @@ class References:
         """Have these kept as well as what the run needs already, in its turn. Raises NotFound (TREE_NOT_FOUND)."""
         needs = await self._core.store.glance(self._core.archive.needs, run)
         await self._artifacts.refer(run, sorted({*needs.trees, *trees}), sorted({*needs.blobs, *blobs}))
+
+    async def keep(self, run: RunName, files: SmallFiles, trees: tuple[str, ...] = ()) -> str:
+        """Store files, return their tree, and have it kept as `add` does, in its turn. Raises what storing does."""
+        needs = await self._core.store.glance(self._core.archive.needs, run)
+        return await self._artifacts.keep(run, files, sorted({*needs.trees, *trees}), sorted(needs.blobs))
 
     async def put_right(self, run: RunName) -> None:
         """Have only that kept which a noted run needs, and forget the note. Raises NotFound (TREE_NOT_FOUND)."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from orris.artifacts.v1.artifacts_pb2 import SmallFiles
 from orris.errors import FailedPrecondition, NotFound, OrrisError
 from orris.names import DatasetVersionName, RunName
 from orris.tables import is_table
@@ -104,12 +105,13 @@ class Submitting:
             await self._give_up_noted(name)
         return made
 
-    async def finish(self, lease: str, outcome: Outcome, news: News = News()) -> None:
-        """End a leased run, its outputs kept, with the last that it has written.
+    async def finish(self, lease: str, outcome: Outcome, news: News = News(), files: SmallFiles | None = None) -> None:
+        """End a leased run, its outputs kept, with the last that it has written. Its outputs may be `files`.
 
-        Raises what `Reporting.finishing` does, and NotFound (TREE_NOT_FOUND).
+        Raises what `Reporting.finishing` does, NotFound (TREE_NOT_FOUND), and what storing the files does.
         """
-        finishing = self._core.reporting.finishing(lease, news, outcome)
+        finishing = partial(self._core.reporting.finishing, lease, news)
+        finishing(outcome)  # raises what is wrong before anything is done
         begin = partial(self._core.leases.begin_finish, lease, outcome)
         trees = tuple(filter(None, (outcome.outputs, *(each.tree for each in outcome.produced))))
         if (run := await self._core.store.glance(begin)) is None:
@@ -117,11 +119,13 @@ class Submitting:
         turn = self._references.turn(run)
         waited = turn.locked()
         async with turn:
-            if trees:
-                if waited and await self._core.store.glance(begin) is None:
-                    return
+            if waited and await self._core.store.glance(begin) is None:
+                return
+            if files is not None:
+                outcome = replace(outcome, outputs=await self._references.keep(run, files, trees))
+            elif trees:
                 await self._references.add(run, trees=trees)
-            await self._core.store.soon(finishing)
+            await self._core.store.soon(finishing(outcome))
 
     async def read(self, lease: str, dataset: DatasetVersionName) -> None:
         """Record that a leased run reads a version that it was not given, and have its files kept as long as the run.

@@ -35,6 +35,9 @@ class Reports(StoredReports):
         self.warnings += warnings
         return False
 
+    async def finished_at_once(self, outcome: agents.FinishRunRequest) -> bool:
+        return False
+
     async def finish(self, outcome: agents.FinishRunRequest) -> None:
         self.finished = outcome
         await super().finish(outcome)

@@ -66,6 +66,7 @@ def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
         "ListTreeEntries": lambda: stub.ListTreeEntries(rpc.ListTreeEntriesRequest(parent=tree)),
         "SetReference": lambda: stub.SetReference(rpc.SetReferenceRequest(parent=parent, reference=reference)),
         "SetReferences": lambda: stub.SetReferences(rpc.SetReferencesRequest(parent=parent, references=[reference])),
+        "KeepFiles": lambda: stub.KeepFiles(rpc.KeepFilesRequest(parent=parent, reference=reference)),
         "DeleteReference": lambda: stub.DeleteReference(
             rpc.DeleteReferenceRequest(parent=parent, owner=f"{parent}/runs/r")
         ),
@@ -74,7 +75,7 @@ def calls(stub: Any, parent: str = LAB) -> dict[str, Callable[[], Any]]:
 
 WRITES = {"BatchUploadBlobs", "UploadBlob", "PrepareUploads", "CompleteUploads", "CreateTree"}
 COLLECTS = {"CollectGarbage"}
-REFERS = {"SetReference", "SetReferences", "DeleteReference"}
+REFERS = {"SetReference", "SetReferences", "KeepFiles", "DeleteReference"}
 
 
 async def test_each_role_may_do_what_is_its_business(running: Running) -> None:

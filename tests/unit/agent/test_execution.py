@@ -14,6 +14,7 @@ import pytest
 from orris.errors import FailedPrecondition, NotFound
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2
+from orris.sdk.small_files import MOST_BYTES
 from orris_agent import execution
 from orris_agent.execution import INSTALL_LOG, Execution
 from orris_agent.exits import Exit
@@ -27,10 +28,15 @@ from tests.unit.agent.test_shipping import StoredReports
 
 
 class Reports(StoredReports):
-    """Stands in for the server, which has lost the first so many outputs when it hears of them."""
+    """Stands in for the server, which has lost the first so many outputs when it hears of them.
 
-    def __init__(self, collected: int = 0) -> None:
+    `takes_files`: whether it can store those that come with an end now; `asked` counts the ends that files came with.
+    """
+
+    def __init__(self, collected: int = 0, *, takes_files: bool = True) -> None:
         super().__init__()
+        self.takes_files = takes_files
+        self.asked = 0
         self.collected = collected
         self.finished: list[agents.FinishRunRequest] = []
         self.reasons: list[str] = []
@@ -47,6 +53,12 @@ class Reports(StoredReports):
         await super().finish(outcome)
         if len(self.finished) <= self.collected:
             raise NotFound(f"{outcome.outputs} is not stored", reason="TREE_NOT_FOUND")
+
+    async def finished_at_once(self, outcome: agents.FinishRunRequest) -> bool:
+        self.asked += 1
+        if self.takes_files:
+            await self.finish(outcome)
+        return self.takes_files
 
 
 class Storage:
@@ -87,13 +99,14 @@ async def executed(
     reason: str | None = None,
     canceled: asyncio.Event | None = None,
     log: bytes = b"",
+    model: bytes = bytes(MOST_BYTES + 1),
     **fields: Any,
 ) -> Execution:
-    """Go on with a run that ended, and left an output, before this agent was started; cancel it when that is set."""
+    """Go on with a run that ended, and left a model, before this agent was started; cancel it when that is set."""
     lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r", **fields))
     folder = RunFolders(root).create("r", lease.id)
     (folder.work / "outputs").mkdir(parents=True)
-    (folder.work / "outputs" / "model.pkl").write_bytes(b"model")
+    (folder.work / "outputs" / "model.pkl").write_bytes(model)
     (folder.own / "leave" / "clean").mkdir(parents=True)
     (folder.own / "leave" / "clean" / "a.csv").write_bytes(b"1")
     (folder.root / "supervisor.json").write_text(json.dumps({"pid": 1, "start_ticks": 0}))
@@ -124,6 +137,36 @@ async def test_outputs_are_told_of_and_the_folder_goes(tmp_path: Path) -> None:
     assert (told.state, told.outputs) == (runs_pb2.Run.STATE_COMPLETED, f"workspaces/lab/trees/{1:064x}")
     assert storage.uploads == [["outputs/model.pkl"]]
     assert not made.folder.root.exists()
+
+
+async def test_few_small_outputs_come_with_the_end(tmp_path: Path) -> None:
+    reports, storage = Reports(), Storage()
+    made = await executed(tmp_path / "runs", reports, storage, log=b"last words\n", model=b"model")
+    (told,) = reports.finished
+    assert (told.state, told.outputs, storage.uploads) == (runs_pb2.Run.STATE_COMPLETED, "", [])
+    assert [entry.path for entry in told.output_files.entries] == ["outputs/model.pkl"]
+    assert list(told.output_files.blobs) == [b"model"]
+    assert reports.logs == {STD_LOG: b"last words\n"}
+    assert not made.folder.root.exists()
+
+
+async def test_outputs_that_cannot_be_stored_with_the_end_are_uploaded(tmp_path: Path) -> None:
+    reports, storage = Reports(takes_files=False), Storage()
+    await executed(tmp_path / "runs", reports, storage, log=b"last words\n", model=b"model")
+    (told,) = reports.finished
+    assert (reports.asked, told.outputs, told.HasField("output_files")) == (1, f"workspaces/lab/trees/{1:064x}", False)
+    assert storage.uploads == [["outputs/model.pkl"]]
+    assert reports.logs == {STD_LOG: b"last words\n"}
+
+
+async def test_that_can_be_canceled_and_loses_no_log(tmp_path: Path) -> None:
+    reports, storage = Reports(takes_files=False), Storage()
+    storage.hangs = asyncio.Event()
+    async with asyncio.timeout(5):
+        await executed(tmp_path / "runs", reports, storage, log=b"last words\n", model=b"model", canceled=storage.hangs)
+    (told,) = reports.finished
+    assert (told.state, told.outputs, told.HasField("output_files")) == (runs_pb2.Run.STATE_CANCELED, "", False)
+    assert reports.logs == {STD_LOG: b"last words\n"}
 
 
 async def test_what_may_have_begun_before_the_machine_was_started_again_is_not_begun_again(tmp_path: Path) -> None:

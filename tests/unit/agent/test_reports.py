@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orris.errors import FailedPrecondition, Internal, OrrisError, Unavailable
+from orris.errors import FailedPrecondition, Internal, OrrisError, ResourceExhausted, Unavailable
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import reports
@@ -36,6 +36,11 @@ async def finish(server: Server) -> None:
     await Reports(server, "l").finish(agents.FinishRunRequest(state=runs.Run.STATE_COMPLETED))  # type: ignore[arg-type]
 
 
+async def finished_at_once(server: Server) -> bool:
+    end = agents.FinishRunRequest(state=runs.Run.STATE_COMPLETED)
+    return await Reports(server, "l").finished_at_once(end)  # type: ignore[arg-type]
+
+
 async def test_a_server_that_is_away_is_waited_for() -> None:
     server = Server(*[Unavailable("starting")] * 100)
     await finish(server)
@@ -56,7 +61,16 @@ async def test_a_fault_that_stays_is_not_reported_into_for_ever() -> None:
 
 
 async def test_a_lease_that_is_lost_is_told_at_once() -> None:
-    server = Server(FailedPrecondition("gone", reason="LEASE_LOST"))
-    with pytest.raises(LeaseLostError):
-        await finish(server)
-    assert server.calls == 1
+    for end in (finish, finished_at_once):
+        server = Server(FailedPrecondition("gone", reason="LEASE_LOST"))
+        with pytest.raises(LeaseLostError):
+            await end(server)
+        assert server.calls == 1
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), ResourceExhausted("full", reason="STORE_FULL")])
+async def test_an_end_that_is_tried_once_is_tried_once(failure: OrrisError) -> None:
+    server = Server(failure)
+    assert not await finished_at_once(server)
+    assert await finished_at_once(server)
+    assert server.calls == 2

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from orris.errors import FailedPrecondition
+from orris.artifacts.v1.artifacts_pb2 import SmallFiles
+from orris.errors import FailedPrecondition, ResourceExhausted
 from orris.names import RunName
 from orris_kit.database import DatabaseUnavailable
 from orris_runs.core import Core
@@ -27,6 +28,7 @@ from .conftest import DURATION, MARGIN, NEW, TREE, World
 
 OUTPUTS = f"workspaces/default/trees/{'b' * 64}"
 DIGEST = "c" * 64
+KEPT = f"workspaces/default/trees/{'e' * 64}"
 DATA = f"workspaces/default/trees/{'d' * 64}"
 
 
@@ -35,11 +37,18 @@ class FakeArtifacts:
 
     def __init__(self) -> None:
         self.references: dict[str, list[str]] = {}
+        self.full = False
         self.before: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
 
     async def refer(self, run: RunName, trees: Sequence[str], blobs: Sequence[str]) -> None:
         await self.before()
         self.references[str(run)] = [*trees, *blobs]
+
+    async def keep(self, run: RunName, files: SmallFiles, trees: Sequence[str], blobs: Sequence[str]) -> str:
+        if self.full:
+            raise ResourceExhausted("full", reason="STORE_FULL")
+        await self.refer(run, [*trees, KEPT], blobs)
+        return KEPT
 
     async def forget(self, run: RunName) -> None:
         await asyncio.sleep(0)
@@ -126,6 +135,37 @@ async def test_outputs_that_are_told_of_as_the_lease_runs_out_are_released(
     with pytest.raises(FailedPrecondition, match="lease"):
         await finishing.finish(lease, Outcome(State.COMPLETED, outputs=OUTPUTS))
     assert OUTPUTS in artifacts.references[str(name(run))]
+    await released(world, references)
+    assert artifacts.references == {str(name(run)): [TREE]}
+
+
+async def test_files_that_come_with_the_end_are_its_outputs(world: World, artifacts: FakeArtifacts) -> None:
+    world.agent()
+    run, lease = world.start()
+    finishing = submitting(world.core, artifacts)
+    artifacts.full = True
+    with pytest.raises(ResourceExhausted):
+        await finishing.finish(lease, Outcome(State.COMPLETED), files=SmallFiles())
+    assert world.get(run).state is State.RUNNING
+    artifacts.full = False
+    for _ in range(2):
+        await finishing.finish(lease, Outcome(State.COMPLETED), files=SmallFiles())
+    assert (world.get(run).state, world.get(run).outputs) == (State.COMPLETED, KEPT)
+    assert artifacts.references == {str(name(run)): [TREE, KEPT]}
+
+
+async def test_files_that_come_as_the_lease_runs_out_are_released(world: World, artifacts: FakeArtifacts) -> None:
+    world.agent()
+    run, lease = world.start()
+    references = References(world.core, artifacts)
+
+    async def lose_it() -> None:
+        artifacts.before = lambda: asyncio.sleep(0)
+        lose(world)
+
+    artifacts.before = lose_it
+    with pytest.raises(FailedPrecondition, match="lease"):
+        await submitting(world.core, artifacts).finish(lease, Outcome(State.COMPLETED), files=SmallFiles())
     await released(world, references)
     assert artifacts.references == {str(name(run)): [TREE]}
 

@@ -9,8 +9,8 @@ decides on (`with_for_update`, always in one order), takes turns (`take_turn`) w
 it to the constraints who was first (`insert_new`). In SQLite there is one writer at a time: all of these cost nothing.
 """
 
-from orris_kit.database.among import among
 from orris_kit.database.alone import open_alone, open_shared
+from orris_kit.database.among import among
 from orris_kit.database.columns import JSON, Text, UtcDateTime, partial_index
 from orris_kit.database.errors import DatabaseUnavailable
 from orris_kit.database.opening import open_database

@@ -344,6 +344,36 @@ class Garbage(_message.Message):
 Global___Garbage: _TypeAlias = Garbage  # noqa: Y015
 
 @_typing.final
+class SmallFiles(_message.Message):
+    """A few small files that make a tree, in one message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    BLOBS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TreeEntry]:
+        """The tree's entries."""
+
+    @_builtins.property
+    def blobs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Bytes that the entries have as chunks: what is not stored yet is stored first. At most 3 MiB."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___TreeEntry] | None = ...,
+        blobs: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blobs", b"blobs", "entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmallFiles: _TypeAlias = SmallFiles  # noqa: Y015
+
+@_typing.final
 class Reference(_message.Message):
     """Says that somebody needs some trees and blobs: they are kept as long as the reference exists."""
 

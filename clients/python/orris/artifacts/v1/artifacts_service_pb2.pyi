@@ -714,6 +714,64 @@ class SetReferencesResponse(_message.Message):
 Global___SetReferencesResponse: _TypeAlias = SetReferencesResponse  # noqa: Y015
 
 @_typing.final
+class KeepFilesRequest(_message.Message):
+    """Request of KeepFiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The workspace: `workspaces/{workspace}`."""
+    @_builtins.property
+    def files(self) -> _artifacts_pb2.SmallFiles:
+        """What to make the tree of."""
+
+    @_builtins.property
+    def reference(self) -> _artifacts_pb2.Reference:
+        """What the owner needs from now on beside the tree."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        files: _artifacts_pb2.SmallFiles | None = ...,
+        reference: _artifacts_pb2.Reference | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "parent", b"parent", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepFilesRequest: _TypeAlias = KeepFilesRequest  # noqa: Y015
+
+@_typing.final
+class KeepFilesResponse(_message.Message):
+    """Response of KeepFiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TREE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tree(self) -> _artifacts_pb2.Tree:
+        """The tree."""
+
+    def __init__(
+        self,
+        *,
+        tree: _artifacts_pb2.Tree | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tree", b"tree"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tree", b"tree"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepFilesResponse: _TypeAlias = KeepFilesResponse  # noqa: Y015
+
+@_typing.final
 class DeleteReferenceRequest(_message.Message):
     """Request of DeleteReference."""
 

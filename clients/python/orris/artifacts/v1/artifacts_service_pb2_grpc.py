@@ -107,6 +107,11 @@ class ArtifactServiceStub:
                 request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesRequest.SerializeToString,
                 response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesResponse.FromString,
                 _registered_method=True)
+        self.KeepFiles = channel.unary_unary(
+                '/orris.artifacts.v1.ArtifactService/KeepFiles',
+                request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.KeepFilesRequest.SerializeToString,
+                response_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.KeepFilesResponse.FromString,
+                _registered_method=True)
         self.DeleteReference = channel.unary_unary(
                 '/orris.artifacts.v1.ArtifactService/DeleteReference',
                 request_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.DeleteReferenceRequest.SerializeToString,
@@ -301,6 +306,18 @@ class ArtifactServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def KeepFiles(self, request, context):
+        """Creates a tree of a few small files, as CreateTree does, and sets what an owner needs, as SetReference does: what the
+        reference says, and the tree. Both are done, or nothing is but to store bytes.
+
+        Errors:
+        - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob of the reference is not stored; the message names it.
+        - All of CreateTree but TOO_MANY_TREES.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteReference(self, request, context):
         """Drops what an owner needed. Dropping a reference that does not exist is no error.
 
@@ -398,6 +415,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.SetReferences,
                     request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesRequest.FromString,
                     response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesResponse.SerializeToString,
+            ),
+            'KeepFiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepFiles,
+                    request_deserializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.KeepFilesRequest.FromString,
+                    response_serializer=orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.KeepFilesResponse.SerializeToString,
             ),
             'DeleteReference': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteReference,
@@ -774,6 +796,33 @@ class ArtifactService:
             '/orris.artifacts.v1.ArtifactService/SetReferences',
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesRequest.SerializeToString,
             orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.SetReferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.artifacts.v1.ArtifactService/KeepFiles',
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.KeepFilesRequest.SerializeToString,
+            orris_dot_artifacts_dot_v1_dot_artifacts__service__pb2.KeepFilesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -155,6 +155,14 @@ class ArtifactServiceStub:
     - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
     - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
     """
+    KeepFiles: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.KeepFilesRequest, _artifacts_service_pb2.KeepFilesResponse]
+    """Creates a tree of a few small files, as CreateTree does, and sets what an owner needs, as SetReference does: what the
+    reference says, and the tree. Both are done, or nothing is but to store bytes.
+
+    Errors:
+    - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob of the reference is not stored; the message names it.
+    - All of CreateTree but TOO_MANY_TREES.
+    """
     DeleteReference: _grpc.UnaryUnaryMultiCallable[_artifacts_service_pb2.DeleteReferenceRequest, _artifacts_service_pb2.DeleteReferenceResponse]
     """Drops what an owner needed. Dropping a reference that does not exist is no error.
 
@@ -300,6 +308,14 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     Errors:
     - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
     - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
+    """
+    KeepFiles: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.KeepFilesRequest, _artifacts_service_pb2.KeepFilesResponse]  # type: ignore[assignment]
+    """Creates a tree of a few small files, as CreateTree does, and sets what an owner needs, as SetReference does: what the
+    reference says, and the tree. Both are done, or nothing is but to store bytes.
+
+    Errors:
+    - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob of the reference is not stored; the message names it.
+    - All of CreateTree but TOO_MANY_TREES.
     """
     DeleteReference: _aio.UnaryUnaryMultiCallable[_artifacts_service_pb2.DeleteReferenceRequest, _artifacts_service_pb2.DeleteReferenceResponse]  # type: ignore[assignment]
     """Drops what an owner needed. Dropping a reference that does not exist is no error.
@@ -521,6 +537,20 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob is not stored; the message names it.
         - INVALID_ARGUMENT (TOO_MANY_TARGETS): over 1,000 references, or 10,000 targets of one.
+        """
+
+    @_abc_1.abstractmethod
+    def KeepFiles(
+        self,
+        request: _artifacts_service_pb2.KeepFilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_artifacts_service_pb2.KeepFilesResponse, _abc.Awaitable[_artifacts_service_pb2.KeepFilesResponse]]:
+        """Creates a tree of a few small files, as CreateTree does, and sets what an owner needs, as SetReference does: what the
+        reference says, and the tree. Both are done, or nothing is but to store bytes.
+
+        Errors:
+        - FAILED_PRECONDITION (TARGET_MISSING): a tree or blob of the reference is not stored; the message names it.
+        - All of CreateTree but TOO_MANY_TREES.
         """
 
     @_abc_1.abstractmethod

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from orris.artifacts.v1 import artifacts_pb2 as _artifacts_pb2
 from orris.images.v1 import images_pb2 as _images_pb2
 from orris.runs.v1 import runs_pb2 as _runs_pb2
 import builtins as _builtins
@@ -838,6 +839,7 @@ class FinishRunRequest(_message.Message):
     FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
+    OUTPUT_FILES_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.str
     """The lease."""
     state: _runs_pb2.Run.State.ValueType
@@ -878,6 +880,10 @@ class FinishRunRequest(_message.Message):
     def samples(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.UsageSample]:
         """Samples of what it used since the last report, in the order of time, at most 1,000. `cpus` is ignored."""
 
+    @_builtins.property
+    def output_files(self) -> _artifacts_pb2.SmallFiles:
+        """Files kept, where they are few and small, instead of `outputs`: they are stored as ArtifactService.KeepFiles does."""
+
     def __init__(
         self,
         *,
@@ -893,10 +899,11 @@ class FinishRunRequest(_message.Message):
         first_sequence: _builtins.int = ...,
         events: _abc.Iterable[Global___RunEvent] | None = ...,
         samples: _abc.Iterable[_runs_pb2.UsageSample] | None = ...,
+        output_files: _artifacts_pb2.SmallFiles | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "output_files", b"output_files", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "events", b"events", "first_sequence", b"first_sequence", "lease_id", b"lease_id", "left_behind", b"left_behind", "logs", b"logs", "outputs", b"outputs", "outputs_to", b"outputs_to", "samples", b"samples", "state", b"state", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "events", b"events", "first_sequence", b"first_sequence", "lease_id", b"lease_id", "left_behind", b"left_behind", "logs", b"logs", "output_files", b"output_files", "outputs", b"outputs", "outputs_to", b"outputs_to", "samples", b"samples", "state", b"state", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

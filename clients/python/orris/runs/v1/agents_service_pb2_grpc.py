@@ -211,6 +211,7 @@ class AgentServiceServicer:
         - FAILED_PRECONDITION (LOG_COMPLETE): a file's end was said before, and bytes come behind it.
         - INVALID_ARGUMENT: more than 1 MiB of logs, 1,000 events or 1,000 samples come along.
         - NOT_FOUND (TREE_NOT_FOUND): the outputs' tree is not stored.
+        - All of ArtifactService.KeepFiles, where `output_files` come along: upload them and send the end again with `outputs`.
         - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
         `next_sequence` says where to go on.
         - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
