@@ -59,6 +59,7 @@ NOT_IN_THE_STORY = {
     "orris.runs.v1.AgentService/AppendRunUsage": _AGENTS,
     "orris.runs.v1.AgentService/RecordRunDataset": _AGENTS,
     "orris.runs.v1.AgentService/FinishRun": _AGENTS,
+    "orris.runs.v1.AgentService/ReturnRun": _AGENTS,
     "orris.runs.v1.AgentService/DrainAgent": "agents call it, when their machines are taken away",
 }
 

@@ -19,6 +19,7 @@ from orris_agent.folder import RunFolder
 from orris_agent.keeping import as_text, sorted_out
 from orris_agent.leaving import left_files
 from orris_agent.outcome import failed, failed_here, outcome_of, with_last, without_outputs
+from orris_agent.places import Place
 from orris_agent.reports import PASSING, LeaseLostError, Reports
 from orris_agent.requests import RequestServer
 from orris_agent.run_data import RunData
@@ -35,6 +36,8 @@ log = get_logger(__name__)
 INSTALL_LOG = "azureml-logs/20_environment_log.txt"
 
 _RETRY_SECONDS = 1.0
+# How long a run that was leased ahead waits for a program to end, before it is handed back.
+_PATIENCE_SECONDS = 1.0
 # What a run wrote last goes along with its end where its outputs are kept within this time. Else it is told before,
 # and the run's place is free for the next one.
 _ALONG_SECONDS = 0.1
@@ -47,6 +50,10 @@ def install_log(attempt: int) -> str:
 
 _Result = TypeVar("_Result")
 _Keep = Callable[[agents.FinishRunRequest], Coroutine[None, None, agents.FinishRunRequest]]
+
+
+class HandedBackError(Exception):
+    """The run waits for another agent."""
 
 
 class DataError(Exception):
@@ -64,6 +71,7 @@ class Execution:
         storage: Storage,
         runtime: Runtime,
         requests: RequestServer,
+        place: Place | None = None,
     ) -> None:
         self.lease = lease
         self.folder = folder
@@ -71,6 +79,7 @@ class Execution:
         self._storage = storage
         self._runtime = runtime
         self._requests = requests
+        self._place = place or Place()
         self._canceled = asyncio.Event()
         if lease.cancel:
             self._canceled.set()
@@ -86,10 +95,14 @@ class Execution:
                 await self._finish(await self._outcome())
         except LeaseLostError:
             log.warning("lease lost", run=self.folder.run_id)
+        except HandedBackError:
+            log.info("run handed back, there was no place for it", run=self.folder.run_id)
         except Exception as problem:
             log.exception("run given up", run=self.folder.run_id)
             await self._runtime.end(self.folder)
             await self._give_up(problem)
+        finally:
+            self._place.leave()
         await self._runtime.end(self.folder)
         if self.folder.lease_id() == self.lease.id:  # else it is another lease's by now
             await run_blocking(self.folder.remove)
@@ -105,11 +118,14 @@ class Execution:
 
     async def _outcome(self) -> agents.FinishRunRequest:
         begun = self._runtime.has_started(self.folder)
-        if not begun:
+        if begun:
+            self._place.occupy()
+        else:
             past("wait for an agent", self.lease.run.create_time.ToMicroseconds() / 1e6)
             try:
                 with span("prepare run"):
                     await self._until_canceled(self._prepare())
+                await self._until_canceled(self._take_place())
             except DataError as problem:
                 if not self._cancel:
                     return failed(runs.RunError.CODE_DATA, str(problem))
@@ -120,6 +136,12 @@ class Execution:
                 return agents.FinishRunRequest(state=runs.Run.STATE_CANCELED)
         with span("execute run"):
             return await self._execute(begun)
+
+    async def _take_place(self) -> None:
+        """Wait for a place. Raises HandedBackError where those who have one keep it: then the run waits elsewhere."""
+        while not await self._place.take(_PATIENCE_SECONDS):
+            if await self._reports.handed_back():
+                raise HandedBackError
 
     async def _execute(self, begun: bool) -> agents.FinishRunRequest:
         """Start the program, unless it has been, and stay with it. What is begun here is the program's own span."""
@@ -214,6 +236,7 @@ class Execution:
             sending = asyncio.ensure_future(shipping.until(ended))
             try:
                 ending = await self._runtime.wait(self.folder)
+                self._place.leave()
                 ended.set()
                 return await self._conclude(outcome_of(ending, self.folder), shipping, sending)
             finally:

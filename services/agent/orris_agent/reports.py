@@ -64,6 +64,16 @@ class Reports:
             return False
         return True
 
+    async def handed_back(self) -> bool:
+        """Let the run, which has not begun, wait for another agent; return False where it has to go on here."""
+        try:
+            await self._stub.ReturnRun(agents.ReturnRunRequest(lease_id=self._lease_id))
+        except errors.OrrisError as problem:
+            if _says_lost(problem):
+                raise LeaseLostError from problem
+            return False
+        return True
+
 
 def _says_lost(problem: errors.OrrisError) -> bool:
     return isinstance(problem, errors.FailedPrecondition) and problem.reason == "LEASE_LOST"

@@ -14,6 +14,7 @@ from orris.models.v1 import models_service_pb2
 from orris.models.v1.models_service_pb2_grpc import ModelServiceStub
 from orris.names import RunName
 from orris.runs.v1 import agents_service_pb2 as agents
+from orris.runs.v1 import runs_pb2 as runs
 from orris.runs.v1.agents_service_pb2_grpc import AgentServiceStub
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 from orris.sdk.channel import shared_channel
@@ -28,6 +29,7 @@ from orris_agent.folder import RunFolder, RunFolders
 from orris_agent.identity import identity, offered
 from orris_agent.known_trees import KnownTrees
 from orris_agent.lease_clock import LeaseClock
+from orris_agent.places import Place, Places
 from orris_agent.record import Record
 from orris_agent.registration import Registration
 from orris_agent.reports import Reports
@@ -104,8 +106,10 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
     def execution(lease: agents.Lease, folder: RunFolder) -> Execution:
         workspace = RunName.parse(lease.run.name).workspace
         reports = Reports(stub, lease.id)
-        return Execution(lease, folder, reports, storage(workspace), runtimes.of(folder), requests)
+        place = Place() if lease.run.kind == runs.RUN_KIND_REPLICA else Place(places)
+        return Execution(lease, folder, reports, storage(workspace), runtimes.of(folder), requests, place)
 
+    places = Places(settings.slots)
     folders = RunFolders(settings.folder_path / "runs", sleeps_along=settings.sleeps_along)
     clock = LeaseClock(monotonic if settings.sleeps_along else boottime)
     return Agent(stub, identity(settings, runtimes.offered), folders, runtimes, execution, clock)

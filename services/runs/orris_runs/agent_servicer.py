@@ -107,6 +107,11 @@ class AgentServicer(AgentServiceServicer):
         return pb.FinishRunResponse()
 
     @agents
+    async def ReturnRun(self, request: pb.ReturnRunRequest, context: Any) -> pb.ReturnRunResponse:
+        await run_blocking(self._core.leases.hand_back, request.lease_id)
+        return pb.ReturnRunResponse()
+
+    @agents
     async def DrainAgent(self, request: pb.DrainAgentRequest, context: Any) -> pb.DrainAgentResponse:
         agent = AgentName.parse(request.agent, field="agent").agent
         await run_blocking(self._core.withdrawal.drain, agent, request.reason)

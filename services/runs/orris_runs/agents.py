@@ -19,7 +19,7 @@ from orris.names import RunName
 from orris_kit.database import insert_new
 from orris_kit.paging import after_key, page_token
 from orris_runs.agent_rows import agent_of, agent_to_row, check_agent
-from orris_runs.model import Agent, Slot
+from orris_runs.model import AHEAD, Agent, Slot
 from orris_runs.pools.model import Presence
 from orris_runs.schema import agents, leases, runs
 from orris_runs.store import POOLS_CHANGED, Change, Store, agent_changed, pool_changed
@@ -131,6 +131,15 @@ class Agents:
         with self._lock:
             if (presence := self._present.get(agent_id)) is not None:
                 presence.busy = self._store.clock.monotonic()
+
+    def lease_ahead(self, agent_id: str, ahead: bool) -> None:
+        """Let an agent that is able to have one run more than it has slots from now on, or not."""
+        with self._lock:
+            presence = self._present.get(agent_id)
+            if presence is None or AHEAD not in presence.agent.abilities or presence.agent.ahead == ahead:
+                return
+            presence.agent = replace(presence.agent, ahead=int(ahead))
+            self._look_again(presence)
 
     def forget(self, change: Change, agent_id: str) -> None:
         """Forget an agent that is gone for good; should it be there after all, it registers anew."""

@@ -153,10 +153,13 @@ class Leases:
         _demand_held(row)
         if first is not None:
             first(change, row)
+        ended = self._moves.happened_at(row, outcome.end_time)
+        soon = row.start_time is not None and (ended - row.start_time).total_seconds() < limits.SOON_SECONDS
+        self._agents.lease_ahead(row.agent, soon)
         columns: dict[str, Any] = {
             "reason": row.state_reason if _was_asked_to_cancel(row, outcome) else "",
             "outputs": outcome.outputs,
-            "end_time": self._moves.happened_at(row, outcome.end_time),
+            "end_time": ended,
             "left_behind": to_json([name[:1024] for name in outcome.left_behind[: limits.LEFT_BEHIND]]),
             **({} if outcome.used is None else asdict(outcome.used)),
         }
@@ -200,6 +203,25 @@ class Leases:
         if len(outcome.produced) > len(wanted) or any(each.name not in wanted for each in outcome.produced):
             raise InvalidArgument("outputs_to: the run was to leave no such thing", field="outputs_to")
         return RunName(row.workspace, row.id)
+
+    def hand_back(self, lease: str) -> None:
+        """Let a leased run that has not begun wait again, where it was in the line.
+
+        Raises FailedPrecondition (LEASE_LOST, RUN_BEGUN).
+        """
+        with self._store.change() as change:
+            row = held_run(change.connection, lease)
+            if not _never_began(change.connection, row):
+                raise FailedPrecondition("the run has begun, or is to be canceled; go on", reason="RUN_BEGUN")
+            self._agents.lease_ahead(row.agent, False)
+            self._moves.drop_lease(change, row)
+            self._wait_again(change, row, attempts=row.attempts - 1)
+
+    def _wait_again(self, change: Change, row: Any, **columns: Any) -> None:
+        """Let a run wait that has never begun: it has waited all the time."""
+        columns |= {"queued_time": row.queued_time, "leased_time": None}
+        self._moves.enqueue(change, row, slot_of(row.kind).value, **columns)
+        self._queue.leave(change, row)
 
     def refuse(self, lease: str, error: RunError) -> None:
         """Fail a leased run that cannot be handed to its agent."""
@@ -254,9 +276,7 @@ class Leases:
         canceled = row.state is State.CANCEL_REQUESTED or _is_canceled(change.connection, row.lease)
         if not canceled and _never_began(change.connection, row) and row.attempts < limits.ATTEMPTS:
             self._moves.drop_lease(change, row)
-            # It has waited all the time.
-            self._moves.enqueue(change, row, slot_of(row.kind).value, queued_time=row.queued_time, leased_time=None)
-            self._queue.leave(change, row)
+            self._wait_again(change, row)
             return
         # Its outputs may be kept already, though nobody told of them in time.
         loose.note(change, row.workspace, row.id)

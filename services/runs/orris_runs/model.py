@@ -38,6 +38,8 @@ class Kind(IntEnum):
 
 # What users begin, and lists have unless they are asked for other kinds.
 USERS_KINDS = (Kind.TRAINING, Kind.INTERACTIVE, Kind.SWEEP)
+# The ability of an agent to have a run ready before there is a place for it.
+AHEAD = "ahead"
 # What no agent executes.
 WITHOUT_AGENT = frozenset({Kind.INTERACTIVE, Kind.SWEEP})
 
@@ -365,7 +367,7 @@ class Agent:
     """A machine, or a part of one, that executes runs.
 
     isolations: what it offers, its default first. draining: why it takes no more runs, empty where it does.
-    abilities: what it knows how to do that others may not.
+    abilities: what it knows how to do that others may not. ahead: how many runs more than it has slots it may have now.
     """
 
     id: str
@@ -381,6 +383,7 @@ class Agent:
     runs: Sequence[str] = ()
     draining: str = ""
     abilities: frozenset[str] = frozenset()
+    ahead: int = 0
 
     def capacity(self, slot: Slot) -> int:
         """How many runs of a kind it executes at a time."""

@@ -36,6 +36,15 @@ class Room:
         # Where what has ended cannot be kept, an agent does not go on until its disk is full.
         self.slots[Slot.WORK] -= max(0, keeping - agent.slots)
 
+    @property
+    def ahead(self) -> int:
+        """How many runs it may have beside those that its slots are for."""
+        return max(0, self.agent.ahead + min(0, self.slots[Slot.WORK]))
+
+    def places(self, slot: Slot) -> int:
+        """Return how many runs it may have besides."""
+        return max(0, self.slots[slot]) + (self.ahead if slot is Slot.WORK else 0)
+
     def fits(self, demands: Demands) -> bool:
         """Tell whether as much is free now."""
         return not demands.weigh or (not self._waited_for and self.lacks(demands) == 0)
@@ -81,7 +90,7 @@ class Rooms:
 
     def __init__(self, agents: Iterable[Agent], held: Held) -> None:
         self._rooms = rooms_of(agents, held)
-        self._places = {slot: sum(max(0, room.slots[slot]) for room in self._rooms) for slot in Slot}
+        self._places = {slot: sum(room.places(slot) for room in self._rooms) for slot in Slot}
         # For each kind of run: who may take it, by how many slots were free, the most first.
         self._by_room: dict[tuple[Demands, Slot], list[tuple[int, int]]] = {}
 
@@ -95,7 +104,8 @@ class Rooms:
         A run that would fit a machine, were it not for other runs, is not overtaken there by those that take what it
         waits for.
         """
-        if (room := self._most_free(demands, slot)) is not None:
+        room = self._most_free(demands, slot) or self._taking_ahead(demands, slot)
+        if room is not None:
             room.take(demands, slot)
             self._places[slot] -= 1
             return room.agent.id
@@ -123,6 +133,12 @@ class Rooms:
             else:
                 return room
         return None
+
+    def _taking_ahead(self, demands: Demands, slot: Slot) -> Room | None:
+        """Return one that may have a run before it has a place for it: none that weighs, which may wait for long."""
+        if slot is not Slot.WORK or demands.weigh:
+            return None
+        return next((room for room in self._rooms if room.ahead and could_take(room.agent, demands, slot)), None)
 
     def give_back(self, agent: str, demands: Demands, slot: Slot) -> None:
         """Note that a run does not need what it was given."""

@@ -116,12 +116,14 @@ async def until(condition: Callable[[], bool]) -> None:
 class FakeAgent:
     """An agent that does what a test says."""
 
+    abilities = ABILITIES
+
     def __init__(self, service: Service, name: str = "agents/a1") -> None:
         self.stub, self.name = service.agents, name
 
     async def register(self, slots: int = 1, replica_slots: int = 1) -> "FakeAgent":
         agent = agents_service_pb2.Agent(
-            name=self.name, pool="local", slots=slots, replica_slots=replica_slots, abilities=ABILITIES
+            name=self.name, pool="local", slots=slots, replica_slots=replica_slots, abilities=self.abilities
         )
         await self.stub.RegisterAgent(agents_service_pb2.RegisterAgentRequest(agent=agent))
         return self

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orris.artifacts.v1 import data_pb2
+from orris.artifacts.v1 import artifacts_pb2, data_pb2
 from orris.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -18,7 +18,9 @@ from orris.runs.v1 import runs_service_pb2 as pb
 from orris.runs.v1.runs_service_pb2_grpc import RunServiceStub
 from orris_kit.auth import Principal, Role, TokenVerifier
 from orris_kit.client import token_from
+from orris_runs.demands import ABILITIES
 from orris_runs.following import keep_at
+from orris_runs.model import AHEAD
 from tests.fakes.images import COLD, IMAGE
 
 from .conftest import PARENT, FakeAgent, Service, State, until
@@ -418,6 +420,41 @@ async def test_a_lost_agent_fails_its_run(hasty: Service) -> None:
         with pytest.raises(FailedPrecondition) as caught:
             await call
         assert caught.value.reason == "LEASE_LOST"
+
+
+async def test_a_run_that_was_leased_ahead_and_cannot_begin_goes_to_another_agent(service: Service) -> None:
+    agent = FakeAgent(service)
+    agent.abilities = ABILITIES | {AHEAD}
+    await agent.connect()
+    runs = [await service.submit() for _ in range(3)]
+    first = await agent.lease()
+    await agent.report(first.id, State.STATE_RUNNING)
+    await agent.finish(first.id)
+    leases = {lease.run.name: lease.id for lease in (await agent.next()).leases}
+    assert set(leases) == {run.name for run in runs[1:]}
+    await agent.report(leases[runs[1].name], State.STATE_RUNNING)
+    back = agents_service_pb2.ReturnRunRequest(lease_id=leases[runs[2].name])
+    await agent.stub.ReturnRun(back)
+    with pytest.raises(FailedPrecondition, match="no longer held"):
+        await agent.stub.ReturnRun(back)
+    assert (await service.get(runs[2])).agent == ""
+    another = await FakeAgent(service, "agents/a2").connect()
+    (lease,) = another.first.leases or (await another.next()).leases
+    assert lease.run.name == runs[2].name
+
+
+async def test_small_outputs_come_with_the_end(service: Service) -> None:
+    agent = await FakeAgent(service).connect()
+    run = await service.submit()
+    lease = await agent.lease()
+    entries = [artifacts_pb2.TreeEntry(path="outputs/model.joblib")]
+    files = artifacts_pb2.SmallFiles(entries=entries)
+    with pytest.raises(InvalidArgument, match="outputs: leave it empty"):
+        await agent.finish(lease.id, output_files=files, outputs=run.snapshot)
+    await agent.finish(lease.id, output_files=files)
+    outputs = (await service.get(run)).outputs
+    assert service.artifacts.trees[outputs] == ["outputs/model.joblib"]
+    assert set(service.artifacts.references[run.name].trees) == {run.snapshot, outputs}
 
 
 async def test_a_newer_stream_ends_the_older(service: Service) -> None:

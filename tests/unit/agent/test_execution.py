@@ -19,6 +19,7 @@ from orris_agent import execution
 from orris_agent.execution import INSTALL_LOG, Execution
 from orris_agent.exits import Exit
 from orris_agent.folder import RunFolders
+from orris_agent.places import Place, Places
 from orris_agent.requests import RequestServer
 from orris_agent.run_file import RunFile
 from orris_agent.runtimes.port import Ending, ImageGoneError, NotNowError, StartError
@@ -31,11 +32,14 @@ class Reports(StoredReports):
     """Stands in for the server, which has lost the first so many outputs when it hears of them.
 
     `takes_files`: whether it can store those that come with an end now; `asked` counts the ends that files came with.
+    `takes_back`: whether a run may wait for another agent.
     """
 
     def __init__(self, collected: int = 0, *, takes_files: bool = True) -> None:
         super().__init__()
         self.takes_files = takes_files
+        self.handing_back = asyncio.Event()
+        self.takes_back = True
         self.asked = 0
         self.collected = collected
         self.finished: list[agents.FinishRunRequest] = []
@@ -53,6 +57,10 @@ class Reports(StoredReports):
         await super().finish(outcome)
         if len(self.finished) <= self.collected:
             raise NotFound(f"{outcome.outputs} is not stored", reason="TREE_NOT_FOUND")
+
+    async def handed_back(self) -> bool:
+        self.handing_back.set()
+        return self.takes_back
 
     async def finished_at_once(self, outcome: agents.FinishRunRequest) -> bool:
         self.asked += 1
@@ -337,10 +345,11 @@ class Runtime:
             raise NotNowError(f"waits for the engine to {name}")
 
 
-def begun(root: Path, reports: Reports, runtime: Runtime) -> Execution:
+def begun(root: Path, reports: Reports, runtime: Runtime, place: Place | None = None) -> Execution:
     lease = agents.Lease(id="l", run=runs_pb2.Run(name="workspaces/lab/runs/r"))
     folder = RunFolders(root).create("r", lease.id)
-    return Execution(lease, folder, reports, Storage(), runtime, RequestServer({}))  # type: ignore[arg-type]
+    made: Any = (lease, folder, reports, Storage(), runtime, RequestServer({}), place)
+    return Execution(*made)
 
 
 async def test_a_run_says_what_it_waits_for_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,3 +412,82 @@ async def test_a_run_that_is_canceled_does_not_wait_for_its_image_to_come_back(t
     async with asyncio.timeout(5):
         await made.run()
     assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_CANCELED]
+
+
+async def taken() -> tuple[Places, Place]:
+    """Return one place, and a program that has it."""
+    places = Places(1)
+    place = Place(places)
+    assert await place.take(0)
+    return places, place
+
+
+async def test_a_run_that_was_leased_ahead_is_got_ready_and_begins_when_another_ends(tmp_path: Path) -> None:
+    places, other = await taken()
+    reports, runtime = Reports(), Runtime(away=0)
+    running = asyncio.ensure_future(begun(tmp_path / "runs", reports, runtime, Place(places)).run())
+    async with asyncio.timeout(5):
+        while not places.waiting:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        assert runtime.attempts == ["is_ready", "make_ready"]
+        other.leave()
+        await running
+    assert runtime.attempts[2:] == ["start", "published", "end"]
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_COMPLETED]
+    assert await other.take(0)
+
+
+async def test_it_is_handed_back_when_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_PATIENCE_SECONDS", 0)
+    places, other = await taken()
+    reports, runtime = Reports(), Runtime(away=0)
+    made = begun(tmp_path / "runs", reports, runtime, Place(places))
+    await made.run()
+    assert (reports.finished, "start" in runtime.attempts, made.folder.root.exists()) == ([], False, False)
+    other.leave()
+    assert await other.take(0)
+
+
+async def test_it_goes_on_waiting_where_nobody_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_PATIENCE_SECONDS", 0)
+    places, other = await taken()
+    reports, runtime = Reports(), Runtime(away=0)
+    reports.takes_back = False
+    running = asyncio.ensure_future(begun(tmp_path / "runs", reports, runtime, Place(places)).run())
+    async with asyncio.timeout(5):
+        await reports.handing_back.wait()
+        other.leave()
+        await running
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_COMPLETED]
+
+
+async def test_it_can_be_canceled_while_it_waits(tmp_path: Path) -> None:
+    places, other = await taken()
+    reports, runtime = Reports(), Runtime(away=0)
+    made = begun(tmp_path / "runs", reports, runtime, Place(places))
+    running = asyncio.ensure_future(made.run())
+    async with asyncio.timeout(5):
+        while not places.waiting:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        made.cancel()
+        await running
+    assert [told.state for told in reports.finished] == [runs_pb2.Run.STATE_CANCELED]
+    assert "start" not in runtime.attempts
+    other.leave()
+    assert await other.take(0)
+
+
+async def test_a_program_that_has_ended_leaves_its_place_while_its_outputs_are_kept(tmp_path: Path) -> None:
+    places, other = await taken()
+    other.leave()
+    reports, runtime = Reports(), Runtime(away=0)
+    made = begun(tmp_path / "runs", reports, runtime, Place(places))
+    hangs = asyncio.Event()
+    monkey: Any = made
+    monkey._storage.paths = lambda tree: hangs.wait()
+    running = asyncio.ensure_future(made.run())
+    async with asyncio.timeout(5):
+        assert await other.take(5)
+        assert not running.done()
+        made.cancel()
+        await running

@@ -83,6 +83,11 @@ class AgentServiceStub:
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.SerializeToString,
                 response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunResponse.FromString,
                 _registered_method=True)
+        self.ReturnRun = channel.unary_unary(
+                '/orris.runs.v1.AgentService/ReturnRun',
+                request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.ReturnRunRequest.SerializeToString,
+                response_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.ReturnRunResponse.FromString,
+                _registered_method=True)
         self.DrainAgent = channel.unary_unary(
                 '/orris.runs.v1.AgentService/DrainAgent',
                 request_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.DrainAgentRequest.SerializeToString,
@@ -220,6 +225,19 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReturnRun(self, request, context):
+        """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
+        line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
+        gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+
+        Errors:
+        - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+        - FAILED_PRECONDITION (RUN_BEGUN): the run has begun, or is to be canceled; go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DrainAgent(self, request, context):
         """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
         it has goes on. An agent that came by itself takes runs again when it registers anew, a node of a pool never does.
@@ -288,6 +306,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.FinishRun,
                     request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.FromString,
                     response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunResponse.SerializeToString,
+            ),
+            'ReturnRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReturnRun,
+                    request_deserializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.ReturnRunRequest.FromString,
+                    response_serializer=orris_dot_runs_dot_v1_dot_agents__service__pb2.ReturnRunResponse.SerializeToString,
             ),
             'DrainAgent': grpc.unary_unary_rpc_method_handler(
                     servicer.DrainAgent,
@@ -547,6 +570,33 @@ class AgentService:
             '/orris.runs.v1.AgentService/FinishRun',
             orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunRequest.SerializeToString,
             orris_dot_runs_dot_v1_dot_agents__service__pb2.FinishRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReturnRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orris.runs.v1.AgentService/ReturnRun',
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.ReturnRunRequest.SerializeToString,
+            orris_dot_runs_dot_v1_dot_agents__service__pb2.ReturnRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

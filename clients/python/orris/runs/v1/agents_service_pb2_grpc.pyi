@@ -119,6 +119,15 @@ class AgentServiceStub:
       `next_sequence` says where to go on.
     - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
     """
+    ReturnRun: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.ReturnRunRequest, _agents_service_pb2.ReturnRunResponse]
+    """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
+    line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
+    gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+
+    Errors:
+    - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+    - FAILED_PRECONDITION (RUN_BEGUN): the run has begun, or is to be canceled; go on.
+    """
     DrainAgent: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.DrainAgentRequest, _agents_service_pb2.DrainAgentResponse]
     """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
     it has goes on. An agent that came by itself takes runs again when it registers anew, a node of a pool never does.
@@ -223,6 +232,15 @@ class AgentServiceAsyncStub(AgentServiceStub):
     - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
       `next_sequence` says where to go on.
     - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
+    """
+    ReturnRun: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.ReturnRunRequest, _agents_service_pb2.ReturnRunResponse]  # type: ignore[assignment]
+    """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
+    line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
+    gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+
+    Errors:
+    - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+    - FAILED_PRECONDITION (RUN_BEGUN): the run has begun, or is to be canceled; go on.
     """
     DrainAgent: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.DrainAgentRequest, _agents_service_pb2.DrainAgentResponse]  # type: ignore[assignment]
     """Says that an agent will end before long, because its machine is taken away for example. It is leased nothing more; what
@@ -379,6 +397,21 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         - OUT_OF_RANGE (LOG_GAP, EVENT_GAP): what comes along does not follow on what is stored; the metadata's `size` or
           `next_sequence` says where to go on.
         - RESOURCE_EXHAUSTED (TOO_MANY_LOGS): a run has at most 1,000 logs.
+        """
+
+    @_abc_1.abstractmethod
+    def ReturnRun(
+        self,
+        request: _agents_service_pb2.ReturnRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_service_pb2.ReturnRunResponse, _abc.Awaitable[_agents_service_pb2.ReturnRunResponse]]:
+        """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
+        line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
+        gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+
+        Errors:
+        - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
+        - FAILED_PRECONDITION (RUN_BEGUN): the run has begun, or is to be canceled; go on.
         """
 
     @_abc_1.abstractmethod
