@@ -27,6 +27,7 @@ async def main() -> None:
             await _stop_with_stdin(stopping)
         agent = await open_agent(settings, stack)
         running = asyncio.ensure_future(agent.run())
+        lifecycle.settle()
         await asyncio.wait([running, asyncio.ensure_future(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
         if settings.finish_on_stop and not running.done():
             await _finish(agent, running, stopping)
