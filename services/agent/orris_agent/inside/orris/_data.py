@@ -113,19 +113,25 @@ class FileDataset(GivenDataset):
 
     def take(self, count: int) -> "FileDataset":
         """Return the first files, in the order of their paths."""
-        return self._with(self._paths()[:count])
+        from ._dataset_parts import at_least_0
+
+        return self._with(self._paths()[: at_least_0(count)])
 
     def skip(self, count: int) -> "FileDataset":
         """Return all but the first files."""
-        return self._with(self._paths()[count:])
+        from ._dataset_parts import at_least_0
+
+        return self._with(self._paths()[at_least_0(count) :])
 
     def random_split(self, percentage: float, seed=None) -> tuple:
-        """Return two parts by chance."""
+        """Return two parts by chance: each file is in the first with that probability, else in the second."""
         from random import Random
 
-        chance = Random(seed)
-        first = [(chance.random() < percentage, path) for path in self._paths()]
-        return tuple(self._with([path for mine, path in first if mine is part]) for part in (True, False))
+        from ._dataset_parts import probability, seed_or_new
+
+        chance, edge = Random(seed_or_new(seed)), probability(percentage)
+        drawn = [(chance.random() < edge, path) for path in self._paths()]
+        return tuple(self._with([path for mine, path in drawn if mine is part]) for part in (True, False))
 
     def take_sample(self, probability: float, seed=None) -> "FileDataset":
         """Return some of the files by chance."""
