@@ -93,7 +93,7 @@ class Column:
         comparison = _C.Comparison(column=self.name, operator=how)
         if isinstance(value, bool):
             comparison.truth = value
-        elif isinstance(value, Real) and value <= _EXACT and -value <= _EXACT:  # numpy's numbers are some, too
+        elif isinstance(value, Real) and _is_exact(value):  # numpy's numbers are some, too
             comparison.number = float(value)
         elif isinstance(value, str):
             comparison.text = value
@@ -103,6 +103,10 @@ class Column:
             message = f"filter: {value!r} is no text, number, truth value or moment"
             raise InvalidArgument(message, field="filter")
         return RowCondition(_C(compare=comparison))
+
+
+def _is_exact(value: Any) -> bool:
+    return -_EXACT <= value <= _EXACT
 
 
 def _messages(*conditions: object) -> Sequence[Table.Condition]:
