@@ -106,7 +106,7 @@ class Column:
 
 
 def _is_exact(value: Any) -> bool:
-    return -_EXACT <= value <= _EXACT
+    return bool(-_EXACT <= value <= _EXACT)
 
 
 def _messages(*conditions: object) -> Sequence[Table.Condition]:
