@@ -864,7 +864,7 @@ class FinishRunRequest(_message.Message):
 
     @_builtins.property
     def outputs_to(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.RunOutput]:
-        """What a completed run has left in the folders of its `outputs_to`: `name`, `tree` and, where registered, `dataset` of each."""
+        """What a run has left in the folders of its `outputs_to`: `name`, `tree` and, of a completed one, where registered, `dataset` of each."""
 
     @_builtins.property
     def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportRunRequest.LogBytes]:

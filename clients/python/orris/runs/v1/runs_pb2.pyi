@@ -1080,7 +1080,9 @@ class RunOutput(_message.Message):
     description: _builtins.str
     """The version's description."""
     tree: _builtins.str
-    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed, or failed because they cannot be put there."""
+    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has ended. Of one that has not completed they are kept with it,
+    and put nowhere else.
+    """
     dataset: _builtins.str
     """The version: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Set when the run has completed."""
     keep_existing: _builtins.bool
