@@ -74,6 +74,12 @@ again = whole.random_split(0.5, seed=11)
 assert [each.to_path() for each in again] == [first.to_path(), second.to_path()], (again, first.to_path())
 chosen = whole.filter(whole["part"].isin(["a", "b"]) & whole["part"].starts_with("b"))
 print("split", sorted(first.to_path() + second.to_path()), chosen.to_path())
+made = chosen.register(run.experiment.workspace, "of b", tags={"k": "v"})
+print("registered", made.version, Dataset.get_by_name(run.experiment.workspace, "of b").get_partition_key_values())
+try:
+    whole.register(run.experiment.workspace, "of b")
+except Exception as error:
+    print("refused", type(error).__name__)
 """
 
 
@@ -206,13 +212,16 @@ def test_what_is_chosen_of_a_folder_is_kept_registered_and_not_put_in_place_of_o
     assert kept == ["at/1.csv", "at/2.csv", "at/notes.md"]
 
 
-def test_parts_are_the_same_where_runs_are_submitted_and_inside_them(experiment: Experiment, tmp_path: Path) -> None:
+def test_parts_are_the_same_inside_a_run_and_registered_from_there(experiment: Experiment, tmp_path: Path) -> None:
     options: Any = {"partition_format": "/{part}.csv"}
     whole: Any = Dataset.create(experiment.workspace, "whole", tmp_path / "data", **options)
     first, second = whole.random_split(0.5, seed=11)
     given = [first.as_named_input("first").as_direct(), second.as_named_input("second").as_direct()]
     run = executed(experiment, tmp_path / "source", "split.py", inputs=given, isolation="process")
     assert "split ['/a.csv', '/b.csv'] ['/b.csv']" in log_of(run)
+    assert "registered 1 [{'part': 'b'}]\nrefused UserErrorException" in log_of(run)
+    made: Any = Dataset.get(experiment.workspace, "of b")
+    assert (made.to_path(), made.tags, made.run_id) == (["/b.csv"], {"k": "v"}, run.id)
 
 
 def test_what_a_run_has_left_is_the_next_ones_input_and_that_of_a_failed_one_is_downloaded(

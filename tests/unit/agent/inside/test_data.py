@@ -80,7 +80,7 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
         found = Dataset.get_by_id(ws, id="{ID}")
         print(isinstance(found, TabularDataset), found.id == Dataset.get_by_name(ws, "table").id)
         for attempt in (lambda: Dataset.Tabular.from_files("x"),
-                        lambda: found.register(ws, "x"), lambda: Run.get_context().input_datasets["none"]):
+                        lambda: found.as_named_input("x"), lambda: Run.get_context().input_datasets["none"]):
             try:
                 attempt()
             except Exception as error:
@@ -90,7 +90,7 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
     assert printed.splitlines() == [
         "True True",
         "NotInsideRunException Dataset.Tabular.from_files is not available inside a run: wh",
-        "NotInsideRunException TabularDataset.register is not available inside a run: what ",
+        "NotInsideRunException TabularDataset.as_named_input is not available inside a run:",
         "KeyError \"the run has no input dataset 'none'; it has files_mount, fi",
     ]
 
@@ -202,8 +202,7 @@ def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program)
         ws = run.experiment.workspace
         for attempt in (lambda: Dataset.File.from_files((Datastore, "x")),
                         lambda: Dataset.Tabular.register_pandas_dataframe(None, None, "x"),
-                        lambda: ws.get_default_datastore(), lambda: Datastore.get(ws, "x"),
-                        lambda: run.input_datasets["files_direct"].register(ws, "x")):
+                        lambda: ws.get_default_datastore(), lambda: Datastore.get(ws, "x")):
             try:
                 attempt()
             except Exception as error:
@@ -215,8 +214,88 @@ def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program)
         "['OutputFileDatasetConfig']",
         "['OutputFileDatasetConfig', 'get_by_name']",
         "['OutputFileDatasetConfig', 'get_by_name']",
-        "['OutputFileDatasetConfig']",
     ]
+
+
+def test_what_the_run_has_is_registered_by_its_agent(given: Program, answer: Any, tmp_path: Path) -> None:
+    """An input by its name, what was asked for by its own, each with what was done with it; the answer is a dataset."""
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        known = {"id": "i", "table": None, "partition": None, "description": "d", "tags": {"k": "v"}}
+        if request["method"] == "get_dataset":
+            folder = str(tmp_path / "inputs" / "files")
+            return {"result": {"dataset": "workspaces/lab/datasets/other/versions/7", "folder": folder, **known}}
+        if request["params"]["register_as"] == "taken":
+            return {"error": {"type": "AlreadyExists", "message": "it is there"}}
+        made = f"workspaces/lab/datasets/{request['params']['register_as']}/versions/1"
+        return {"result": {"dataset": made, **known, "table": request["params"]["table"]}}
+
+    asked = answer(respond)
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        ws = run.experiment.workspace
+        made = run.input_datasets["table_direct"].take(2).register(workspace=ws, name="few", tags={"k": "v"})
+        print(made, made.version, made.id, made.tags, type(made.skip(1)).__name__)
+        made = Dataset.get_by_name(ws, "other").skip(1).register(ws, "rest", create_new_version=True)
+        print(made, made.to_path())
+        try:
+            made.register(ws, "taken")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert printed.splitlines() == [
+        "TabularDataset('few') 1 i {'k': 'v'} TabularDataset",
+        "FileDataset('rest') ['/b.txt']",
+        "UserErrorException it is there",
+    ]
+    table, _, rest, taken = (each["params"] for each in asked)
+    assert table == {
+        "register_as": "few",
+        "description": None,
+        "tags": {"k": "v"},
+        "create_new_version": False,
+        "table": {**TABLE, "steps": [{"take": 3}, {"take": 2}]},
+        "input": "table_direct",
+        "paths": None,
+    }
+    assert (rest["dataset"], rest["paths"], rest["create_new_version"]) == (
+        {"name": "other", "version": 7},
+        ["b.txt"],
+        True,
+    )
+    assert taken["dataset"] == {"name": "rest", "version": 1}
+
+
+def test_what_the_program_has_made_is_where_its_agent_finds_it_until_it_is_registered(
+    given: Program, answer: Any
+) -> None:
+    run = given.folder
+    there: list[str] = []
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        folder = run / "register" / request["params"]["folder"]
+        there.extend(f"{path.name}: {path.read_text()}" for path in folder.iterdir())
+        known = {"id": "i", "table": None, "partition": None, "description": "", "tags": {}}
+        return {"result": {"dataset": "workspaces/lab/datasets/made/versions/1", **known}}
+
+    answer(respond)
+    printed = given.execute(
+        """
+        import tempfile
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        folder = tempfile.mkdtemp()
+        open(folder + "/part-00000.csv", "w").write("x")
+        made = table._made(folder).register(None, "made")
+        print(made, made.to_path())
+        """
+    )
+    assert printed == "FileDataset('made') ['/part-00000.csv']\n"
+    assert there == ["part-00000.csv: x"]
+    assert list((run / "register").iterdir()) == []
 
 
 def test_a_run_is_told_which_data_it_was_given_and_which_it_asked_for(given: Program, answer: Any) -> None:

@@ -53,6 +53,22 @@ class GivenDataset:
             self._place = brought({"name": self.name, "version": self.version})["folder"]
         return self._place
 
+    def register(self, workspace=None, name=None, description=None, tags=None, create_new_version=False):
+        """Register it as a dataset of the run's workspace; return what was registered.
+
+        Raises UserErrorException where there is another of that name, unless `create_new_version`.
+        """
+        from ._dataset_registration import register
+
+        wanted = {"register_as": name, "description": description, "tags": dict(tags or {})}
+        return self._known_as(register(self, dict(wanted, create_new_version=bool(create_new_version))))
+
+    # The paths of the files that it has of those in its folder; None for all of them.
+    _chosen = None
+
+    def _known_as(self, given: dict):
+        return type(self)(self._place, given)
+
     def to_path(self) -> list:
         """Return the paths of the files, each with a slash before it."""
         return ["/" + path for path in self._paths()]
@@ -90,7 +106,7 @@ class FileDataset(GivenDataset):
 
     def __init__(self, folder=None, given=None, paths=None) -> None:
         super().__init__(folder, given)
-        self._some = paths
+        self._chosen = paths
 
     def download(self, target_path=None, overwrite=False, **kwargs) -> list:
         """Copy the files into a folder (default: a new one); return where they are."""
@@ -150,11 +166,14 @@ class FileDataset(GivenDataset):
 
         return Column(name)
 
+    def _known_as(self, given: dict) -> "FileDataset":
+        return type(self)(self._place, given, self._chosen)
+
     def _with(self, paths: list) -> "FileDataset":
         return type(self)(self._place, self._given, paths)
 
     def _paths(self) -> list:
-        return super()._paths() if self._some is None else self._some
+        return super()._paths() if self._chosen is None else self._chosen
 
 
 class MountContext:
@@ -162,7 +181,7 @@ class MountContext:
 
     def __init__(self, dataset: FileDataset, mount_point=None) -> None:
         self._dataset = dataset
-        self._copied = mount_point is not None or dataset._some is not None
+        self._copied = mount_point is not None or dataset._chosen is not None
         self.mount_point = mount_point or (new_folder() if self._copied else dataset._folder)
 
     def start(self) -> None:

@@ -17,7 +17,6 @@ _INSTEAD = {
     "Tabular": _MADE_OUTSIDE,
     "datastores": _LEAVE + _MADE_OUTSIDE,
     "get_default_datastore": _LEAVE + _MADE_OUTSIDE,
-    "register": _LEAVE,
     "register_pandas_dataframe": _LEAVE,
     "upload_directory": _LEAVE,
 }

@@ -55,13 +55,13 @@ class Dataset:
     @staticmethod
     def get_all(workspace=None) -> dict:
         """Return the latest version of each registered dataset by name; its files are brought when it is used."""
-        found = {named(each["dataset"])[0]: each for each in _asked("list_datasets", {}, "Dataset.get_all")["datasets"]}
+        found = {named(each["dataset"])[0]: each for each in asked("list_datasets", {}, "Dataset.get_all")["datasets"]}
         return {name: make(each) for name, each in found.items()}
 
 
 def brought(wanted: dict) -> dict:
     """Return where a dataset is that the run was not given: its agent puts it into the run's folder."""
-    return _asked("get_dataset", wanted, "Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
+    return asked("get_dataset", wanted, "Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
 
 
 def described(dataset) -> dict:
@@ -69,10 +69,11 @@ def described(dataset) -> dict:
     if not dataset.name:
         return {"description": "", "tags": {}}
     wanted = {"name": dataset.name, "version": dataset.version}
-    return _asked("describe_dataset", wanted, "%s.tags" % type(dataset).__name__)
+    return asked("describe_dataset", wanted, "%s.tags" % type(dataset).__name__)
 
 
-def _asked(method: str, wanted: dict, name: str) -> dict:
+def asked(method: str, wanted: dict, name: str) -> dict:
+    """Return what the agent answers to a program that uses `name`. Raises UserErrorException."""
     from ._requests import ask
     from ._surroundings import run_folder, run_id
 
