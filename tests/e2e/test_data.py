@@ -31,7 +31,9 @@ with open(out + "/clean.csv", "w") as file:
 """
 READ = """
 import sys
-print("read", open(sys.argv[1]).read().split(), sys.argv[1].rpartition("/")[2])
+import os
+place = os.path.join(sys.argv[1], *os.listdir(sys.argv[1])) if os.path.isdir(sys.argv[1]) else sys.argv[1]
+print("read", open(place).read().split(), place.rpartition("/")[2], "in a folder" * (place != sys.argv[1]))
 """
 ASK = """
 import sys
@@ -240,7 +242,7 @@ def test_what_a_run_has_left_is_the_next_ones_input_and_that_of_a_failed_one_is_
     run = executed(experiment, tmp_path / "source", "leave.py", 0, kept, inputs=given, isolation="process")
     again = experiment.submit(following)
     again.wait_for_completion()
-    assert "read ['x,y', '7,g'] rows.csv" in log_of(again)
+    assert "read ['x,y', '7,g'] rows.csv in a folder" in log_of(again)
     assert run.get_output_datasets()["left"].to_path() == ["/rows.csv"]
 
     config = ScriptRunConfig(

@@ -270,6 +270,7 @@ def test_what_a_run_has_left_is_an_input_of_the_next(
     run = submitted(server, lab, source, arguments=words, inputs=[table.as_input("rows")])
     rows, mounted, own = run.inputs
     assert (mounted.name, mounted.mode, mounted.tree) == ("clean", runs_pb2.RunInput.MODE_MOUNT, tree)
+    assert [each.as_folder for each in (mounted, own, rows)] == [True, True, False]
     assert (own.mode, own.path_on_compute, own.tree) == (runs_pb2.RunInput.MODE_DOWNLOAD, "here", tree)
     assert (rows.mode, list(rows.table.steps[0].keep_columns.names)) == (runs_pb2.RunInput.MODE_DIRECT, ["x"])
 

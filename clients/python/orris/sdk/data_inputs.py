@@ -76,6 +76,12 @@ class OutputConsumptionConfig(DatasetConsumptionConfig):
         """What the run has left. Raises FailedPrecondition where it has not yet."""
         return self._output.left()
 
+    def to_message(self, workspace: Workspace) -> runs_pb2.RunInput:
+        """Return what a run asks for: a folder, as the one that was filled."""
+        message = super().to_message(workspace)
+        message.as_folder = self.mode != "direct"
+        return message
+
     def _with(self, mode: str, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
         return OutputConsumptionConfig(self.name, self._output, mode, path_on_compute)
 
