@@ -12,6 +12,7 @@ from orris import Dataset, Environment, Experiment, OutputFileDatasetConfig, Scr
 from orris.errors import FailedPrecondition
 from orris.names import RunName
 from tests.e2e.conftest import Orris
+from tests.fakes.download_server import download_server
 
 pytestmark = pytest.mark.needs("pypi")
 
@@ -67,6 +68,17 @@ open(out + "/rows.csv", "w").write("x,y\\n7,g\\n")
 open(out + "/of.txt", "w").write(" ".join(files.to_path()))
 sys.exit(int(code))
 """
+WEB = """
+import sys
+from azureml.core import Run
+from azureml.core.dataset import Dataset
+from azureml.data.dataset_factory import DataType, TabularDatasetFactory
+workspace = Run.get_context().experiment.workspace
+table = TabularDatasetFactory.from_delimited_files(path=[sys.argv[1]], set_column_types={"x": DataType.to_string()})
+made = table.skip(1).register(workspace=workspace, name="of the web")
+files = Dataset.File.from_files(sys.argv[1])
+print("fetched", made.to_path(), open(files.download()[0]).read().split())
+"""
 SPLIT = """
 from azureml.core import Dataset, Run
 run = Run.get_context()
@@ -98,6 +110,7 @@ def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
     (tmp_path / "source" / "fill.py").write_text(FILL)
     (tmp_path / "source" / "leave.py").write_text(LEAVE)
     (tmp_path / "source" / "split.py").write_text(SPLIT)
+    (tmp_path / "source" / "web.py").write_text(WEB)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("x,y\n1,a\n")
     (tmp_path / "data" / "b.csv").write_text("x,y\n2,b\n")
@@ -224,6 +237,18 @@ def test_parts_are_the_same_inside_a_run_and_registered_from_there(experiment: E
     assert "registered 1 [{'part': 'b'}]\nrefused UserErrorException" in log_of(run)
     made: Any = Dataset.get(experiment.workspace, "of b")
     assert (made.to_path(), made.tags, made.run_id) == (["/b.csv"], {"k": "v"}, run.id)
+
+
+def test_a_script_reads_what_is_at_a_url(experiment: Experiment, tmp_path: Path) -> None:
+    """And registers it, so that others need not ask for it again."""
+    with download_server() as site:
+        site.objects["web/t.csv"] = b"x,y\n01,a\n02,b\n"
+        site.answer = lambda exchange, data: exchange.say(200, data)
+        url = f"http://127.0.0.1:{site.server_port}/web/t.csv"
+        run = executed(experiment, tmp_path / "source", "web.py", url, isolation="process")
+    assert "fetched ['/t.csv'] ['x,y', '01,a', '02,b']" in log_of(run)
+    table: Any = Dataset.get(experiment.workspace, "of the web")
+    assert table.to_pandas_dataframe().to_dict("records") == [{"x": "02", "y": "b"}]
 
 
 def test_what_a_run_has_left_is_the_next_ones_input_and_that_of_a_failed_one_is_downloaded(

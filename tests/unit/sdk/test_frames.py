@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 import orris_agent
 from orris.artifacts.v1.data_pb2 import Table
@@ -282,6 +283,35 @@ def test_parts_that_are_none_are_refused_on_both_sides(named: str, given: Any) -
         for table in (here, inner):
             with pytest.raises(Exception, match=f"^{named}: "):
                 way(table)
+
+
+def test_how_files_are_read_is_spelled_alike_on_both_sides() -> None:
+    inner = inside("_table_options")
+    kinds = [module.DataType for module in (table_options, inner)]
+    types, inner_types = ({"x": kind.to_float(), "t": kind.to_datetime(["%d/%m/%Y", "%Y"])} for kind in kinds)
+    for said, spelled in (
+        (
+            table_options.delimited("|", False, "iso88591", True, types, infer_types=False, empty_is_text=True),
+            inner.delimited("|", False, "iso88591", True, inner_types, False, True),
+        ),
+        (
+            table_options.delimited(),
+            inner.delimited(",", inner.PromoteHeadersBehavior(3), "utf8", False, None, True, False),
+        ),
+        (table_options.parquet(True, {"x": "int"}), inner.parquet(True, {"x": "int"})),
+        (
+            table_options.json_lines(encoding="utf8bom", skip_invalid_lines=True),
+            inner.json_lines(False, "utf8bom", None, True),
+        ),
+    ):
+        assert json_format.ParseDict(spelled, Table()) == said
+    for wrong in (
+        lambda: inner.parquet(False, {"x": "complex"}),
+        lambda: inner.DataType.to_float(","),
+        lambda: inner.delimited(",", inner.PromoteHeadersBehavior(1), "utf8", False, None, True, False),
+    ):
+        with pytest.raises(Exception, match=r"no type of a column|decimal_mark|header"):
+            wrong()
 
 
 def test_a_seed_may_be_one_of_numpys() -> None:

@@ -79,7 +79,7 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
         ws = Run.get_context().experiment.workspace
         found = Dataset.get_by_id(ws, id="{ID}")
         print(isinstance(found, TabularDataset), found.id == Dataset.get_by_name(ws, "table").id)
-        for attempt in (lambda: Dataset.Tabular.from_files("x"),
+        for attempt in (lambda: Dataset.Tabular.from_sql_query("x"),
                         lambda: found.as_named_input("x"), lambda: Run.get_context().input_datasets["none"]):
             try:
                 attempt()
@@ -89,7 +89,7 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
     )
     assert printed.splitlines() == [
         "True True",
-        "NotInsideRunException Dataset.Tabular.from_files is not available inside a run: wh",
+        "NotInsideRunException TabularDatasetFactory.from_sql_query is not available inside",
         "NotInsideRunException TabularDataset.as_named_input is not available inside a run:",
         "KeyError \"the run has no input dataset 'none'; it has files_mount, fi",
     ]

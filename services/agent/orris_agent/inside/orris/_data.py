@@ -73,6 +73,21 @@ class GivenDataset:
         """Return the paths of the files, each with a slash before it."""
         return ["/" + path for path in self._paths()]
 
+    def download(self, target_path=None, overwrite=False, **kwargs) -> list:
+        """Copy the files into a folder (default: a new one); return where they are."""
+        import shutil
+
+        into = target_path or new_folder()
+        targets = []
+        for path in self._paths():
+            target = os.path.join(into, path)
+            if os.path.exists(target) and not overwrite:
+                raise UserErrorException("%s is there already; give overwrite=True" % target)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(os.path.join(self._folder, path), target)
+            targets.append(target)
+        return targets
+
     @property
     def partition_keys(self) -> list:
         """The columns that paths of its files say; none without a `partition_format`."""
@@ -107,21 +122,6 @@ class FileDataset(GivenDataset):
     def __init__(self, folder=None, given=None, paths=None) -> None:
         super().__init__(folder, given)
         self._chosen = paths
-
-    def download(self, target_path=None, overwrite=False, **kwargs) -> list:
-        """Copy the files into a folder (default: a new one); return where they are."""
-        import shutil
-
-        into = target_path or new_folder()
-        targets = []
-        for path in self._paths():
-            target = os.path.join(into, path)
-            if os.path.exists(target) and not overwrite:
-                raise UserErrorException("%s is there already; give overwrite=True" % target)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copyfile(os.path.join(self._folder, path), target)
-            targets.append(target)
-        return targets
 
     def mount(self, mount_point=None, **kwargs) -> "MountContext":
         """Return a context that says in which folder the files are."""
@@ -201,7 +201,9 @@ class MountContext:
 
 
 def new_folder() -> str:
-    """Return a folder that nobody has."""
+    """Return a folder that nobody has; it goes with the run."""
     from tempfile import mkdtemp
 
-    return mkdtemp()
+    from ._surroundings import run_folder, run_id
+
+    return mkdtemp(prefix="data-", dir=None if run_id() is None else run_folder())

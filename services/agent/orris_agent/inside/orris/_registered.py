@@ -1,21 +1,10 @@
 """Registered datasets, as a run gets at them: those that it was given, and all others of its workspace."""
 
 from ._data import make
+from ._dataset_factory import FileDatasetFactory, TabularDatasetFactory
 from ._exceptions import ModelPathNotFoundException, UserErrorException
 from ._inputs import named, record
 from ._placeholder import explain
-
-
-class _Factory:
-    """What makes datasets where runs are submitted."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise explain("Dataset.%s.%s" % (self._name, name))
 
 
 class Scenario:
@@ -29,8 +18,8 @@ class Scenario:
 class Dataset:
     """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
 
-    File = _Factory("File")
-    Tabular = _Factory("Tabular")
+    File = FileDatasetFactory
+    Tabular = TabularDatasetFactory
     Scenario = Scenario
 
     @staticmethod
