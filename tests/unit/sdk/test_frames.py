@@ -305,11 +305,12 @@ def test_how_files_are_read_is_spelled_alike_on_both_sides() -> None:
         ),
     ):
         assert json_format.ParseDict(spelled, Table()) == said
-    for wrong in (
+    wrongs: list[Callable[[], object]] = [
         lambda: inner.parquet(False, {"x": "complex"}),
         lambda: inner.DataType.to_float(","),
         lambda: inner.delimited(",", inner.PromoteHeadersBehavior(1), "utf8", False, None, True, False),
-    ):
+    ]
+    for wrong in wrongs:
         with pytest.raises(Exception, match=r"no type of a column|decimal_mark|header"):
             wrong()
 
