@@ -80,6 +80,7 @@ def test_data_references_of_old_notebooks(ws: Any, orris: FakeOrris, data: Path)
     message = orris.runs.runs[run.resource_name]
     assert list(message.arguments)[:4] == ["--a", "${{inputs.iris}}", "--b", "${{inputs.iris}}"]
     assert len(message.inputs) == 2
+    assert [each.as_folder for each in message.inputs] == [True, False]
 
 
 def test_types_headers_and_columns(ws: Any, data: Path) -> None:

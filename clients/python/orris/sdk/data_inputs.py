@@ -21,15 +21,26 @@ MODES = {
 
 
 class DatasetConsumptionConfig:
-    """A dataset as an input of a run: `mode` is "direct", "download" or "mount". As an argument it says where it is."""
+    """A dataset as an input of a run: `mode` is "direct", "download" or "mount". As an argument it says where it is.
 
-    def __init__(self, name: str, dataset: Dataset, mode: str = "direct", path_on_compute: str | None = None) -> None:
+    That is the folder; where there is only one file in it, that file, unless `as_folder`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dataset: Dataset,
+        mode: str = "direct",
+        path_on_compute: str | None = None,
+        as_folder: bool = False,
+    ) -> None:
         if mode not in MODES:
             raise InvalidArgument(f"mode: {mode!r} is none of {', '.join(MODES)}", field="mode")
         self.name = name
         self.dataset = dataset
         self.mode = mode
         self.path_on_compute = path_on_compute
+        self.as_folder = as_folder
 
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
         """Return the same as files of the run's own."""
@@ -44,13 +55,14 @@ class DatasetConsumptionConfig:
         return self._with("direct")
 
     def _with(self, mode: str, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        return DatasetConsumptionConfig(self.name, self.dataset, mode, path_on_compute)
+        return DatasetConsumptionConfig(self.name, self.dataset, mode, path_on_compute, self.as_folder)
 
     def to_message(self, workspace: Workspace) -> runs_pb2.RunInput:
         """Return what a run asks for."""
         message = self.dataset.as_input(workspace)
         message.name, message.mode = self.name, MODES[self.mode]
         message.path_on_compute = self.path_on_compute or ""
+        message.as_folder = self.as_folder and self.mode != "direct"
         return message
 
     def __str__(self) -> str:
@@ -69,18 +81,13 @@ class OutputConsumptionConfig(DatasetConsumptionConfig):
         self.name = name
         self.mode = mode
         self.path_on_compute = path_on_compute
+        self.as_folder = True  # as the one that was filled
         self._output = output
 
     @property
     def dataset(self) -> Dataset:  # type: ignore[override]  # it is not there from the beginning
         """What the run has left. Raises FailedPrecondition where it has not yet."""
         return self._output.left()
-
-    def to_message(self, workspace: Workspace) -> runs_pb2.RunInput:
-        """Return what a run asks for: a folder, as the one that was filled."""
-        message = super().to_message(workspace)
-        message.as_folder = self.mode != "direct"
-        return message
 
     def _with(self, mode: str, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
         return OutputConsumptionConfig(self.name, self._output, mode, path_on_compute)
@@ -115,5 +122,5 @@ def data_of(words: Iterable[object], more: object) -> list[Any]:
 def _content(data: DatasetConsumptionConfig | OutputFileDatasetConfig) -> dict[str, Any]:
     """Return what tells it from others of the same name."""
     if isinstance(data, DatasetConsumptionConfig):
-        return {"id": data.dataset.id, "mode": data.mode, "path": data.path_on_compute}
+        return {"id": data.dataset.id, "mode": data.mode, "path": data.path_on_compute, "as_folder": data.as_folder}
     return data.content
