@@ -269,6 +269,20 @@ def test_what_the_run_has_is_registered_by_its_agent(given: Program, answer: Any
     assert taken["dataset"] == {"name": "rest", "version": 1}
 
 
+def test_what_is_too_long_for_the_agent_is_refused_at_once(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        try:
+            table.filter(table["x"].isin(["x" * 1000] * 5000)).register(None, "long")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert printed.startswith("UserErrorException register_dataset: more is asked for than 4 MiB")
+
+
 def test_what_the_program_has_made_is_where_its_agent_finds_it_until_it_is_registered(
     given: Program, answer: Any
 ) -> None:

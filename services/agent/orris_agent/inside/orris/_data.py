@@ -206,4 +206,6 @@ def new_folder() -> str:
 
     from ._surroundings import run_folder, run_id
 
-    return mkdtemp(prefix="data-", dir=None if run_id() is None else run_folder())
+    # A part of a run that is spread has no such folder where it is.
+    in_run = run_id() is not None and os.path.isdir(run_folder())
+    return mkdtemp(prefix="data-", dir=run_folder() if in_run else None)
