@@ -235,6 +235,20 @@ def test_a_dataset_that_is_not_registered_goes_by_its_files(
     assert given.mode == runs_pb2.RunInput.MODE_DIRECT
 
 
+def test_part_of_a_table_is_not_given_as_whole_files(lab: Workspace, source: Path, folder: Path) -> None:
+    """Who trains on one part of a split and tests on the other would find the same rows in both."""
+    store = Datastore(lab)
+    store.upload(folder)
+    table = from_delimited_files((store, "a.csv"))
+    part = table.random_split(0.5, seed=1)[0].as_named_input("part")
+    for wrong in (part.as_mount(), part.as_download()):
+        with pytest.raises(InvalidArgument, match="part: files have all rows"):
+            Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", arguments=[wrong]))
+    Experiment(lab, "iris").submit(
+        ScriptRunConfig(source, "train.py", arguments=[table.as_named_input("x").as_mount()])
+    )
+
+
 def test_what_is_read_otherwise_is_still_of_its_version(
     server: FakeOrris, lab: Workspace, source: Path, folder: Path
 ) -> None:

@@ -58,8 +58,14 @@ class DatasetConsumptionConfig:
         return DatasetConsumptionConfig(self.name, self.dataset, mode, path_on_compute, self.as_folder)
 
     def to_message(self, workspace: Workspace) -> runs_pb2.RunInput:
-        """Return what a run asks for."""
+        """Return what a run asks for. Raises InvalidArgument for some rows of files that the run would get as files."""
         message = self.dataset.as_input(workspace)
+        if self.mode != "direct" and message.table.steps:
+            text = (
+                f"{self.name}: files have all rows and columns, and the dataset some of them; leave .as_{self.mode}() "
+                "out, or give dataset.to_csv_files()"
+            )
+            raise InvalidArgument(text, field="mode")
         message.name, message.mode = self.name, MODES[self.mode]
         message.path_on_compute = self.path_on_compute or ""
         message.as_folder = self.as_folder and self.mode != "direct"
