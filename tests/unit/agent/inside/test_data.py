@@ -436,6 +436,39 @@ def test_files_are_chosen_by_what_their_paths_say(given: Program) -> None:
     ]
 
 
+def test_what_makes_datasets_is_there_where_files_are_urls(program: Program) -> None:
+    """And says what else there is where they are not, or the URL is none."""
+    printed = program.execute(
+        """
+        from azureml.core import Dataset
+        from azureml.data.dataset_factory import DataType, FileDatasetFactory, TabularDatasetFactory
+        from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
+        from orris import _table_options, _web_files
+        print(Dataset.File is FileDatasetFactory, Dataset.Tabular is TabularDatasetFactory)
+        print(sorted(_web_files.paths_of_urls(["https://a.org/x/1.csv?k=s", "https://a.org/x/y/2.csv"])))
+        types = {"x": DataType.to_long()}
+        table = _table_options.delimited(";", PromoteHeadersBehavior.NO_HEADERS, "utf8", True, types, True, False)
+        print(table["no_header"], table["column_types"], table["path_column"])
+        for attempt in (lambda: TabularDatasetFactory.from_delimited_files(("store", "x.csv")),
+                        lambda: Dataset.File.from_files([]), lambda: Dataset.File.from_files("https:///x"),
+                        lambda: Dataset.Tabular.from_parquet_files("https://a.org/x", partition_format="/{a}")):
+            try:
+                attempt()
+            except Exception as error:
+                print(type(error).__name__, str(error).split(' URLs')[0].partition(';')[0])
+        """
+    )
+    assert printed.splitlines() == [
+        "True True",
+        "['1.csv', 'y/2.csv']",
+        "True {'x': 'int'} Path",
+        "NotInsideRunException Dataset.Tabular.from_delimited_files of anything but http and https",
+        "NotInsideRunException Dataset.File.from_files of anything but http and https",
+        "UserErrorException path: https:///x is no URL of a file that can be asked for",
+        "UserErrorException partition_format: is for where runs are submitted",
+    ]
+
+
 def test_a_run_without_data_has_none_and_loads_nothing_for_it(program: Program) -> None:
     printed = program.execute(
         """
