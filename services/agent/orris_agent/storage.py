@@ -123,8 +123,9 @@ class Storage:
 
     def _part(self, tree: str, paths: Collection[str]) -> str:
         files = self._files(tree)
-        if missing := next((path for path in paths if path not in files), None):
-            raise NotFound(f"paths: there is no file {missing!r}", reason="FILE_NOT_FOUND")
+        for path in paths:
+            if path not in files:
+                raise NotFound(f"paths: there is no file {path[:200]!r}", reason="FILE_NOT_FOUND")
         return self._transfer.compose({path: files[path] for path in paths}).name
 
     async def register(self, request: data_service_pb2.CreateDatasetVersionRequest) -> data_pb2.DatasetVersion:
