@@ -225,7 +225,10 @@ def download(
     into: Annotated[Path, typer.Option("--into", "-o", metavar="FOLDER", help="Where to.")] = Path("."),
     workspace: InWorkspace = None,
 ) -> None:
-    """Save a run's files: its logs and what it kept in outputs/, also where it has failed."""
+    """Save a run's files, also where it has failed.
+
+    They are its logs and what it kept in outputs/; with --output, what it left in a folder for data.
+    """
     from orris.errors import NotFound
 
     found = find_run(open_workspace(workspace), run)
