@@ -36,7 +36,7 @@ call $service/UpdateExperiment "{\"experiment\": {\"name\": \"$workspace/experim
 say "Submit, with data: files of a tree, or of a dataset's version, which the program finds by the variable \`source\`"
 run="{\"experiment\": \"$workspace/experiments/grpcurl-story\", \"script\": \"train.py\",
   \"snapshot\": \"$(field tree.name <"$STORY/tree.json")\", \"environment\": \"$(field environment.name <"$STORY/environment.json")\",
-  \"inputs\": [{\"name\": \"source\", \"tree\": \"$(field tree.name <"$STORY/tree.json")\", \"mode\": \"MODE_MOUNT\"}]}"
+  \"inputs\": [{\"name\": \"source\", \"tree\": \"$(field tree.name <"$STORY/tree.json")\", \"mode\": \"MODE_MOUNT\", \"as_folder\": true}]}"
 call $service/CreateRun "{\"parent\": \"$workspace\", \"run\": $run, \"request_id\": \"story-$$-$(date +%s)\"}" | tee "$STORY/run.json"
 name=$(field run.name <"$STORY/run.json")
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from orris import Dataset, Environment, Experiment, OutputFileDatasetConfig, ScriptRunConfig, Workspace
+from orris.errors import FailedPrecondition
 from orris.names import RunName
 from tests.e2e.conftest import Orris
+from tests.fakes.download_server import download_server
 
 pytestmark = pytest.mark.needs("pypi")
 
@@ -30,7 +32,9 @@ with open(out + "/clean.csv", "w") as file:
 """
 READ = """
 import sys
-print("read", open(sys.argv[1]).read().split(), sys.argv[1].rpartition("/")[2])
+import os
+place = os.path.join(sys.argv[1], *os.listdir(sys.argv[1])) if os.path.isdir(sys.argv[1]) else sys.argv[1]
+print("read", open(place).read().split(), place.rpartition("/")[2], "in a folder" * (place != sys.argv[1]))
 """
 ASK = """
 import sys
@@ -55,6 +59,44 @@ for name, text in {"at/1.csv": "x;y\n1;a\n", "at/2.csv": "x;y\n2;b\n", "at/notes
 """
 
 
+LEAVE = """
+import sys
+from azureml.core import Run
+files = Run.get_context().input_datasets["table"]
+code, out = sys.argv[1:]
+open(out + "/rows.csv", "w").write("x,y\\n7,g\\n")
+open(out + "/of.txt", "w").write(" ".join(files.to_path()))
+sys.exit(int(code))
+"""
+WEB = """
+import sys
+from azureml.core import Run
+from azureml.core.dataset import Dataset
+from azureml.data.dataset_factory import DataType, TabularDatasetFactory
+workspace = Run.get_context().experiment.workspace
+table = TabularDatasetFactory.from_delimited_files(path=[sys.argv[1]], set_column_types={"x": DataType.to_string()})
+made = table.skip(1).register(workspace=workspace, name="of the web")
+files = Dataset.File.from_files(sys.argv[1])
+print("fetched", made.to_path(), open(files.download()[0]).read().split())
+"""
+SPLIT = """
+from azureml.core import Dataset, Run
+run = Run.get_context()
+first, second = (run.input_datasets[each] for each in ("first", "second"))
+whole = Dataset.get_by_name(run.experiment.workspace, "whole")
+again = whole.random_split(0.5, seed=11)
+assert [each.to_path() for each in again] == [first.to_path(), second.to_path()], (again, first.to_path())
+chosen = whole.filter(whole["part"].isin(["a", "b"]) & whole["part"].starts_with("b"))
+print("split", sorted(first.to_path() + second.to_path()), chosen.to_path())
+made = chosen.register(run.experiment.workspace, "of b", tags={"k": "v"})
+print("registered", made.version, Dataset.get_by_name(run.experiment.workspace, "of b").get_partition_key_values())
+try:
+    whole.register(run.experiment.workspace, "of b")
+except Exception as error:
+    print("refused", type(error).__name__)
+"""
+
+
 @pytest.fixture
 def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     for name in ("ORRIS_ADDRESS", "ORRIS_TOKEN", "ORRIS_TOKEN_FILE", "ORRIS_WORKSPACE"):
@@ -66,6 +108,9 @@ def experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
     (tmp_path / "source" / "read.py").write_text(READ)
     (tmp_path / "source" / "ask.py").write_text(ASK)
     (tmp_path / "source" / "fill.py").write_text(FILL)
+    (tmp_path / "source" / "leave.py").write_text(LEAVE)
+    (tmp_path / "source" / "split.py").write_text(SPLIT)
+    (tmp_path / "source" / "web.py").write_text(WEB)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("x,y\n1,a\n")
     (tmp_path / "data" / "b.csv").write_text("x,y\n2,b\n")
@@ -180,6 +225,63 @@ def test_what_is_chosen_of_a_folder_is_kept_registered_and_not_put_in_place_of_o
     (left,) = run.message.outputs_to
     kept = [entry.path for entry in experiment.workspace.transfer.entries(left.tree)]
     assert kept == ["at/1.csv", "at/2.csv", "at/notes.md"]
+
+
+def test_parts_are_the_same_inside_a_run_and_registered_from_there(experiment: Experiment, tmp_path: Path) -> None:
+    options: Any = {"partition_format": "/{part}.csv"}
+    whole: Any = Dataset.create(experiment.workspace, "whole", tmp_path / "data", **options)
+    first, second = whole.random_split(0.5, seed=11)
+    given = [first.as_named_input("first").as_direct(), second.as_named_input("second").as_direct()]
+    run = executed(experiment, tmp_path / "source", "split.py", inputs=given, isolation="process")
+    assert "split ['/a.csv', '/b.csv'] ['/b.csv']" in log_of(run)
+    assert "registered 1 [{'part': 'b'}]\nrefused UserErrorException" in log_of(run)
+    made: Any = Dataset.get(experiment.workspace, "of b")
+    assert (made.to_path(), made.tags, made.run_id) == (["/b.csv"], {"k": "v"}, run.id)
+
+
+def test_a_script_reads_what_is_at_a_url(experiment: Experiment, tmp_path: Path) -> None:
+    """And registers it, so that others need not ask for it again."""
+    with download_server() as site:
+        site.objects["web/t.csv"] = b"x,y\n01,a\n02,b\n"
+        site.answer = lambda exchange, data: exchange.say(200, data)
+        url = f"http://127.0.0.1:{site.server_port}/web/t.csv"
+        run = executed(experiment, tmp_path / "source", "web.py", url, isolation="process")
+    assert "fetched ['/t.csv'] ['x,y', '01,a', '02,b']" in log_of(run)
+    table: Any = Dataset.get(experiment.workspace, "of the web")
+    assert table.to_pandas_dataframe().to_dict("records") == [{"x": "02", "y": "b"}]
+
+
+def test_what_a_run_has_left_is_the_next_ones_input_and_that_of_a_failed_one_is_downloaded(
+    experiment: Experiment, tmp_path: Path, orris: Orris
+) -> None:
+    table: Any = Dataset.create(experiment.workspace, "parts", tmp_path / "data")
+    store = experiment.workspace.get_default_datastore()
+    output, given = (
+        OutputFileDatasetConfig("left", (store, "chain")),
+        [table.take(1).as_named_input("table").as_direct()],
+    )
+    following = ScriptRunConfig(
+        tmp_path / "source", "read.py", arguments=[output.as_input("rows")], environment=small()
+    )
+    kept = output.as_upload(source_globs="*.csv")
+    run = executed(experiment, tmp_path / "source", "leave.py", 0, kept, inputs=given, isolation="process")
+    again = experiment.submit(following)
+    again.wait_for_completion()
+    assert "read ['x,y', '7,g'] rows.csv in a folder" in log_of(again)
+    assert run.get_output_datasets()["left"].to_path() == ["/rows.csv"]
+
+    config = ScriptRunConfig(
+        tmp_path / "source", "leave.py", arguments=[3, output], inputs=given, environment=small(), isolation="process"
+    )
+    failed = experiment.submit(config)
+    failed.wait_for_completion(raise_on_error=False)
+    assert failed.status == "Failed"
+    with pytest.raises(FailedPrecondition, match="is Failed"):
+        experiment.submit(following)
+    said = orris("runs", "download", failed.id, "--output", "left", "of.txt", "--into", "there")
+    assert said.stdout == "there/of.txt\n"
+    assert (tmp_path / "there" / "of.txt").read_text() == "/a.csv"
+    assert [entry.path for entry in store.files.entries("chain")] == ["chain/rows.csv"]
 
 
 def test_the_command_line_registers_and_gives_data(orris: Orris, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from azureml._errors import translated
 from orris.sdk.data_inputs import DatasetConsumptionConfig
-from orris.sdk.dataset_factory import from_files
 from orris.sdk.datastore import DataPath
 
 if TYPE_CHECKING:
@@ -30,5 +29,6 @@ class DataReference(DatasetConsumptionConfig):
         self.datastore = datastore
         self.path_on_datastore = path_on_datastore or ""
         self.data_reference_name = data_reference_name or f"input_{secrets.token_hex(4)}"
-        files = from_files(DataPath(datastore, self.path_on_datastore))
-        super().__init__(self.data_reference_name, files, mode or "mount", path_on_compute)
+        place = DataPath(datastore, self.path_on_datastore)
+        given = place.as_named_input(self.data_reference_name, mode or "mount", path_on_compute)
+        super().__init__(given.name, given.dataset, given.mode, path_on_compute, given.as_folder)

@@ -38,7 +38,6 @@ _ON_TABLES = dict.fromkeys(
 
 
 _OF_OUTPUTS = {
-    "as_input": "wait for the run, and give the next one Dataset.get_by_name(ws, name).as_named_input(...)",
     "random_split": "register all of it, and split it later: Dataset.get_by_name(ws, name).random_split(0.8)",
     "add_to_model": "register the model with run.register_model(name, path)",
 }
@@ -93,7 +92,7 @@ class TabularDataset(Refusing, sdk_tables.TabularDataset):
 class OutputFileDatasetConfig(Refusing, data_outputs.OutputFileDatasetConfig):
     """A folder that a run fills, and that is kept when it has completed."""
 
-    _lacking = "add_to_model as_input random_split"
+    _lacking = "add_to_model random_split"
     _instead = _OF_OUTPUTS
 
     def read_delimited_files(

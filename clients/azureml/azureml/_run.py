@@ -15,6 +15,7 @@ from orris.sdk import run_files
 from orris.sdk.registration import register_from_run
 
 if TYPE_CHECKING:
+    from azureml._dataset import FileDataset, TabularDataset
     from azureml._environment import Environment
     from azureml._experiment import Experiment
     from azureml._interactive import InteractiveRun
@@ -178,6 +179,12 @@ class Run(Refusing, sdk.Run):
         """Save the files below `prefix` (default: all) into a folder; return their paths there."""
         refuse_given("Run.download_files", output_paths=output_paths)
         return super().download_files(prefix, output_directory or ".", append_prefix)
+
+    def get_output_datasets(self) -> dict[str, FileDataset | TabularDataset]:  # type: ignore[override]  # of its kind
+        """Return what the run has left in the folders that it was to fill, by the names of its outputs."""
+        from azureml._dataset import adopted as dataset_adopted
+
+        return {name: dataset_adopted(each) for name, each in super().get_output_datasets().items()}
 
     def get_environment(self) -> Environment:
         """Return the environment of the run, in the version that it used."""

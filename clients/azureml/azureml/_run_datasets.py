@@ -13,6 +13,7 @@ from orris.names import DatasetVersionName
 from orris.runs.v1 import runs_pb2
 from orris.sdk.dataset import Dataset
 from orris.sdk.dataset_files import KeptFiles
+from orris.sdk.run_outputs import dataset_of
 
 if TYPE_CHECKING:
     from orris.sdk.run import Run
@@ -42,8 +43,8 @@ def with_datasets(run: Run, details: dict[str, Any]) -> dict[str, Any]:
     """Return the details of a run with its datasets: nothing is asked for them until they are used."""
     message, workspace = run.message, run.workspace
     given = [partial(_given, workspace, each) for each in message.inputs]
-    read = [partial(_known, workspace, each) for each in message.datasets_read]
-    left = [partial(_known, workspace, each) for each in message.outputs_to]
+    read = [partial(_known, run, each) for each in message.datasets_read]
+    left = [partial(_known, run, each) for each in message.outputs_to]
     return details | {
         key: [_opened(each, opening) for each, opening in zip(details[key], openings, strict=True)]
         for key, openings in (("inputDatasets", given + read), ("outputDatasets", left))
@@ -65,11 +66,8 @@ def _given(workspace: Workspace, message: runs_pb2.RunInput) -> Opened:
     return FileDataset(files, None, version, message.partition_format)
 
 
-def _known(workspace: Workspace, message: runs_pb2.RunDataset | runs_pb2.RunOutput) -> Opened:
-    """Return what was registered; of a version that was deleted, its files are left."""
-    if found := _registered(workspace, message.dataset):
-        return adopted(found)
-    return FileDataset(KeptFiles(workspace, message.tree), None, data_pb2.DatasetVersion(name=message.dataset))
+def _known(run: Run, message: runs_pb2.RunDataset | runs_pb2.RunOutput) -> Opened:
+    return adopted(dataset_of(run, message))
 
 
 def _registered(workspace: Workspace, name: str) -> Dataset | None:

@@ -48,7 +48,7 @@ class Datasets:
         turn = self._turns.setdefault(request.folder.root, asyncio.Lock())
         async with turn:
             storage = self._storage_of(workspace)
-            found = await _found(storage, workspace, request.parameters)
+            found = await found_version(storage, workspace, request.parameters)
             record = agents.RecordRunDatasetRequest(lease_id=request.lease.id, dataset=found.name)
             await self._stub.RecordRunDataset(record)
             try:
@@ -56,25 +56,26 @@ class Datasets:
             except OSError as problem:
                 message = f"the dataset cannot be put into the run's folder: {problem.strerror}"
                 raise errors.FailedPrecondition(message, reason="CANNOT_WRITE") from problem
-        return {**_description(found), "folder": str(inside)}
+        return {**described(found), "folder": str(inside)}
 
     async def list_datasets(self, request: RunRequest) -> dict[str, Any]:
         """Return the latest version of each dataset of the run's workspace, and how it is read; none is brought."""
         found = await self._storage_of(RunName.parse(request.lease.run.name).workspace).datasets()
-        return {"datasets": [_description(each) for each in found]}
+        return {"datasets": [described(each) for each in found]}
 
     async def describe_dataset(self, request: RunRequest) -> dict[str, Any]:
         """Return what a version is, by the parameters of `get_dataset`; it is not brought."""
         workspace = RunName.parse(request.lease.run.name).workspace
-        return _description(await _found(self._storage_of(workspace), workspace, request.parameters))
+        return described(await found_version(self._storage_of(workspace), workspace, request.parameters))
 
 
-def _description(found: data_pb2.DatasetVersion) -> dict[str, Any]:
-    described = {"description": found.description, "tags": dict(found.tags)}
-    return {"dataset": found.name, "id": found.id, **described, **read_as(found)}
+def described(found: data_pb2.DatasetVersion) -> dict[str, Any]:
+    """Return what a program is told of a version."""
+    labels = {"description": found.description, "tags": dict(found.tags)}
+    return {"dataset": found.name, "id": found.id, **labels, **read_as(found)}
 
 
-async def _found(storage: Storage, workspace: str, wanted: dict[str, Any]) -> data_pb2.DatasetVersion:
+async def found_version(storage: Storage, workspace: str, wanted: dict[str, Any]) -> data_pb2.DatasetVersion:
     """Return the version that is meant. Raises InvalidArgument, NotFound (DATASET_NOT_FOUND)."""
     if "id" in wanted:
         return await storage.dataset_of_id(str(wanted["id"])[:LONGEST_ID])

@@ -285,29 +285,38 @@ class Execution:
         return outcome
 
     async def _leave(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
-        """Keep what a completed run was to leave; where that cannot be, the run has failed."""
-        if outcome.state != runs.Run.STATE_COMPLETED:
-            return outcome
+        """Keep what a run has left where it was to; of one that has not completed, with the run alone.
+
+        Where that cannot be put where it is to be, the run has failed.
+        """
         del outcome.outputs_to[:]
         for wanted in self.lease.run.outputs_to:
-            files, refused = await run_blocking(left_files, self.folder, wanted)
-            warnings = [
-                f"{wanted.name}: {as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())
-            ]
-            if not files:
-                fitting = f" that fits {', '.join(wanted.source_globs)}" if wanted.source_globs else ""
-                warnings.append(f"The run has left nothing{fitting} in the folder of its output {wanted.name}.")
-            if warnings:
-                await self._reports.state(runs.Run.STATE_FINALIZING, warnings=warnings)
-            if not files:
-                continue
-            tree = await self._reached(runs.Run.STATE_FINALIZING, partial(self._storage.upload, files))
-            kept = outcome.outputs_to.add(name=wanted.name, tree=tree)
+            files = await self._left(wanted, missed=outcome.state == runs.Run.STATE_COMPLETED)
+            if files:
+                tree = await self._reached(runs.Run.STATE_FINALIZING, partial(self._storage.upload, files))
+                outcome.outputs_to.add(name=wanted.name, tree=tree)
+        return await self._put(outcome) if outcome.state == runs.Run.STATE_COMPLETED else outcome
+
+    async def _left(self, wanted: runs.RunOutput, *, missed: bool) -> dict[str, RunFile]:
+        """Return the files that are in a folder that the run was to fill; `missed`: it says where there are none."""
+        files, refused = await run_blocking(left_files, self.folder, wanted)
+        warnings = [f"{wanted.name}: {as_text(path)} is not kept: it {why}" for path, why in sorted(refused.items())]
+        if missed and not files:
+            fitting = f" that fits {', '.join(wanted.source_globs)}" if wanted.source_globs else ""
+            warnings.append(f"The run has left nothing{fitting} in the folder of its output {wanted.name}.")
+        if warnings:
+            await self._reports.state(runs.Run.STATE_FINALIZING, warnings=warnings)
+        return files
+
+    async def _put(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+        """Put what a run has left into datastores, and register it."""
+        asked = {each.name: each for each in self.lease.run.outputs_to}
+        for kept in outcome.outputs_to:
+            keep = partial(self._storage.leave, self.lease, asked[kept.name], kept.tree)
             try:
-                keep = partial(self._storage.leave, self.lease, wanted, tree)
                 kept.dataset = await self._reached(runs.Run.STATE_FINALIZING, keep)
             except errors.OrrisError as problem:
-                said = f"What the run has left in its output {wanted.name} cannot be kept: {problem.message}"
+                said = f"What the run has left in its output {kept.name} cannot be kept: {problem.message}"
                 return _failed_after(outcome, said)
         return outcome
 

@@ -20,7 +20,7 @@ log = get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
 # What runs may need that agents of older versions leave out.
-ABILITIES = ("data", "joblib", "choosing-outputs", "ahead")
+ABILITIES = ("data", "joblib", "choosing-outputs", "as-folder", "ahead")
 
 
 def identity(settings: Settings, isolations: Sequence[runs.Isolation.ValueType]) -> agents.Agent:

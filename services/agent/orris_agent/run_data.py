@@ -127,6 +127,8 @@ class RunData:
 
     def _path(self, wanted: runs.RunInput) -> Path:
         place = self.place(wanted)
+        if wanted.as_folder:
+            return place.inside
         files = list(islice(_files(place.source), 2))
         return place.inside / files[0] if len(files) == 1 else place.inside
 

@@ -23,6 +23,7 @@ from orris_agent.blob_cache import BlobCache
 from orris_agent.children import Children
 from orris_agent.config import Settings
 from orris_agent.control import boottime
+from orris_agent.dataset_registration import DatasetRegistration
 from orris_agent.datasets import Datasets
 from orris_agent.execution import Execution
 from orris_agent.folder import RunFolder, RunFolders
@@ -100,6 +101,7 @@ async def open_agent(settings: Settings, stack: contextlib.AsyncExitStack) -> Ag
             "get_dataset": datasets.get_dataset,
             "list_datasets": datasets.list_datasets,
             "describe_dataset": datasets.describe_dataset,
+            "register_dataset": DatasetRegistration(storage).register_dataset,
         }
     )
 

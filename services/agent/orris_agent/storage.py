@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -116,6 +116,23 @@ class Storage:
 
         request = data_service_pb2.ListDatasetVersionsRequest(parent=parent)
         return await run_blocking(lambda: list(pages(page, request, lambda found: found.dataset_versions)))
+
+    async def part(self, tree: str, paths: Collection[str]) -> str:
+        """Return the tree of some of a tree's files. Raises NotFound (FILE_NOT_FOUND)."""
+        return await run_blocking(self._part, tree, paths)
+
+    def _part(self, tree: str, paths: Collection[str]) -> str:
+        files = self._files(tree)
+        for path in paths:
+            if path not in files:
+                raise NotFound(f"paths: there is no file {path[:200]!r}", reason="FILE_NOT_FOUND")
+        return self._transfer.compose({path: files[path] for path in paths}).name
+
+    async def register(self, request: data_service_pb2.CreateDatasetVersionRequest) -> data_pb2.DatasetVersion:
+        """Register a version of a dataset; return it. Raises AlreadyExists (DATASET_EXISTS), InvalidArgument."""
+        assert self._data is not None
+        create = self._data.CreateDatasetVersion
+        return (await run_blocking(repeat, lambda: create(request, timeout=CALL_SECONDS))).dataset_version
 
     async def leave(self, lease: agents.Lease, wanted: runs.RunOutput, tree: str) -> str:
         """Put what a run has left where it is to be; return the version of a dataset that it is, empty for none."""

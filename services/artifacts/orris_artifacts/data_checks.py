@@ -16,6 +16,7 @@ MAX_FORMATS, MAX_FORMAT = 20, 100
 MAX_STEPS, MAX_COLUMNS, MAX_COLUMN = 100, 10_000, 255
 MAX_DEFINITION_BYTES = 1 << 20
 MAX_PARTITION_FORMAT = 1024
+OF_TEXT = ("OPERATOR_STARTS_WITH", "OPERATOR_ENDS_WITH", "OPERATOR_CONTAINS")
 COLUMN_TYPES = ("string", "int", "float", "bool", "datetime")
 
 
@@ -108,6 +109,8 @@ def _check_comparison(comparison: Mapping[str, Any]) -> None:
     values = [comparison[kind] for kind in ("text", "number", "truth", "time") if kind in comparison]
     if not isinstance(operator, str) or bool(values) == (operator == "OPERATOR_MISSING"):
         _refuse("table.steps.filter", "say how the column is compared, and what with; MISSING compares with nothing")
+    if operator in OF_TEXT and "text" not in comparison:
+        _refuse("table.steps.filter", "STARTS_WITH, ENDS_WITH and CONTAINS compare with a text")
     if "number" in comparison and not _is_number(comparison["number"]):
         _refuse("table.steps.filter.number", "is a number")
 

@@ -29,6 +29,7 @@ class Input:
     table: str = ""
     mode: Mode = Mode.UNSPECIFIED
     path_on_compute: str = ""
+    as_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ def input_from(message: pb.RunInput) -> Input:
         raise InvalidArgument(text, field="run.inputs.mode") from error
     plan_of(message.table)
     tree = "" if message.dataset else message.tree
-    return Input(message.name, tree, message.dataset, reading_of(message), mode, message.path_on_compute)
+    reading, place = reading_of(message), message.path_on_compute
+    return Input(message.name, tree, message.dataset, reading, mode, place, message.as_folder)
 
 
 def output_from(message: pb.RunOutput, workspace: str) -> OutputTo:
@@ -55,6 +56,7 @@ def input_message(wanted: Input) -> pb.RunInput:
         dataset=wanted.dataset,
         mode=wanted.mode.value,  # type: ignore[arg-type]  # the numbers are the contract's
         path_on_compute=wanted.path_on_compute,
+        as_folder=wanted.as_folder,
         id=dataset_id(wanted.tree.rpartition("/")[2], wanted.table),
     )
     set_reading(message, wanted.table)

@@ -36,8 +36,8 @@ NO_RESOURCES = Resources()
 
 
 # What an agent has to know how to do for some runs only. Agents of older versions would leave it out and say nothing.
-DATA, SPREADING, CHOOSING_OUTPUTS = "data", "joblib", "choosing-outputs"
-ABILITIES = frozenset({DATA, SPREADING, CHOOSING_OUTPUTS})
+DATA, SPREADING, CHOOSING_OUTPUTS, AS_FOLDER = "data", "joblib", "choosing-outputs", "as-folder"
+ABILITIES = frozenset({DATA, SPREADING, CHOOSING_OUTPUTS, AS_FOLDER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from orris.names import RunName
 from orris_runs.data import Input, OutputTo, Produced, Read
 from orris_runs.demands import (
+    AS_FOLDER,
     CHOOSING_OUTPUTS,
     DATA,
     NO_DEMANDS,
@@ -156,6 +157,7 @@ class Program:
         needed = {
             DATA: self.inputs or self.outputs_to,
             CHOOSING_OUTPUTS: any(each.chooses for each in self.outputs_to),
+            AS_FOLDER: any(each.as_folder for each in self.inputs),
             SPREADING: self.distribution is not Distribution.NONE,
         }
         return frozenset(ability for ability, needs in needed.items() if needs)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from orris.sizes import size_text
 from orris_runs import places
-from orris_runs.demands import DATA, SPREADING, Isolation, Resources
+from orris_runs.demands import AS_FOLDER, CHOOSING_OUTPUTS, DATA, SPREADING, Isolation, Resources
 from orris_runs.line import slot_of
 from orris_runs.model import Agent, Kind, Run
 from orris_runs.rooms import could_take, largest
@@ -16,7 +16,12 @@ _OFFERED_BY = {
     Isolation.WARM: "no agent of pool {pool} starts runs warm outside of containers: start one with "
     "ORRIS_AGENT_ISOLATION=warm, on Linux, or leave isolation out",
 }
-_ABLE_TO = {DATA: "give runs data", SPREADING: "spread runs"}
+_ABLE_TO = {
+    DATA: "give runs data",
+    SPREADING: "spread runs",
+    CHOOSING_OUTPUTS: "choose what of an output is kept",
+    AS_FOLDER: "give runs folders with one file",
+}
 
 
 def no_agent(run: Run) -> str:

@@ -16,6 +16,7 @@ from orris.errors import FailedPrecondition
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.bringing import bring
+from orris_agent.dataset_registration import DatasetRegistration
 from orris_agent.datasets import Datasets
 from orris_agent.folder import RunFolder
 from orris_agent.requests import RequestServer
@@ -23,6 +24,7 @@ from orris_agent.runtimes.docker.container import name_of
 from orris_agent.runtimes.port import Ending
 from tests.servers.docker import Engine
 from tests.servers.runtimes import Machine, docker_runtime
+from tests.unit.agent.test_dataset_registration import Registry
 from tests.unit.agent.test_datasets import DatasetStorage, Recorded
 from tests.unit.agent.test_run_data import SharedStorage, Storage
 
@@ -116,6 +118,26 @@ except OSError as error:
     async with server.serving(lease_of(folder), folder):
         await ending(machine, folder)
     assert folder.std_log.read_text().splitlines() == ["read ['/a.txt'] a", "refused Read-only file system"]
+
+
+async def test_what_a_container_has_made_is_registered(machine: Machine, execute: Execute) -> None:
+    """Though its agent sees nothing of what it writes elsewhere than in its folder."""
+    script = """
+import os
+from azureml.core import Run
+from orris._data import FileDataset
+os.makedirs("/tmp/made/sub")
+open("/tmp/made/sub/a.txt", "w").write("a")
+made = FileDataset("/tmp/made", {"id": "", "dataset": "", "table": None, "partition": None})
+print(made.register(Run.get_context().experiment.workspace, "made"))
+"""
+    storage: Any = Registry()
+    folder = await execute(PYTHON, "-c", script)
+    server = RequestServer({"register_dataset": DatasetRegistration(lambda _: storage).register_dataset})
+    async with server.serving(lease_of(folder), folder):
+        await ending(machine, folder)
+    assert folder.std_log.read_text() == "FileDataset('made')\n"
+    assert storage.registered[0].dataset_version.tree == "uploaded: sub/a.txt"
 
 
 async def test_a_run_has_no_rights_beyond_its_own_files(machine: Machine, execute: Execute) -> None:

@@ -87,3 +87,18 @@ def test_a_script_gets_data(orris: Invoke, server: FakeOrris, tmp_path: Path, te
 def test_data_that_is_not_there_is_said_before_anything_is_submitted(orris: Invoke, server: FakeOrris) -> None:
     assert orris("submit", "--input", "x=nothing", "train.py").exit_code != 0
     assert server.runs.runs == {}
+
+
+def test_what_a_failed_run_has_left_is_downloaded(orris: Invoke, server: FakeOrris, tmp_path: Path) -> None:
+    orris("data", "create", "d", f"{tmp_path}/d")
+    orris("submit", "train.py")
+    (run,) = server.runs.runs.values()
+    run.state = runs_pb2.Run.STATE_FAILED
+    run.outputs_to.add(name="clean", tree=server.data.find("workspaces/lab/datasets/d").tree)
+    run.outputs_to.add(name="empty")
+    said = orris("runs", "download", "latest", "--into", f"{tmp_path}/all")
+    assert (said.exit_code, "--output clean" in said.output, "--output empty" in said.output) == (0, True, False)
+    assert orris("runs", "download", "latest", "--output", "clean", "-o", f"{tmp_path}/out").exit_code == 0
+    assert (tmp_path / "out" / "t.csv").read_text() == "x\n1\n"
+    refused = orris("runs", "download", "latest", "--output", "empty")
+    assert (refused.exit_code, "it is empty" in refused.output) == (3, True)

@@ -10,7 +10,7 @@ import pytest
 
 from orris import Dataset, Datastore, Experiment, OutputFileDatasetConfig, ScriptRunConfig, Workspace
 from orris.artifacts.v1 import data_pb2
-from orris.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
+from orris.errors import AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound
 from orris.runs.v1 import runs_pb2
 from orris.sdk.data_inputs import DatasetConsumptionConfig
 from orris.sdk.dataset_factory import from_delimited_files, from_files
@@ -235,6 +235,20 @@ def test_a_dataset_that_is_not_registered_goes_by_its_files(
     assert given.mode == runs_pb2.RunInput.MODE_DIRECT
 
 
+def test_part_of_a_table_is_not_given_as_whole_files(lab: Workspace, source: Path, folder: Path) -> None:
+    """Who trains on one part of a split and tests on the other would find the same rows in both."""
+    store = Datastore(lab)
+    store.upload(folder)
+    table = from_delimited_files((store, "a.csv"))
+    part = table.random_split(0.5, seed=1)[0].as_named_input("part")
+    for wrong in (part.as_mount(), part.as_download()):
+        with pytest.raises(InvalidArgument, match="part: files have all rows"):
+            Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", arguments=[wrong]))
+    Experiment(lab, "iris").submit(
+        ScriptRunConfig(source, "train.py", arguments=[table.as_named_input("x").as_mount()])
+    )
+
+
 def test_what_is_read_otherwise_is_still_of_its_version(
     server: FakeOrris, lab: Workspace, source: Path, folder: Path
 ) -> None:
@@ -245,6 +259,92 @@ def test_what_is_read_otherwise_is_still_of_its_version(
     (given,) = run.inputs
     assert (given.dataset, given.table.steps[0].take) == ("workspaces/lab/datasets/t/versions/1", 1)
     assert [each.resource_name for each in table.runs()] == [run.name]
+
+
+@pytest.fixture
+def filled(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> tuple[OutputFileDatasetConfig, Any]:
+    """An output, and a run that has left a file in it."""
+    store = Datastore(lab)
+    store.upload(folder)
+    output = OutputFileDatasetConfig("clean", (store, "out"))
+    run = Experiment(lab, "iris").submit(ScriptRunConfig(source, "train.py", arguments=[output.as_upload()]))
+    run.wait_for_completion()
+    left = server.runs.runs[run.resource_name].outputs_to[0]
+    left.tree = from_files((store, "a.csv")).files.kept_in(lab)
+    return output, run
+
+
+def test_what_a_run_has_left_is_an_input_of_the_next(
+    server: FakeOrris, lab: Workspace, source: Path, filled: Any
+) -> None:
+    output, first = filled
+    tree = server.runs.runs[first.resource_name].outputs_to[0].tree
+    words = [output.as_input(), output.as_input("own").as_download("here")]
+    table = output.read_delimited_files(path_glob="*.csv").keep_columns("x")
+    run = submitted(server, lab, source, arguments=words, inputs=[table.as_input("rows")])
+    rows, mounted, own = run.inputs
+    assert (mounted.name, mounted.mode, mounted.tree) == ("clean", runs_pb2.RunInput.MODE_MOUNT, tree)
+    assert [each.as_folder for each in (mounted, own, rows)] == [True, True, False]
+    assert (own.mode, own.path_on_compute, own.tree) == (runs_pb2.RunInput.MODE_DOWNLOAD, "here", tree)
+    assert (rows.mode, list(rows.table.steps[0].keep_columns.names)) == (runs_pb2.RunInput.MODE_DIRECT, ["x"])
+
+
+def test_what_was_registered_of_an_output_is_the_input(
+    server: FakeOrris, lab: Workspace, source: Path, filled: Any
+) -> None:
+    """So the version says which runs had it; where it was deleted since, the files are there still."""
+    output, run = filled
+    version = run.get_output_datasets()["clean"].register(lab, "d")
+    server.runs.runs[run.resource_name].outputs_to[0].dataset = version.message.name
+    (given,) = submitted(server, lab, source, arguments=[output.as_input()]).inputs
+    assert given.dataset == "workspaces/lab/datasets/d/versions/1"
+    version.delete()
+    assert run.get_output_datasets()["clean"].to_path() == ["/a.csv"]
+
+
+def test_what_is_not_left_yet_is_no_input(server: FakeOrris, lab: Workspace, source: Path, filled: Any) -> None:
+    output, run = filled
+    message = server.runs.runs[run.resource_name]
+    never = OutputFileDatasetConfig("never")
+    for state, given, problem in (
+        (runs_pb2.Run.STATE_COMPLETED, never, "no run was submitted with it"),
+        (runs_pb2.Run.STATE_RUNNING, output, "has not ended; wait for it"),
+        (runs_pb2.Run.STATE_FAILED, output, "is Failed; run.get_output_datasets"),
+        (runs_pb2.Run.STATE_COMPLETED, output, "has left nothing in it"),
+    ):
+        message.state = state
+        message.outputs_to[0].tree *= problem != "has left nothing in it"
+        with pytest.raises(FailedPrecondition, match=problem):
+            submitted(server, lab, source, arguments=[given.as_input("x")])
+    assert len(server.runs.runs) == 1
+
+
+def test_what_a_failed_run_has_left_is_saved(server: FakeOrris, lab: Workspace, filled: Any, tmp_path: Path) -> None:
+    _, run = filled
+    message = server.runs.runs[run.resource_name]
+    message.state = runs_pb2.Run.STATE_FAILED
+    assert run.download_output("clean", tmp_path / "out") == [str(tmp_path / "out" / "a.csv")]
+    assert (tmp_path / "out" / "a.csv").read_text() == "x\n1\n"
+    with pytest.raises(NotFound, match="no output 'dirty'; it has clean"):
+        run.download_output("dirty")
+    message.outputs_to[0].tree = ""
+    with pytest.raises(NotFound, match="it is empty"):
+        run.download_output("clean")
+
+
+def test_parts_of_files_are_inputs(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:
+    """With a seed they are the same parts again; together they are all files, and an empty part is none."""
+    for number in range(50):
+        (folder / f"{number:02}.csv").write_text(str(number))
+    files: Any = Dataset.create(lab, "d", folder)
+    first, second = files.random_split(percentage=0.3, seed=5)
+    assert sorted(first.to_path() + second.to_path()) == files.to_path()
+    assert 0 < len(first.to_path()) < len(second.to_path())
+    assert [each.id for each in files.random_split(0.3, 5)] == [first.id, second.id]
+    assert files.take_sample(0.3, seed=5).id == first.id
+    assert [len(each.to_path()) for each in files.random_split(1.0)] == [len(files.to_path()), 0]
+    given = submitted(server, lab, source, arguments=[first.as_named_input("a"), second.as_named_input("b")]).inputs
+    assert [each.tree for each in given] == [first.files.tree, second.files.tree]
 
 
 def test_two_inputs_have_two_names(server: FakeOrris, lab: Workspace, source: Path, folder: Path) -> None:

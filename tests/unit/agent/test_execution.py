@@ -229,11 +229,11 @@ async def test_only_what_was_chosen_of_a_folder_is_kept(tmp_path: Path) -> None:
     reports, storage = Reports(), Storage()
     wanted = [
         runs_pb2.RunOutput(name="clean", source_globs=["*.txt", "*.csv"]),
-        runs_pb2.RunOutput(name="clean", source_globs=["*.txt", "sub/**"]),
+        runs_pb2.RunOutput(name="empty", source_globs=["*.txt", "sub/**"]),
     ]
     await executed(tmp_path / "runs", reports, storage, outputs_to=wanted)
     assert storage.left == [["a.csv"]]
-    assert reports.warnings == ["The run has left nothing that fits *.txt, sub/** in the folder of its output clean."]
+    assert reports.warnings == ["The run has left nothing that fits *.txt, sub/** in the folder of its output empty."]
 
 
 async def test_a_run_whose_data_cannot_be_kept_has_failed_with_its_outputs(tmp_path: Path) -> None:
@@ -248,11 +248,20 @@ async def test_a_run_whose_data_cannot_be_kept_has_failed_with_its_outputs(tmp_p
     assert told.HasField("end_time")
 
 
-async def test_a_run_that_failed_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reason", "end"), [(None, runs_pb2.Run.STATE_FAILED), ("canceled", runs_pb2.Run.STATE_CANCELED)]
+)
+async def test_what_a_run_that_did_not_complete_has_left_is_kept_with_it_alone(
+    tmp_path: Path, reason: str | None, end: int
+) -> None:
+    """And that there is nothing in some folder is nothing to be told."""
     reports, storage = Reports(), Storage()
-    await executed(tmp_path / "runs", reports, storage, exit_code=1, outputs_to=TO_LEAVE)
+    await executed(tmp_path / "runs", reports, storage, exit_code=1, reason=reason, outputs_to=TO_LEAVE)
     (told,) = reports.finished
-    assert (told.state, storage.left, len(told.outputs_to)) == (runs_pb2.Run.STATE_FAILED, [], 0)
+    assert (told.state, storage.left, reports.warnings) == (end, [], [])
+    assert [(each.name, each.tree, each.dataset) for each in told.outputs_to] == [
+        ("clean", f"workspaces/lab/trees/{2:064x}", "")
+    ]
 
 
 async def test_outputs_that_were_collected_before_anybody_heard_of_them_are_stored_again(tmp_path: Path) -> None:

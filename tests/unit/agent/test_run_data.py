@@ -79,6 +79,7 @@ def test_a_process_is_told_folders_and_single_files(tmp_path: Path) -> None:
         runs.RunInput(name="many", tree="t", mode=MOUNT),
         runs.RunInput(name="one", tree="u", mode=DOWNLOAD),
         runs.RunInput(name="table", tree="u", mode=DIRECT, id="some-id"),
+        runs.RunInput(name="top", tree="u", mode=MOUNT, as_folder=True),
     ]
     folder = RunFolder(tmp_path / "r")
     run = runs.Run(inputs=inputs, outputs_to=[runs.RunOutput(name="clean")])
@@ -86,11 +87,12 @@ def test_a_process_is_told_folders_and_single_files(tmp_path: Path) -> None:
     many, one = data.argument("${{inputs.many}}"), data.argument("--one=${{ inputs.one }}")
     assert sorted(os.listdir(many)) == ["a.csv", "sub"]
     assert Path(one.removeprefix("--one=")).read_text() == "3"
+    assert os.listdir(data.argument("${{inputs.top}}")) == ["deep"]
     assert data.argument("${{inputs.table}}") == "some-id"
     assert data.argument("${{inputs.other}} $x") == "${{inputs.other}} $x"
     assert Path(data.argument("${{outputs.clean}}")).is_dir()
     variables = data.variables(Path("/record"))
-    assert variables["AZUREML_DATASET_ENVIRONMENT_VARS"] == "many:mount,one:download,table:direct"
+    assert variables["AZUREML_DATASET_ENVIRONMENT_VARS"] == "many:mount,one:download,table:direct,top:mount"
     assert (variables["many"], variables["AZUREML_DATAREFERENCE_many"], variables["ORRIS_DATA"]) == (
         many,
         many,

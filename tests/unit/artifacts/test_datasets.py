@@ -218,6 +218,7 @@ def filtered(**condition: Any) -> pb.Table:
             "MISSING compares",
         ),
         (filtered(compare=UNKNOWN), "how the column is compared"),
+        (filtered(compare=CONDITION.Comparison(column="x", operator=CONDITION.OPERATOR_CONTAINS, number=1)), "a text"),
         (filtered(compare=CONDITION.Comparison(column="x", operator=EQUAL, number=float("nan"))), "is a number"),
     ],
 )

@@ -80,6 +80,7 @@ def test_data_references_of_old_notebooks(ws: Any, orris: FakeOrris, data: Path)
     message = orris.runs.runs[run.resource_name]
     assert list(message.arguments)[:4] == ["--a", "${{inputs.iris}}", "--b", "${{inputs.iris}}"]
     assert len(message.inputs) == 2
+    assert [each.as_folder for each in message.inputs] == [True, False]
 
 
 def test_types_headers_and_columns(ws: Any, data: Path) -> None:
@@ -203,8 +204,40 @@ def test_an_output_is_read_as_the_notebooks_say_and_what_cannot_be_is_refused(ws
     assert message.table.column_types == {"x": "int"}
     with pytest.raises(NotSupportedException, match="same line of names"):
         output.read_delimited_files(header=PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS)
-    with pytest.raises(NotSupportedException, match="get_by_name"):
-        output.as_input("x")
+    with pytest.raises(NotSupportedException, match="random_split"):
+        output.random_split(0.5)
+
+
+def test_what_a_run_has_left_is_the_input_of_the_next(ws: Any, orris: FakeOrris, data: Path) -> None:
+    from azureml.core import Dataset, Experiment, ScriptRunConfig
+    from azureml.data import FileDataset, OutputFileDatasetConfig
+
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    output = OutputFileDatasetConfig(name="clean", destination=(store, "clean/{run-id}"))
+    following = ScriptRunConfig(".", "train.py", arguments=["--data", output.as_input(name="cleaned").as_mount()])
+    run = Experiment(ws, "data").submit(ScriptRunConfig(".", "train.py", arguments=[output.as_upload()]))
+    run.wait_for_completion()
+    with pytest.raises(exceptions.UserErrorException, match="has left nothing"):
+        Experiment(ws, "data").submit(following)
+    left = orris.runs.runs[run.resource_name].outputs_to[0]
+    left.tree = Dataset.File.from_files((store, "iris")).files.kept_in(ws)
+    message = orris.runs.runs[Experiment(ws, "data").submit(following).resource_name]
+    assert (list(message.arguments), message.inputs[0].tree) == (["--data", "${{inputs.cleaned}}"], left.tree)
+    found = run.get_output_datasets()["clean"]
+    assert (type(found), found.to_path()) == (FileDataset, ["/one.csv", "/two.csv"])
+    (details,) = run.get_details()["outputDatasets"]
+    assert (details["dataset"]["id"], details["dataset"].to_path()) == (found.id, found.to_path())
+
+
+def test_rows_are_chosen_by_what_is_in_a_column(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+
+    store = ws.get_default_datastore()
+    store.upload(str(data))
+    table = Dataset.Tabular.from_delimited_files((store, "one.csv"))
+    chosen = table.filter(table["species"].isin(["setosa", "x"]) & ~table["species"].contains("virg"))
+    assert list(chosen.to_pandas_dataframe().sepal) == [1.5]
 
 
 def test_a_data_frame_is_registered_where_only_a_datastore_is_named(ws: Any) -> None:

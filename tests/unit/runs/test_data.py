@@ -131,6 +131,11 @@ async def test_a_dataset_becomes_the_version_and_the_files_that_it_is_now(world:
     assert set(artifacts.references[run.name]) == {NEW.program.snapshot, DATA}
 
 
+def test_that_a_folder_is_wanted_comes_back() -> None:
+    asked = runs_pb2.RunInput(name="x", tree=DATA, mode=runs_pb2.RunInput.MODE_MOUNT, as_folder=True)
+    assert input_message(input_from(asked)).as_folder
+
+
 def test_what_is_chosen_of_an_output_comes_back_and_needs_an_agent_that_knows_how() -> None:
     asked = runs_pb2.RunOutput(
         name="x", register_as="d", source_globs=["*.csv"], keep_existing=True, path_glob="a/*", partition_format="/{a}"

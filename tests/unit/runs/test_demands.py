@@ -85,6 +85,8 @@ def test_an_isolation_that_nobody_offers_is_named(
         ({"inputs": [Input("table", TREE)]}, "knows how to give runs data"),
         ({"outputs_to": [OutputTo("clean")]}, "knows how to give runs data"),
         ({"distribution": Distribution.JOBLIB}, "knows how to spread runs"),
+        ({"inputs": [Input("x", TREE, as_folder=True)]}, "knows how to give runs folders with one file"),
+        ({"outputs_to": [OutputTo("x", source_globs=("*.csv",))]}, "knows how to choose what of an output is kept"),
     ],
 )
 def test_what_is_new_goes_only_to_agents_that_know_of_it(world: World, program: Any, reason: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 import orris_agent
 from orris.artifacts.v1.data_pb2 import Table
@@ -189,7 +190,7 @@ def test_a_format_that_says_nothing_is_refused(text: str, problem: str) -> None:
         plan_of(table_options.parquet(partition_format=text))
 
 
-AGES = "age,name,since\n30,ada,2020-01-01\n40,,2021-06-01\n,eva,2022-01-01\n50,ada,\n"
+AGES = "age,name,since,nothing\n30,ada,2020-01-01,\n40,,2021-06-01,\n,eva,2022-01-01,\n50,ada,,\n"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,16 @@ AGES = "age,name,since\n30,ada,2020-01-01\n40,,2021-06-01\n,eva,2022-01-01\n50,a
         (lambda t: (t["name"] == "ada") & (t["age"] > 30), [3]),
         (lambda t: (t["name"] == "eva") | ~(t["age"] > 30), [0, 2]),
         (lambda t: t["since"] < datetime(2021, 12, 31), [0, 1]),  # noqa: DTZ001  # as values of the column
+        (lambda t: t["name"].isin(["ada", "bob"]), [0, 3]),
+        (lambda t: t["age"].isin(pandas.Series([30, 50]).to_numpy()), [0, 3]),
+        (lambda t: ~t["name"].isin(["ada"]), [1, 2]),
+        (lambda t: t["name"].isin([]), []),
+        (lambda t: t["name"].starts_with("a"), [0, 3]),
+        (lambda t: t["name"].startswith("a") & t["name"].endswith("a"), [0, 3]),
+        (lambda t: t["name"].ends_with("va"), [2]),
+        (lambda t: t["name"].contains("."), []),
+        (lambda t: ~t["name"].contains("d"), [1, 2]),
+        (lambda t: t["nothing"].starts_with("x") | (t["nothing"] < "x"), []),
     ],
 )
 def test_rows_are_chosen_by_conditions_on_both_sides(tmp_path: Path, condition: Any, rows: list[int]) -> None:
@@ -233,10 +244,79 @@ def test_conditions_that_cannot_be_say_why(read: Read, tmp_path: Path) -> None:
         lambda: table.filter((table["a"] > 1) & True),  # type: ignore[operator]
         lambda: table["a"] == [1],
         lambda: table["a"] == 2**60,
+        lambda: table["a"].contains(3),  # type: ignore[arg-type]
+        lambda: table["a"].isin("ada"),
     ]
     for wrong in wrongs:
         with pytest.raises(InvalidArgument, match="filter"):
             wrong()
-    for problem, condition in (("no column 'w'", table["w"] == 1), ("cannot be compared", table["name"] < 3)):
+    for problem, condition in (
+        ("no column 'w'", table["w"] == 1),
+        ("cannot be compared", table["name"] < 3),
+        ("'age' cannot be compared with 'x': its type is float64", table["age"].starts_with("x")),
+    ):
         with pytest.raises(Exception, match=problem):
             read(tmp_path, table.filter(condition).table)
+
+
+@pytest.mark.parametrize(
+    ("named", "given"),
+    [
+        ("count", -1),
+        ("count", 1.5),
+        ("percentage", 1.01),
+        ("percentage", float("nan")),
+        ("percentage", "half"),
+        ("seed", 1 << 63),
+        ("seed", 0.5),
+    ],
+)
+def test_parts_that_are_none_are_refused_on_both_sides(named: str, given: Any) -> None:
+    here: Any = TabularDataset(None, table_options.delimited())  # type: ignore[arg-type]  # its files are not asked for
+    inner = inside("_tables").TabularDataset(None, {"table": {}, "id": "", "dataset": ""})
+    ways: dict[str, list[Callable[[Any], object]]] = {
+        "count": [lambda table: table.take(given), lambda table: table.skip(given)],
+        "percentage": [lambda table: table.random_split(given), lambda table: table.take_sample(given)],
+        "seed": [lambda table: table.random_split(0.5, given)],
+    }
+    for way in ways[named]:
+        for table in (here, inner):
+            with pytest.raises(Exception, match=f"^{named}: "):
+                way(table)
+
+
+def test_how_files_are_read_is_spelled_alike_on_both_sides() -> None:
+    inner = inside("_table_options")
+    kinds = [module.DataType for module in (table_options, inner)]
+    types, inner_types = ({"x": kind.to_float(), "t": kind.to_datetime(["%d/%m/%Y", "%Y"])} for kind in kinds)
+    for said, spelled in (
+        (
+            table_options.delimited("|", False, "iso88591", True, types, infer_types=False, empty_is_text=True),
+            inner.delimited("|", False, "iso88591", True, inner_types, False, True),
+        ),
+        (
+            table_options.delimited(),
+            inner.delimited(",", inner.PromoteHeadersBehavior(3), "utf8", False, None, True, False),
+        ),
+        (table_options.parquet(True, {"x": "int"}), inner.parquet(True, {"x": "int"})),
+        (
+            table_options.json_lines(encoding="utf8bom", skip_invalid_lines=True),
+            inner.json_lines(False, "utf8bom", None, True),
+        ),
+    ):
+        assert json_format.ParseDict(spelled, Table()) == said
+    wrongs: list[Callable[[], object]] = [
+        lambda: inner.parquet(False, {"x": "complex"}),
+        lambda: inner.DataType.to_float(","),
+        lambda: inner.delimited(",", inner.PromoteHeadersBehavior(1), "utf8", False, None, True, False),
+    ]
+    for wrong in wrongs:
+        with pytest.raises(Exception, match=r"no type of a column|decimal_mark|header"):
+            wrong()
+
+
+def test_a_seed_may_be_one_of_numpys() -> None:
+    """And means the same as Python's."""
+    (seed,) = pandas.Series([7]).to_numpy()
+    table = TabularDataset(None, table_options.delimited())  # type: ignore[arg-type]  # its files are not asked for
+    assert [each.table for each in table.random_split(0.5, seed)] == [each.table for each in table.random_split(0.5, 7)]

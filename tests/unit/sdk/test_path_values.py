@@ -50,12 +50,19 @@ def test_paths_are_chosen_by_text_and_moments(where: Where) -> None:
     assert chosen(where, (country != "at") | (day >= date(2024, 2, 1))) == PATHS[1:]
     assert chosen(where, ~(day < datetime.fromisoformat("2024-01-31T12:00"))) == [PATHS[1]]
     assert chosen(where, country.is_null()) == []
+    assert chosen(where, country.isin(["at", "fr"]) & ~day.isin([date(2024, 1, 31)])) == [PATHS[1]]
+    assert chosen(where, country.starts_with("d") | country.ends_with("e") | country.contains("de")) == [PATHS[2]]
 
 
 @pytest.mark.parametrize(("column", "value"), [("country", 1), ("day", "2024"), ("day", datetime.now(UTC)), ("x", "y")])
 def test_what_a_column_cannot_be_compared_with_is_said(where: Where, column: str, value: Any) -> None:
     with pytest.raises(where[2], match=r"filter: the column|they say country, day"):
         chosen(where, where[1](column) == value)
+
+
+def test_moments_do_not_begin_like_a_text(where: Where) -> None:
+    with pytest.raises(where[2], match="the column 'day' has moments"):
+        chosen(where, where[1]("day").starts_with("2024"))
 
 
 def test_paths_that_say_nothing_have_no_values(where: Where) -> None:

@@ -219,19 +219,29 @@ def files(run: RunId, workspace: InWorkspace = None, json: AsJson = False) -> No
 def download(
     run: RunId,
     prefix: Annotated[str, typer.Argument(metavar="[FILE|FOLDER]", help="Only this, by default all.")] = "",
+    output: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What it left in this OutputFileDatasetConfig instead.")
+    ] = None,
     into: Annotated[Path, typer.Option("--into", "-o", metavar="FOLDER", help="Where to.")] = Path("."),
     workspace: InWorkspace = None,
 ) -> None:
-    """Save a run's files."""
+    """Save a run's files, also where it has failed.
+
+    They are its logs and what it kept in outputs/; with --output, what it left in a folder for data.
+    """
     from orris.errors import NotFound
 
     found = find_run(open_workspace(workspace), run)
-    saved = found.download_files(prefix, into)
+    saved = found.download_output(output, into, prefix) if output else found.download_files(prefix, into)
     if not saved:
         what = f"no file {prefix}" if prefix else "no files yet"
         raise NotFound(f"run {found.id} has {what}; see `orris runs files {found.id}`")
     for path in saved:
         typer.echo(path)
+    if not output:
+        for each in found.message.outputs_to:
+            if each.tree:
+                say(f"its output {each.name}: orris runs download {found.id} --output {each.name}")
 
 
 def _all(names: list[str], workspace: str | None) -> list[Run]:

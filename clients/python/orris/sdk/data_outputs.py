@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from orris.artifacts.v1 import data_pb2
-from orris.errors import InvalidArgument
+from orris.errors import FailedPrecondition, InvalidArgument
 from orris.names import check_id
 from orris.runs.v1 import runs_pb2
 from orris.sdk.datastore import DataPath, Datastore, paths_of
 
 if TYPE_CHECKING:
+    from orris.sdk.data_inputs import DatasetConsumptionConfig
+    from orris.sdk.file_dataset import FileDataset
+    from orris.sdk.run import Run
+    from orris.sdk.tabular_dataset import TabularDataset
     from orris.sdk.workspace import Workspace
 
 
@@ -40,6 +44,8 @@ class OutputFileDatasetConfig:
         self._kept: dict[str, Any] = {}
         # What says how a version is read, and so has no meaning for what is not registered.
         self._read: dict[str, Any] = {"partition_format": partition_format} if partition_format else {}
+        # The last run that was submitted with this, or with what was made of it: all of these share the list.
+        self._filled_by: list[Run] = []
 
     def register_on_complete(
         self, name: str, description: str | None = None, tags: Mapping[str, str] | None = None
@@ -104,6 +110,44 @@ class OutputFileDatasetConfig:
 
         return self._after(data_pb2.Table.Step(drop_columns=named_columns(columns)))
 
+    def as_input(self, name: str | None = None) -> DatasetConsumptionConfig:
+        """Return what the last run that was submitted with this leaves, as an input of another, by default of its name.
+
+        Files are mounted, unless `.as_download()` follows. The other run can be submitted when the first has completed;
+        before, that raises FailedPrecondition (NOTHING_LEFT).
+        """
+        from orris.sdk.data_inputs import OutputConsumptionConfig
+
+        return OutputConsumptionConfig(name or self.name, self, "direct" if "table" in self._read else "mount")
+
+    def left(self) -> FileDataset | TabularDataset:
+        """Return what the last run that was submitted with this has left.
+
+        Raises FailedPrecondition (NOTHING_LEFT) where there is no such run, it has not completed, or has left nothing.
+        """
+        from orris.sdk.run_outputs import output_datasets
+
+        if not self._filled_by:
+            raise _nothing(self.name, "no run was submitted with it by this program; submit that first")
+        (run,) = self._filled_by
+        if not run.refresh().finished:
+            raise _nothing(self.name, f"run {run.id} has not ended; wait for it before: run.wait_for_completion()")
+        if run.status != "Completed":
+            raise _nothing(self.name, f"run {run.id} is {run.status}; run.get_output_datasets() has what it left")
+        found = output_datasets(run).get(self.name)
+        if found is None:
+            raise _nothing(self.name, f"run {run.id} has left nothing in it")
+        return found if found.table is not None or "table" not in self._read else self._read_as_table(found)
+
+    def fill(self, run: Run) -> None:
+        """Note that a run was submitted with this."""
+        self._filled_by[:] = [run]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What tells it from others of the same name."""
+        return {name: value for name, value in vars(self).items() if name != "_filled_by"}
+
     def to_message(self, workspace: Workspace) -> runs_pb2.RunOutput:
         """Return what a run is to leave. Raises InvalidArgument where it says how it is read, but not as what."""
         if self._read and not self._registration:
@@ -118,6 +162,14 @@ class OutputFileDatasetConfig:
             **self._kept,
             **self._read,
         )
+
+    def _read_as_table(self, found: FileDataset | TabularDataset) -> TabularDataset:
+        from orris.sdk.data_selection import only
+        from orris.sdk.tabular_dataset import TabularDataset
+
+        glob = self._read.get("path_glob")
+        files = found.files.only(only(found.files.paths(), glob, "path_glob")) if glob else found.files
+        return TabularDataset(files, self._read["table"])
 
     def _as_table(self, table: data_pb2.Table, path_glob: str | None) -> Self:
         if not table.partition_format:
@@ -143,6 +195,10 @@ class OutputFileDatasetConfig:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+
+def _nothing(output: str, why: str) -> FailedPrecondition:
+    return FailedPrecondition(f"{output}: what is left in this output is not there: {why}", reason="NOTHING_LEFT")
 
 
 def _place(destination: object) -> DataPath:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +38,24 @@ class DataPath:
 
     def as_mount(self) -> DatasetConsumptionConfig:
         """Return the files that are there now as an input of a run that is only to be read."""
-        from orris.sdk.dataset_factory import from_files
-
-        return from_files(self).as_mount()
+        return self.as_named_input(None, "mount")
 
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
         """Return the files that are there now as an input of a run that it may change."""
+        return self.as_named_input(None, "download", path_on_compute)
+
+    def as_named_input(
+        self, name: str | None, mode: str, path_on_compute: str | None = None
+    ) -> DatasetConsumptionConfig:
+        """Return the files that are there now as an input; a folder is one, be there only one file in it."""
+        from orris.sdk.data_inputs import DatasetConsumptionConfig
         from orris.sdk.dataset_factory import from_files
 
-        return from_files(self).as_download(path_on_compute)
+        path = self.path_on_datastore.strip("/")
+        first = next(self.datastore.files.entries(path), None)
+        as_folder = first is None or first.path != path
+        name = name or f"input_{secrets.token_hex(4)}"
+        return DatasetConsumptionConfig(name, from_files(self), mode, path_on_compute, as_folder)
 
 
 class Datastore:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from orris.errors import InvalidArgument
 from orris.sdk.data_inputs import DatasetConsumptionConfig
 from orris.sdk.dataset import Dataset
-from orris.sdk.dataset_parts import at_least_0, probability
+from orris.sdk.dataset_parts import at_least_0, probability, seed_or_new
 from orris.sdk.mount_context import MountContext
 from orris.sdk.path_values import PathValues
 from orris.sdk.table_filter import Column, RowCondition
@@ -45,8 +45,11 @@ class FileDataset(Dataset):
         return self.random_split(probability, seed)[0]
 
     def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
-        """Return two parts by chance: each file is in the first with that probability."""
-        chance, edge = random.Random(seed), probability(percentage)
+        """Return two parts by chance: each file is in the first with that probability, else in the second.
+
+        With the same `seed` they are the same again, inside a run too.
+        """
+        chance, edge = random.Random(seed_or_new(seed)), probability(percentage)
         drawn = [(chance.random() < edge, path) for path in self.files.paths()]
         first, second = (self._only(path for mine, path in drawn if mine is part) for part in (True, False))
         return first, second

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
@@ -13,10 +14,13 @@ from orris.sdk.column_values import matched
 
 Value = str | datetime
 
-_COMPARED = {
+_COMPARED: Mapping[int, Callable[[Any, Any], object]] = {
     Table.Condition.OPERATOR_EQUAL: operator.eq,
     Table.Condition.OPERATOR_LESS: operator.lt,
     Table.Condition.OPERATOR_LESS_OR_EQUAL: operator.le,
+    Table.Condition.OPERATOR_STARTS_WITH: str.startswith,
+    Table.Condition.OPERATOR_ENDS_WITH: str.endswith,
+    Table.Condition.OPERATOR_CONTAINS: operator.contains,
 }
 
 

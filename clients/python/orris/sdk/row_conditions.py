@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
 from orris.errors import InvalidArgument
 
-_COMPARED = {
+_COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     "OPERATOR_EQUAL": operator.eq,
     "OPERATOR_LESS": operator.lt,
     "OPERATOR_LESS_OR_EQUAL": operator.le,
+    "OPERATOR_STARTS_WITH": lambda values, text: values.str.startswith(text, na=False),
+    "OPERATOR_ENDS_WITH": lambda values, text: values.str.endswith(text, na=False),
+    "OPERATOR_CONTAINS": lambda values, text: values.str.contains(text, na=False, regex=False),
 }
 
 
@@ -38,11 +41,13 @@ def _compared(pandas: Any, frame: Any, comparison: Mapping[str, Any]) -> Any:
     values, wanted = column(frame, comparison["column"]), comparison["operator"]
     if wanted == "OPERATOR_MISSING":
         return values.isna()
+    if values.isna().all():  # of which type its values would be, nothing says
+        return values.notna()
     value = next(comparison[kind] for kind in ("text", "number", "truth", "time") if kind in comparison)
     if "time" in comparison:
         value = pandas.Timestamp(value)
     try:
         return _COMPARED[wanted](values, value) & values.notna()
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:  # what is no text has no `str`
         message = f"the column {comparison['column']!r} cannot be compared with {value!r}: its type is {values.dtype}"
         raise InvalidArgument(message, field="filter") from error

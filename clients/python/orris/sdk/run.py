@@ -14,6 +14,7 @@ from orris.sdk.spelling import moment, spell
 
 if TYPE_CHECKING:
     from orris.sdk.experiment import Experiment
+    from orris.sdk.file_dataset import FileDataset
     from orris.sdk.interactive import InteractiveRun
     from orris.sdk.model import Model
     from orris.sdk.offline import OfflineRun
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from orris.sdk.run_uploads import Source
     from orris.sdk.run_usage import UsageSample
     from orris.sdk.script_run_config import ScriptRunConfig
+    from orris.sdk.tabular_dataset import TabularDataset
     from orris.sdk.workspace import Workspace
 
 FINAL = frozenset({runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.STATE_CANCELED})
@@ -371,6 +373,24 @@ class Run:
         from orris.sdk import run_files
 
         return [str(path) for path in run_files.save_all(self.refresh(), prefix or "", output_directory, append_prefix)]
+
+    def get_output_datasets(self) -> dict[str, FileDataset | TabularDataset]:
+        """Return what it has left in the folders that it was to fill, by the names of its OutputFileDatasetConfigs.
+
+        They appear when it has ended. Of a run that has failed, or was canceled, they are in no datastore.
+        """
+        from orris.sdk.run_outputs import output_datasets
+
+        return output_datasets(self.refresh())
+
+    def download_output(self, name: str, output_directory: str | Path = ".", prefix: str | None = None) -> list[str]:
+        """Save the files that it has left in such a folder, below `prefix` (default: all); return where they are.
+
+        Raises NotFound where it has left none.
+        """
+        from orris.sdk.run_outputs import save_output
+
+        return [str(path) for path in save_output(self.refresh(), name, prefix or "", output_directory)]
 
     def get_logs(self, file: str | None = None) -> str:
         """Return what the program has printed so far, or another log file. Raises NotFound."""

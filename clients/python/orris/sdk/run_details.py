@@ -106,10 +106,19 @@ def _read(message: runs_pb2.RunDataset) -> dict[str, Any]:
 
 def _output(message: runs_pb2.RunOutput) -> dict[str, Any]:
     return {
-        "dataset": _version(message.dataset) if message.dataset else None,
+        "dataset": _version(message.dataset) or _files(message.tree),
         "outputType": "RunOutput",
         "outputDetails": {"outputName": message.name, "datastore": message.datastore.rpartition("/")[2]},
     }
+
+
+def _files(tree: str) -> dict[str, Any] | None:
+    """Return what files are that are not registered; None where there are none."""
+    if not tree:
+        return None
+    from orris.tables import dataset_id
+
+    return {"id": dataset_id(tree.rpartition("/")[2])}
 
 
 def _version(name: str) -> dict[str, Any]:

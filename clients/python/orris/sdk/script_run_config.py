@@ -40,8 +40,9 @@ class ScriptRunConfig:
     takes over outputs and metrics of an identical run that has completed, where there is one, instead of executing it.
     `distribution="joblib"` spreads what the script gives joblib (scikit-learn's `n_jobs`) over the machines of a pool
     that is on a Ray cluster; the environment gets the cluster's Ray, and must have its minor version of Python.
-    Datasets that the run gets (`dataset.as_named_input(name)`) and folders that it is to fill (OutputFileDatasetConfig)
-    stand among the arguments, where the script is told where they are, or in `inputs` and `outputs_to` alone.
+    What the run gets (`dataset.as_named_input(name)`, `output.as_input()`) and folders that it is to fill
+    (OutputFileDatasetConfig) stand among the arguments, where the script is told where they are, or in `inputs` and
+    `outputs_to` alone.
     """
 
     source_directory: str | Path = "."

@@ -15,6 +15,8 @@ from orris.sdk.git import git_properties
 from orris.sdk.progress import bytes_shown
 
 if TYPE_CHECKING:
+    from orris.sdk.data_inputs import DatasetConsumptionConfig
+    from orris.sdk.data_outputs import OutputFileDatasetConfig
     from orris.sdk.experiment import Experiment
     from orris.sdk.run import Run
     from orris.sdk.script_run_config import ScriptRunConfig
@@ -38,7 +40,10 @@ def submit(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, s
     workspace = experiment.workspace
     request = runs_service_pb2.CreateRunRequest(parent=workspace.resource_name, run=run, request_id=uuid.uuid4().hex)
     stub = workspace.connection.runs
-    return Run(workspace, with_snapshot(workspace, config, request.run, lambda: stub.CreateRun(request)).run)
+    made = Run(workspace, with_snapshot(workspace, config, request.run, lambda: stub.CreateRun(request)).run)
+    for output in _data(config)[1]:
+        output.fill(made)
+    return made
 
 
 def described(experiment: Experiment, config: ScriptRunConfig, tags: Mapping[str, str]) -> runs_pb2.Run:
@@ -94,14 +99,21 @@ def _upload_source(workspace: Workspace, config: ScriptRunConfig, *, believing: 
 
 def _add_data(run: runs_pb2.Run, workspace: Workspace, config: ScriptRunConfig) -> None:
     """Add what the run gets and leaves."""
+    inputs, outputs = _data(config)
+    run.inputs.extend(each.to_message(workspace) for each in inputs)
+    run.outputs_to.extend(each.to_message(workspace) for each in outputs)
+
+
+def _data(config: ScriptRunConfig) -> tuple[list[DatasetConsumptionConfig], list[OutputFileDatasetConfig]]:
+    """Return the inputs and the outputs that are among the arguments, or beside them."""
     words = [*(config.arguments or ()), *(config.command if isinstance(config.command, list) else ())]
     if not (config.inputs or config.outputs_to or any(not isinstance(word, str) for word in words)):
-        return
+        return [], []
     from orris.sdk.data_inputs import DatasetConsumptionConfig, data_of
 
-    for each in data_of(words, [*config.inputs, *config.outputs_to]):
-        wanted = run.inputs if isinstance(each, DatasetConsumptionConfig) else run.outputs_to
-        wanted.append(each.to_message(workspace))
+    found = data_of(words, [*config.inputs, *config.outputs_to])
+    inputs = [each for each in found if isinstance(each, DatasetConsumptionConfig)]
+    return inputs, [each for each in found if not isinstance(each, DatasetConsumptionConfig)]
 
 
 def upload_folder(workspace: Workspace, folder: Path, limit: int | None = None, *, believing: bool = False) -> str:

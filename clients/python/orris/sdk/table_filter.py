@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from numbers import Real
 from typing import Any, NoReturn
 
 from orris.artifacts.v1.data_pb2 import Table
@@ -62,12 +63,38 @@ class Column:
         """Return that the row has no value there."""
         return RowCondition(_C(compare=_C.Comparison(column=self.name, operator=_C.OPERATOR_MISSING)))
 
+    def isin(self, values: Iterable[object]) -> RowCondition:
+        """Return that the value is one of these; of none, no row has it."""
+        if isinstance(values, str):
+            raise InvalidArgument(f"filter: isin([{values!r}]) is of a list, not of a text", field="filter")
+        found = [(self == each).message for each in values]
+        return RowCondition(_C(any=_C.Conditions(conditions=found))) if found else self.is_null() & ~self.is_null()
+
+    def starts_with(self, text: str) -> RowCondition:
+        """Return that the value is a text that begins like this."""
+        return self._compare_text(_C.OPERATOR_STARTS_WITH, text)
+
+    def ends_with(self, text: str) -> RowCondition:
+        """Return that the value is a text that ends like this."""
+        return self._compare_text(_C.OPERATOR_ENDS_WITH, text)
+
+    def contains(self, text: str) -> RowCondition:
+        """Return that the value is a text that this one, no pattern, is in."""
+        return self._compare_text(_C.OPERATOR_CONTAINS, text)
+
+    startswith, endswith = starts_with, ends_with  # as Python and pandas spell them
+
+    def _compare_text(self, how: Any, text: object) -> RowCondition:
+        if not isinstance(text, str):
+            raise InvalidArgument(f"filter: {text!r} is no text", field="filter")
+        return self._compare(how, text)
+
     def _compare(self, how: Any, value: object) -> RowCondition:
         comparison = _C.Comparison(column=self.name, operator=how)
         if isinstance(value, bool):
             comparison.truth = value
-        elif isinstance(value, int | float) and abs(value) <= _EXACT:
-            comparison.number = value
+        elif isinstance(value, Real) and _is_exact(value):  # numpy's numbers are some, too
+            comparison.number = float(value)
         elif isinstance(value, str):
             comparison.text = value
         elif isinstance(value, datetime | date):
@@ -76,6 +103,10 @@ class Column:
             message = f"filter: {value!r} is no text, number, truth value or moment"
             raise InvalidArgument(message, field="filter")
         return RowCondition(_C(compare=comparison))
+
+
+def _is_exact(value: Any) -> bool:
+    return bool(-_EXACT <= value <= _EXACT)
 
 
 def _messages(*conditions: object) -> Sequence[Table.Condition]:

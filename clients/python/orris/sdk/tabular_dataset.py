@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orris.artifacts.v1 import data_pb2
 from orris.errors import FailedPrecondition, InvalidArgument
 from orris.sdk.dataset import Dataset
-from orris.sdk.dataset_parts import at_least_0, probability
+from orris.sdk.dataset_parts import at_least_0, probability, seed_or_new
 from orris.sdk.table_filter import Column, RowCondition
 from orris.tables import plan_of
 
@@ -105,8 +104,11 @@ class TabularDataset(Dataset):
         return self.random_split(probability, seed)[0]
 
     def random_split(self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
-        """Return two parts by chance: each row is in the first with that probability, else in the second."""
-        seed = secrets.randbits(32) if seed is None else seed
+        """Return two parts by chance: each row is in the first with that probability, else in the second.
+
+        With the same `seed` they are the same again, inside a run too.
+        """
+        seed = seed_or_new(seed)
         edges = (0.0, probability(percentage), 1.0)
         first, second = (
             self._after(data_pb2.Table.Step(sample=data_pb2.Table.Sample(seed=seed, low=low, high=high)))

@@ -79,8 +79,8 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
         ws = Run.get_context().experiment.workspace
         found = Dataset.get_by_id(ws, id="{ID}")
         print(isinstance(found, TabularDataset), found.id == Dataset.get_by_name(ws, "table").id)
-        for attempt in (lambda: Dataset.Tabular.from_files("x"),
-                        lambda: found.register(ws, "x"), lambda: Run.get_context().input_datasets["none"]):
+        for attempt in (lambda: Dataset.Tabular.from_sql_query("x"),
+                        lambda: found.as_named_input("x"), lambda: Run.get_context().input_datasets["none"]):
             try:
                 attempt()
             except Exception as error:
@@ -89,8 +89,8 @@ def test_a_dataset_is_found_by_its_id_and_by_its_name(given: Program) -> None:
     )
     assert printed.splitlines() == [
         "True True",
-        "NotInsideRunException Dataset.Tabular.from_files is not available inside a run: wh",
-        "NotInsideRunException TabularDataset.register is not available inside a run: what ",
+        "NotInsideRunException TabularDatasetFactory.from_sql_query is not available inside",
+        "NotInsideRunException TabularDataset.as_named_input is not available inside a run:",
         "KeyError \"the run has no input dataset 'none'; it has files_mount, fi",
     ]
 
@@ -202,8 +202,7 @@ def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program)
         ws = run.experiment.workspace
         for attempt in (lambda: Dataset.File.from_files((Datastore, "x")),
                         lambda: Dataset.Tabular.register_pandas_dataframe(None, None, "x"),
-                        lambda: ws.get_default_datastore(), lambda: Datastore.get(ws, "x"),
-                        lambda: run.input_datasets["files_direct"].register(ws, "x")):
+                        lambda: ws.get_default_datastore(), lambda: Datastore.get(ws, "x")):
             try:
                 attempt()
             except Exception as error:
@@ -215,8 +214,102 @@ def test_what_a_run_cannot_do_with_data_is_said_with_what_it_can(given: Program)
         "['OutputFileDatasetConfig']",
         "['OutputFileDatasetConfig', 'get_by_name']",
         "['OutputFileDatasetConfig', 'get_by_name']",
-        "['OutputFileDatasetConfig']",
     ]
+
+
+def test_what_the_run_has_is_registered_by_its_agent(given: Program, answer: Any, tmp_path: Path) -> None:
+    """An input by its name, what was asked for by its own, each with what was done with it; the answer is a dataset."""
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        known = {"id": "i", "table": None, "partition": None, "description": "d", "tags": {"k": "v"}}
+        if request["method"] == "get_dataset":
+            folder = str(tmp_path / "inputs" / "files")
+            return {"result": {"dataset": "workspaces/lab/datasets/other/versions/7", "folder": folder, **known}}
+        if request["params"]["register_as"] == "taken":
+            return {"error": {"type": "AlreadyExists", "message": "it is there"}}
+        made = f"workspaces/lab/datasets/{request['params']['register_as']}/versions/1"
+        return {"result": {"dataset": made, **known, "table": request["params"]["table"]}}
+
+    asked = answer(respond)
+    printed = given.execute(
+        """
+        from azureml.core import Dataset, Run
+        run = Run.get_context()
+        ws = run.experiment.workspace
+        made = run.input_datasets["table_direct"].take(2).register(workspace=ws, name="few", tags={"k": "v"})
+        print(made, made.version, made.id, made.tags, type(made.skip(1)).__name__)
+        made = Dataset.get_by_name(ws, "other").skip(1).register(ws, "rest", create_new_version=True)
+        print(made, made.to_path())
+        try:
+            made.register(ws, "taken")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert printed.splitlines() == [
+        "TabularDataset('few') 1 i {'k': 'v'} TabularDataset",
+        "FileDataset('rest') ['/b.txt']",
+        "UserErrorException it is there",
+    ]
+    table, _, rest, taken = (each["params"] for each in asked)
+    assert table == {
+        "register_as": "few",
+        "description": None,
+        "tags": {"k": "v"},
+        "create_new_version": False,
+        "table": {**TABLE, "steps": [{"take": 3}, {"take": 2}]},
+        "input": "table_direct",
+        "paths": None,
+    }
+    assert (rest["dataset"], rest["paths"], rest["create_new_version"]) == (
+        {"name": "other", "version": 7},
+        ["b.txt"],
+        True,
+    )
+    assert taken["dataset"] == {"name": "rest", "version": 1}
+
+
+def test_what_is_too_long_for_the_agent_is_refused_at_once(given: Program) -> None:
+    printed = given.execute(
+        """
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        try:
+            table.filter(table["x"].isin(["x" * 1000] * 5000)).register(None, "long")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert printed.startswith("UserErrorException register_dataset: more is asked for than 4 MiB")
+
+
+def test_what_the_program_has_made_is_where_its_agent_finds_it_until_it_is_registered(
+    given: Program, answer: Any
+) -> None:
+    run = given.folder
+    there: list[str] = []
+
+    def respond(request: dict[str, Any]) -> dict[str, Any]:
+        folder = run / "register" / request["params"]["folder"]
+        there.extend(f"{path.name}: {path.read_text()}" for path in folder.iterdir())
+        known = {"id": "i", "table": None, "partition": None, "description": "", "tags": {}}
+        return {"result": {"dataset": "workspaces/lab/datasets/made/versions/1", **known}}
+
+    answer(respond)
+    printed = given.execute(
+        """
+        import tempfile
+        from azureml.core import Run
+        table = Run.get_context().input_datasets["table_direct"]
+        folder = tempfile.mkdtemp()
+        open(folder + "/part-00000.csv", "w").write("x")
+        made = table._made(folder).register(None, "made")
+        print(made, made.to_path())
+        """
+    )
+    assert printed == "FileDataset('made') ['/part-00000.csv']\n"
+    assert there == ["part-00000.csv: x"]
+    assert list((run / "register").iterdir()) == []
 
 
 def test_a_run_is_told_which_data_it_was_given_and_which_it_asked_for(given: Program, answer: Any) -> None:
@@ -340,6 +433,39 @@ def test_files_are_chosen_by_what_their_paths_say(given: Program) -> None:
         "['/b.txt'] []",
         "paths say nothing of 'size'; they say letter",
         "[]",
+    ]
+
+
+def test_what_makes_datasets_is_there_where_files_are_urls(program: Program) -> None:
+    """And says what else there is where they are not, or the URL is none."""
+    printed = program.execute(
+        """
+        from azureml.core import Dataset
+        from azureml.data.dataset_factory import DataType, FileDatasetFactory, TabularDatasetFactory
+        from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
+        from orris import _table_options, _web_files
+        print(Dataset.File is FileDatasetFactory, Dataset.Tabular is TabularDatasetFactory)
+        print(sorted(_web_files.paths_of_urls(["https://a.org/x/1.csv?k=s", "https://a.org/x/y/2.csv"])))
+        types = {"x": DataType.to_long()}
+        table = _table_options.delimited(";", PromoteHeadersBehavior.NO_HEADERS, "utf8", True, types, True, False)
+        print(table["no_header"], table["column_types"], table["path_column"])
+        for attempt in (lambda: TabularDatasetFactory.from_delimited_files(("store", "x.csv")),
+                        lambda: Dataset.File.from_files([]), lambda: Dataset.File.from_files("https:///x"),
+                        lambda: Dataset.Tabular.from_parquet_files("https://a.org/x", partition_format="/{a}")):
+            try:
+                attempt()
+            except Exception as error:
+                print(type(error).__name__, str(error).split(' URLs')[0].partition(';')[0])
+        """
+    )
+    assert printed.splitlines() == [
+        "True True",
+        "['1.csv', 'y/2.csv']",
+        "True {'x': 'int'} Path",
+        "NotInsideRunException Dataset.Tabular.from_delimited_files of anything but http and https",
+        "NotInsideRunException Dataset.File.from_files of anything but http and https",
+        "UserErrorException path: https:///x is no URL of a file that can be asked for",
+        "UserErrorException partition_format: is for where runs are submitted",
     ]
 
 

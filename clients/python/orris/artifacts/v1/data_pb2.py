@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dorris/artifacts/v1/data.proto\x12\x12orris.artifacts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\tDatastore\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04tree\x18\x02 \x01(\t\x12\x12\n\nfile_count\x18\x03 \x01(\x03\x12\x12\n\ntotal_size\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\r\n\x05Table\x12\x30\n\x06\x66ormat\x18\x01 \x01(\x0e\x32 .orris.artifacts.v1.Table.Format\x12\x11\n\tseparator\x18\x02 \x01(\t\x12\x11\n\tno_header\x18\x03 \x01(\x08\x12\x10\n\x08\x65ncoding\x18\x04 \x01(\t\x12\x13\n\x0bpath_column\x18\x05 \x01(\t\x12@\n\x0c\x63olumn_types\x18\x06 \x03(\x0b\x32*.orris.artifacts.v1.Table.ColumnTypesEntry\x12-\n\x05steps\x18\x07 \x03(\x0b\x32\x1e.orris.artifacts.v1.Table.Step\x12\x10\n\x08\x61ll_text\x18\x08 \x01(\x08\x12\x15\n\rempty_is_text\x18\t \x01(\x08\x12\x1a\n\x12skip_invalid_lines\x18\n \x01(\x08\x12\x18\n\x10partition_format\x18\x0b \x01(\t\x12@\n\x0ctime_formats\x18\x0c \x03(\x0b\x32*.orris.artifacts.v1.Table.TimeFormatsEntry\x12\x19\n\x10timestamp_column\x18\x96\x01 \x01(\t\x12#\n\x1apartition_timestamp_column\x18\x97\x01 \x01(\t\x1a\x18\n\x07\x43olumns\x12\r\n\x05names\x18\x01 \x03(\t\x1a\x31\n\x06Sample\x12\x0c\n\x04seed\x18\x01 \x01(\x03\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x1a\x82\x05\n\tCondition\x12\x41\n\x07\x63ompare\x18\x01 \x01(\x0b\x32..orris.artifacts.v1.Table.Condition.ComparisonH\x00\x12=\n\x03\x61ll\x18\x02 \x01(\x0b\x32..orris.artifacts.v1.Table.Condition.ConditionsH\x00\x12=\n\x03\x61ny\x18\x03 \x01(\x0b\x32..orris.artifacts.v1.Table.Condition.ConditionsH\x00\x12\x36\n\x07negated\x18\x04 \x01(\x0b\x32#.orris.artifacts.v1.Table.ConditionH\x00\x1a\xa8\x01\n\nComparison\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12>\n\x08operator\x18\x02 \x01(\x0e\x32,.orris.artifacts.v1.Table.Condition.Operator\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x10\n\x06number\x18\x04 \x01(\x01H\x00\x12\x0f\n\x05truth\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04time\x18\x06 \x01(\tH\x00\x42\x07\n\x05value\x1a\x45\n\nConditions\x12\x37\n\nconditions\x18\x01 \x03(\x0b\x32#.orris.artifacts.v1.Table.Condition\"}\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPERATOR_EQUAL\x10\x01\x12\x11\n\rOPERATOR_LESS\x10\x02\x12\x1a\n\x16OPERATOR_LESS_OR_EQUAL\x10\x03\x12\x14\n\x10OPERATOR_MISSING\x10\x04\x42\x0b\n\tcondition\x1a\x1e\n\x0bTimeFormats\x12\x0f\n\x07\x66ormats\x18\x01 \x03(\t\x1a\x8f\x02\n\x04Step\x12\x0e\n\x04take\x18\x01 \x01(\x03H\x00\x12\x0e\n\x04skip\x18\x02 \x01(\x03H\x00\x12\x39\n\x0ckeep_columns\x18\x03 \x01(\x0b\x32!.orris.artifacts.v1.Table.ColumnsH\x00\x12\x39\n\x0c\x64rop_columns\x18\x04 \x01(\x0b\x32!.orris.artifacts.v1.Table.ColumnsH\x00\x12\x32\n\x06sample\x18\x05 \x01(\x0b\x32 .orris.artifacts.v1.Table.SampleH\x00\x12\x35\n\x06\x66ilter\x18\x06 \x01(\x0b\x32#.orris.artifacts.v1.Table.ConditionH\x00\x42\x06\n\x04step\x1a\x32\n\x10\x43olumnTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aY\n\x10TimeFormatsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x34\n\x05value\x18\x02 \x01(\x0b\x32%.orris.artifacts.v1.Table.TimeFormats:\x02\x38\x01\"a\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46ORMAT_DELIMITED\x10\x01\x12\x12\n\x0e\x46ORMAT_PARQUET\x10\x02\x12\x15\n\x11\x46ORMAT_JSON_LINES\x10\x03\"\xf5\x02\n\x0e\x44\x61tasetVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04tree\x18\x02 \x01(\t\x12(\n\x05table\x18\x03 \x01(\x0b\x32\x19.orris.artifacts.v1.Table\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12:\n\x04tags\x18\x05 \x03(\x0b\x32,.orris.artifacts.v1.DatasetVersion.TagsEntry\x12\n\n\x02id\x18\x06 \x01(\t\x12\x12\n\nfile_count\x18\x07 \x01(\x03\x12\x12\n\ntotal_size\x18\x08 \x01(\x03\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\n \x01(\t\x12\x0b\n\x03run\x18\x0b \x01(\t\x12\x19\n\x10partition_format\x18\x87\x01 \x01(\t\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dorris/artifacts/v1/data.proto\x12\x12orris.artifacts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\tDatastore\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04tree\x18\x02 \x01(\t\x12\x12\n\nfile_count\x18\x03 \x01(\x03\x12\x12\n\ntotal_size\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x0e\n\x05Table\x12\x30\n\x06\x66ormat\x18\x01 \x01(\x0e\x32 .orris.artifacts.v1.Table.Format\x12\x11\n\tseparator\x18\x02 \x01(\t\x12\x11\n\tno_header\x18\x03 \x01(\x08\x12\x10\n\x08\x65ncoding\x18\x04 \x01(\t\x12\x13\n\x0bpath_column\x18\x05 \x01(\t\x12@\n\x0c\x63olumn_types\x18\x06 \x03(\x0b\x32*.orris.artifacts.v1.Table.ColumnTypesEntry\x12-\n\x05steps\x18\x07 \x03(\x0b\x32\x1e.orris.artifacts.v1.Table.Step\x12\x10\n\x08\x61ll_text\x18\x08 \x01(\x08\x12\x15\n\rempty_is_text\x18\t \x01(\x08\x12\x1a\n\x12skip_invalid_lines\x18\n \x01(\x08\x12\x18\n\x10partition_format\x18\x0b \x01(\t\x12@\n\x0ctime_formats\x18\x0c \x03(\x0b\x32*.orris.artifacts.v1.Table.TimeFormatsEntry\x12\x19\n\x10timestamp_column\x18\x96\x01 \x01(\t\x12#\n\x1apartition_timestamp_column\x18\x97\x01 \x01(\t\x1a\x18\n\x07\x43olumns\x12\r\n\x05names\x18\x01 \x03(\t\x1a\x31\n\x06Sample\x12\x0c\n\x04seed\x18\x01 \x01(\x03\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x1a\xcc\x05\n\tCondition\x12\x41\n\x07\x63ompare\x18\x01 \x01(\x0b\x32..orris.artifacts.v1.Table.Condition.ComparisonH\x00\x12=\n\x03\x61ll\x18\x02 \x01(\x0b\x32..orris.artifacts.v1.Table.Condition.ConditionsH\x00\x12=\n\x03\x61ny\x18\x03 \x01(\x0b\x32..orris.artifacts.v1.Table.Condition.ConditionsH\x00\x12\x36\n\x07negated\x18\x04 \x01(\x0b\x32#.orris.artifacts.v1.Table.ConditionH\x00\x1a\xa8\x01\n\nComparison\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12>\n\x08operator\x18\x02 \x01(\x0e\x32,.orris.artifacts.v1.Table.Condition.Operator\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x10\n\x06number\x18\x04 \x01(\x01H\x00\x12\x0f\n\x05truth\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04time\x18\x06 \x01(\tH\x00\x42\x07\n\x05value\x1a\x45\n\nConditions\x12\x37\n\nconditions\x18\x01 \x03(\x0b\x32#.orris.artifacts.v1.Table.Condition\"\xc6\x01\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPERATOR_EQUAL\x10\x01\x12\x11\n\rOPERATOR_LESS\x10\x02\x12\x1a\n\x16OPERATOR_LESS_OR_EQUAL\x10\x03\x12\x14\n\x10OPERATOR_MISSING\x10\x04\x12\x18\n\x14OPERATOR_STARTS_WITH\x10\x05\x12\x16\n\x12OPERATOR_ENDS_WITH\x10\x06\x12\x15\n\x11OPERATOR_CONTAINS\x10\x07\x42\x0b\n\tcondition\x1a\x1e\n\x0bTimeFormats\x12\x0f\n\x07\x66ormats\x18\x01 \x03(\t\x1a\x8f\x02\n\x04Step\x12\x0e\n\x04take\x18\x01 \x01(\x03H\x00\x12\x0e\n\x04skip\x18\x02 \x01(\x03H\x00\x12\x39\n\x0ckeep_columns\x18\x03 \x01(\x0b\x32!.orris.artifacts.v1.Table.ColumnsH\x00\x12\x39\n\x0c\x64rop_columns\x18\x04 \x01(\x0b\x32!.orris.artifacts.v1.Table.ColumnsH\x00\x12\x32\n\x06sample\x18\x05 \x01(\x0b\x32 .orris.artifacts.v1.Table.SampleH\x00\x12\x35\n\x06\x66ilter\x18\x06 \x01(\x0b\x32#.orris.artifacts.v1.Table.ConditionH\x00\x42\x06\n\x04step\x1a\x32\n\x10\x43olumnTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aY\n\x10TimeFormatsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x34\n\x05value\x18\x02 \x01(\x0b\x32%.orris.artifacts.v1.Table.TimeFormats:\x02\x38\x01\"a\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46ORMAT_DELIMITED\x10\x01\x12\x12\n\x0e\x46ORMAT_PARQUET\x10\x02\x12\x15\n\x11\x46ORMAT_JSON_LINES\x10\x03\"\xf5\x02\n\x0e\x44\x61tasetVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04tree\x18\x02 \x01(\t\x12(\n\x05table\x18\x03 \x01(\x0b\x32\x19.orris.artifacts.v1.Table\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12:\n\x04tags\x18\x05 \x03(\x0b\x32,.orris.artifacts.v1.DatasetVersion.TagsEntry\x12\n\n\x02id\x18\x06 \x01(\t\x12\x12\n\nfile_count\x18\x07 \x01(\x03\x12\x12\n\ntotal_size\x18\x08 \x01(\x03\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\n \x01(\t\x12\x0b\n\x03run\x18\x0b \x01(\t\x12\x19\n\x10partition_format\x18\x87\x01 \x01(\t\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,31 +41,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASTORE']._serialized_start=87
   _globals['_DATASTORE']._serialized_end=264
   _globals['_TABLE']._serialized_start=267
-  _globals['_TABLE']._serialized_end=2009
+  _globals['_TABLE']._serialized_end=2083
   _globals['_TABLE_COLUMNS']._serialized_start=741
   _globals['_TABLE_COLUMNS']._serialized_end=765
   _globals['_TABLE_SAMPLE']._serialized_start=767
   _globals['_TABLE_SAMPLE']._serialized_end=816
   _globals['_TABLE_CONDITION']._serialized_start=819
-  _globals['_TABLE_CONDITION']._serialized_end=1461
+  _globals['_TABLE_CONDITION']._serialized_end=1535
   _globals['_TABLE_CONDITION_COMPARISON']._serialized_start=1082
   _globals['_TABLE_CONDITION_COMPARISON']._serialized_end=1250
   _globals['_TABLE_CONDITION_CONDITIONS']._serialized_start=1252
   _globals['_TABLE_CONDITION_CONDITIONS']._serialized_end=1321
-  _globals['_TABLE_CONDITION_OPERATOR']._serialized_start=1323
-  _globals['_TABLE_CONDITION_OPERATOR']._serialized_end=1448
-  _globals['_TABLE_TIMEFORMATS']._serialized_start=1463
-  _globals['_TABLE_TIMEFORMATS']._serialized_end=1493
-  _globals['_TABLE_STEP']._serialized_start=1496
-  _globals['_TABLE_STEP']._serialized_end=1767
-  _globals['_TABLE_COLUMNTYPESENTRY']._serialized_start=1769
-  _globals['_TABLE_COLUMNTYPESENTRY']._serialized_end=1819
-  _globals['_TABLE_TIMEFORMATSENTRY']._serialized_start=1821
-  _globals['_TABLE_TIMEFORMATSENTRY']._serialized_end=1910
-  _globals['_TABLE_FORMAT']._serialized_start=1912
-  _globals['_TABLE_FORMAT']._serialized_end=2009
-  _globals['_DATASETVERSION']._serialized_start=2012
-  _globals['_DATASETVERSION']._serialized_end=2385
-  _globals['_DATASETVERSION_TAGSENTRY']._serialized_start=2342
-  _globals['_DATASETVERSION_TAGSENTRY']._serialized_end=2385
+  _globals['_TABLE_CONDITION_OPERATOR']._serialized_start=1324
+  _globals['_TABLE_CONDITION_OPERATOR']._serialized_end=1522
+  _globals['_TABLE_TIMEFORMATS']._serialized_start=1537
+  _globals['_TABLE_TIMEFORMATS']._serialized_end=1567
+  _globals['_TABLE_STEP']._serialized_start=1570
+  _globals['_TABLE_STEP']._serialized_end=1841
+  _globals['_TABLE_COLUMNTYPESENTRY']._serialized_start=1843
+  _globals['_TABLE_COLUMNTYPESENTRY']._serialized_end=1893
+  _globals['_TABLE_TIMEFORMATSENTRY']._serialized_start=1895
+  _globals['_TABLE_TIMEFORMATSENTRY']._serialized_end=1984
+  _globals['_TABLE_FORMAT']._serialized_start=1986
+  _globals['_TABLE_FORMAT']._serialized_end=2083
+  _globals['_DATASETVERSION']._serialized_start=2086
+  _globals['_DATASETVERSION']._serialized_end=2459
+  _globals['_DATASETVERSION_TAGSENTRY']._serialized_start=2416
+  _globals['_DATASETVERSION_TAGSENTRY']._serialized_end=2459
 # @@protoc_insertion_point(module_scope)

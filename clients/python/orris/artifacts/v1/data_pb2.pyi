@@ -173,6 +173,12 @@ class Table(_message.Message):
             """It is less, or the same."""
             OPERATOR_MISSING: Table.Condition._Operator.ValueType  # 4
             """There is none; nothing is compared with."""
+            OPERATOR_STARTS_WITH: Table.Condition._Operator.ValueType  # 5
+            """It is a text that begins with this one."""
+            OPERATOR_ENDS_WITH: Table.Condition._Operator.ValueType  # 6
+            """It is a text that ends with this one."""
+            OPERATOR_CONTAINS: Table.Condition._Operator.ValueType  # 7
+            """It is a text that this one is in."""
 
         class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
             """How a value is compared."""
@@ -187,6 +193,12 @@ class Table(_message.Message):
         """It is less, or the same."""
         OPERATOR_MISSING: Table.Condition.Operator.ValueType  # 4
         """There is none; nothing is compared with."""
+        OPERATOR_STARTS_WITH: Table.Condition.Operator.ValueType  # 5
+        """It is a text that begins with this one."""
+        OPERATOR_ENDS_WITH: Table.Condition.Operator.ValueType  # 6
+        """It is a text that ends with this one."""
+        OPERATOR_CONTAINS: Table.Condition.Operator.ValueType  # 7
+        """It is a text that this one is in."""
 
         @_typing.final
         class Comparison(_message.Message):

@@ -77,7 +77,7 @@ class Agent(_message.Message):
     @_builtins.property
     def abilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it knows how to do that agents of older versions leave out without a word: "data" (a run's inputs and what it leaves in
-        datastores), "joblib" (runs that are spread). Runs that need it are leased to nobody else. At most 100 words.
+        datastores), "choosing-outputs" (of these, which), "as-folder" (`RunInput.as_folder`), "joblib" (runs that are spread). Runs that need it are leased to nobody else. At most 100 words.
         """
 
     def __init__(
@@ -866,7 +866,7 @@ class FinishRunRequest(_message.Message):
 
     @_builtins.property
     def outputs_to(self) -> _containers.RepeatedCompositeFieldContainer[_runs_pb2.RunOutput]:
-        """What a completed run has left in the folders of its `outputs_to`: `name`, `tree` and, where registered, `dataset` of each."""
+        """What a run has left in the folders of its `outputs_to`: `name`, `tree` and, of a completed one, where registered, `dataset` of each."""
 
     @_builtins.property
     def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportRunRequest.LogBytes]:

@@ -984,6 +984,7 @@ class RunInput(_message.Message):
     PATH_ON_COMPUTE_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     PARTITION_FORMAT_FIELD_NUMBER: _builtins.int
+    AS_FOLDER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What it is called in the program: a letter, then letters, digits and `_`, at most 100; no two of a run's inputs, outputs and
     variables have the same name.
@@ -1004,6 +1005,8 @@ class RunInput(_message.Message):
     """As `id` of a dataset's version. Set by the server."""
     partition_format: _builtins.str
     """As `partition_format` of a dataset's version; empty means as the dataset says. Not beside `table`, which has its own."""
+    as_folder: _builtins.bool
+    """Whether the program is told the folder, be there only one file in it; else it is told that file. Not for DIRECT."""
     @_builtins.property
     def table(self) -> _data_pb2.Table:
         """How they are read as a table; absent means as the dataset says."""
@@ -1019,10 +1022,11 @@ class RunInput(_message.Message):
         path_on_compute: _builtins.str = ...,
         id: _builtins.str = ...,
         partition_format: _builtins.str = ...,
+        as_folder: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "id", b"id", "mode", b"mode", "name", b"name", "partition_format", b"partition_format", "path_on_compute", b"path_on_compute", "table", b"table", "tree", b"tree"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_folder", b"as_folder", "dataset", b"dataset", "id", b"id", "mode", b"mode", "name", b"name", "partition_format", b"partition_format", "path_on_compute", b"path_on_compute", "table", b"table", "tree", b"tree"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1080,7 +1084,9 @@ class RunOutput(_message.Message):
     description: _builtins.str
     """The version's description."""
     tree: _builtins.str
-    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has completed, or failed because they cannot be put there."""
+    """The files: `workspaces/{workspace}/trees/{sha256}`. Set when the run has ended. Of one that has not completed they are kept with it,
+    and put nowhere else.
+    """
     dataset: _builtins.str
     """The version: `workspaces/{workspace}/datasets/{dataset}/versions/{version}`. Set when the run has completed."""
     keep_existing: _builtins.bool

@@ -53,9 +53,40 @@ class GivenDataset:
             self._place = brought({"name": self.name, "version": self.version})["folder"]
         return self._place
 
+    def register(self, workspace=None, name=None, description=None, tags=None, create_new_version=False):
+        """Register it as a dataset of the run's workspace; return what was registered.
+
+        Raises UserErrorException where there is another of that name, unless `create_new_version`.
+        """
+        from ._dataset_registration import register
+
+        wanted = {"register_as": name, "description": description, "tags": dict(tags or {})}
+        return self._known_as(register(self, dict(wanted, create_new_version=bool(create_new_version))))
+
+    # The paths of the files that it has of those in its folder; None for all of them.
+    _chosen = None
+
+    def _known_as(self, given: dict):
+        return type(self)(self._place, given)
+
     def to_path(self) -> list:
         """Return the paths of the files, each with a slash before it."""
         return ["/" + path for path in self._paths()]
+
+    def download(self, target_path=None, overwrite=False, **kwargs) -> list:
+        """Copy the files into a folder (default: a new one); return where they are."""
+        import shutil
+
+        into = target_path or new_folder()
+        targets = []
+        for path in self._paths():
+            target = os.path.join(into, path)
+            if os.path.exists(target) and not overwrite:
+                raise UserErrorException("%s is there already; give overwrite=True" % target)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(os.path.join(self._folder, path), target)
+            targets.append(target)
+        return targets
 
     @property
     def partition_keys(self) -> list:
@@ -90,22 +121,7 @@ class FileDataset(GivenDataset):
 
     def __init__(self, folder=None, given=None, paths=None) -> None:
         super().__init__(folder, given)
-        self._some = paths
-
-    def download(self, target_path=None, overwrite=False, **kwargs) -> list:
-        """Copy the files into a folder (default: a new one); return where they are."""
-        import shutil
-
-        into = target_path or new_folder()
-        targets = []
-        for path in self._paths():
-            target = os.path.join(into, path)
-            if os.path.exists(target) and not overwrite:
-                raise UserErrorException("%s is there already; give overwrite=True" % target)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copyfile(os.path.join(self._folder, path), target)
-            targets.append(target)
-        return targets
+        self._chosen = paths
 
     def mount(self, mount_point=None, **kwargs) -> "MountContext":
         """Return a context that says in which folder the files are."""
@@ -113,19 +129,25 @@ class FileDataset(GivenDataset):
 
     def take(self, count: int) -> "FileDataset":
         """Return the first files, in the order of their paths."""
-        return self._with(self._paths()[:count])
+        from ._dataset_parts import at_least_0
+
+        return self._with(self._paths()[: at_least_0(count)])
 
     def skip(self, count: int) -> "FileDataset":
         """Return all but the first files."""
-        return self._with(self._paths()[count:])
+        from ._dataset_parts import at_least_0
+
+        return self._with(self._paths()[at_least_0(count) :])
 
     def random_split(self, percentage: float, seed=None) -> tuple:
-        """Return two parts by chance."""
+        """Return two parts by chance: each file is in the first with that probability, else in the second."""
         from random import Random
 
-        chance = Random(seed)
-        first = [(chance.random() < percentage, path) for path in self._paths()]
-        return tuple(self._with([path for mine, path in first if mine is part]) for part in (True, False))
+        from ._dataset_parts import probability, seed_or_new
+
+        chance, edge = Random(seed_or_new(seed)), probability(percentage)
+        drawn = [(chance.random() < edge, path) for path in self._paths()]
+        return tuple(self._with([path for mine, path in drawn if mine is part]) for part in (True, False))
 
     def take_sample(self, probability: float, seed=None) -> "FileDataset":
         """Return some of the files by chance."""
@@ -144,11 +166,14 @@ class FileDataset(GivenDataset):
 
         return Column(name)
 
+    def _known_as(self, given: dict) -> "FileDataset":
+        return type(self)(self._place, given, self._chosen)
+
     def _with(self, paths: list) -> "FileDataset":
         return type(self)(self._place, self._given, paths)
 
     def _paths(self) -> list:
-        return super()._paths() if self._some is None else self._some
+        return super()._paths() if self._chosen is None else self._chosen
 
 
 class MountContext:
@@ -156,7 +181,7 @@ class MountContext:
 
     def __init__(self, dataset: FileDataset, mount_point=None) -> None:
         self._dataset = dataset
-        self._copied = mount_point is not None or dataset._some is not None
+        self._copied = mount_point is not None or dataset._chosen is not None
         self.mount_point = mount_point or (new_folder() if self._copied else dataset._folder)
 
     def start(self) -> None:
@@ -176,7 +201,11 @@ class MountContext:
 
 
 def new_folder() -> str:
-    """Return a folder that nobody has."""
+    """Return a folder that nobody has; it goes with the run."""
     from tempfile import mkdtemp
 
-    return mkdtemp()
+    from ._surroundings import run_folder, run_id
+
+    # A part of a run that is spread has no such folder where it is.
+    in_run = run_id() is not None and os.path.isdir(run_folder())
+    return mkdtemp(prefix="data-", dir=run_folder() if in_run else None)

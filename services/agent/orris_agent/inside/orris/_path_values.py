@@ -10,6 +10,9 @@ _COMPARED = {
     "OPERATOR_EQUAL": operator.eq,
     "OPERATOR_LESS": operator.lt,
     "OPERATOR_LESS_OR_EQUAL": operator.le,
+    "OPERATOR_STARTS_WITH": str.startswith,
+    "OPERATOR_ENDS_WITH": str.endswith,
+    "OPERATOR_CONTAINS": operator.contains,
 }
 
 

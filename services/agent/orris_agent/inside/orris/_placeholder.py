@@ -14,10 +14,11 @@ _LEAVE = (
 _INSTEAD = {
     "Datastore": _LEAVE + _MADE_OUTSIDE,
     "File": _MADE_OUTSIDE,
+    "FileDatasetFactory": _MADE_OUTSIDE,
     "Tabular": _MADE_OUTSIDE,
+    "TabularDatasetFactory": _MADE_OUTSIDE,
     "datastores": _LEAVE + _MADE_OUTSIDE,
     "get_default_datastore": _LEAVE + _MADE_OUTSIDE,
-    "register": _LEAVE,
     "register_pandas_dataframe": _LEAVE,
     "upload_directory": _LEAVE,
 }

@@ -1,21 +1,10 @@
 """Registered datasets, as a run gets at them: those that it was given, and all others of its workspace."""
 
 from ._data import make
+from ._dataset_factory import FileDatasetFactory, TabularDatasetFactory
 from ._exceptions import ModelPathNotFoundException, UserErrorException
 from ._inputs import named, record
 from ._placeholder import explain
-
-
-class _Factory:
-    """What makes datasets where runs are submitted."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise explain("Dataset.%s.%s" % (self._name, name))
 
 
 class Scenario:
@@ -29,8 +18,8 @@ class Scenario:
 class Dataset:
     """Registered datasets: those that the run was given, and all others of its workspace, which its agent brings."""
 
-    File = _Factory("File")
-    Tabular = _Factory("Tabular")
+    File = FileDatasetFactory
+    Tabular = TabularDatasetFactory
     Scenario = Scenario
 
     @staticmethod
@@ -55,13 +44,13 @@ class Dataset:
     @staticmethod
     def get_all(workspace=None) -> dict:
         """Return the latest version of each registered dataset by name; its files are brought when it is used."""
-        found = {named(each["dataset"])[0]: each for each in _asked("list_datasets", {}, "Dataset.get_all")["datasets"]}
+        found = {named(each["dataset"])[0]: each for each in asked("list_datasets", {}, "Dataset.get_all")["datasets"]}
         return {name: make(each) for name, each in found.items()}
 
 
 def brought(wanted: dict) -> dict:
     """Return where a dataset is that the run was not given: its agent puts it into the run's folder."""
-    return _asked("get_dataset", wanted, "Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
+    return asked("get_dataset", wanted, "Dataset.get_by_name" if "name" in wanted else "Dataset.get_by_id")
 
 
 def described(dataset) -> dict:
@@ -69,10 +58,11 @@ def described(dataset) -> dict:
     if not dataset.name:
         return {"description": "", "tags": {}}
     wanted = {"name": dataset.name, "version": dataset.version}
-    return _asked("describe_dataset", wanted, "%s.tags" % type(dataset).__name__)
+    return asked("describe_dataset", wanted, "%s.tags" % type(dataset).__name__)
 
 
-def _asked(method: str, wanted: dict, name: str) -> dict:
+def asked(method: str, wanted: dict, name: str) -> dict:
+    """Return what the agent answers to a program that uses `name`. Raises UserErrorException."""
     from ._requests import ask
     from ._surroundings import run_folder, run_id
 

@@ -9,6 +9,7 @@ from ._values import plain
 
 PATIENCE_SECONDS = 60.0  # an agent that restarts is back sooner
 LONGEST_ANSWER = 64 << 20
+LONGEST_REQUEST = 4 << 20  # what the agent reads
 ERRORS = {
     "InvalidArgument": _exceptions.UserErrorException,
     "FailedPrecondition": _exceptions.UserErrorException,
@@ -26,6 +27,8 @@ def ask(run_folder, method: str, params=None, patience=PATIENCE_SECONDS) -> dict
     The request is sent again, with the same id, when the agent goes away before it answers: an id is done once.
     """
     request = json.dumps({"id": os.urandom(16).hex(), "method": method, "params": params or {}}, default=plain) + "\n"
+    if len(request) > LONGEST_REQUEST:
+        raise _exceptions.UserErrorException("%s: more is asked for than 4 MiB of text say; ask for less" % method)
     give_up = time.time() + patience
     while True:
         try:

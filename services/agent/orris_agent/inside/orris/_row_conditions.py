@@ -9,6 +9,9 @@ _COMPARED = {
     "OPERATOR_EQUAL": operator.eq,
     "OPERATOR_LESS": operator.lt,
     "OPERATOR_LESS_OR_EQUAL": operator.le,
+    "OPERATOR_STARTS_WITH": lambda values, text: values.str.startswith(text, na=False),
+    "OPERATOR_ENDS_WITH": lambda values, text: values.str.endswith(text, na=False),
+    "OPERATOR_CONTAINS": lambda values, text: values.str.contains(text, na=False, regex=False),
 }
 
 
@@ -34,12 +37,14 @@ def _compared(pandas, frame, comparison: dict):
     values, wanted = column(frame, comparison["column"]), comparison["operator"]
     if wanted == "OPERATOR_MISSING":
         return values.isna()
+    if values.isna().all():  # of which type its values would be, nothing says
+        return values.notna()
     value = next(comparison[kind] for kind in ("text", "number", "truth", "time") if kind in comparison)
     if "time" in comparison:
         value = pandas.Timestamp(value)
     try:
         return _COMPARED[wanted](values, value) & values.notna()
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:  # what is no text has no `str`
         raise UserErrorException(
             "the column %r cannot be compared with %r: its type is %s" % (comparison["column"], value, values.dtype)
         ) from error

@@ -1,6 +1,7 @@
 """Conditions on the rows of a table: as `orris.sdk.table_filter` has them where runs are submitted."""
 
 from datetime import date
+from numbers import Real
 
 from ._exceptions import UserErrorException
 
@@ -54,8 +55,34 @@ class Column:
         """Return that the row has no value there."""
         return RowCondition({"compare": {"column": self.name, "operator": "OPERATOR_MISSING"}})
 
+    def isin(self, values) -> RowCondition:
+        """Return that the value is one of these; of none, no row has it."""
+        if isinstance(values, str):
+            raise UserErrorException("filter: isin([%r]) is of a list, not of a text" % values)
+        found = [(self == each).condition for each in values]
+        return RowCondition({"any": {"conditions": found}}) if found else self.is_null() & ~self.is_null()
+
+    def starts_with(self, text: str) -> RowCondition:
+        """Return that the value is a text that begins like this."""
+        return self._compare_text("OPERATOR_STARTS_WITH", text)
+
+    def ends_with(self, text: str) -> RowCondition:
+        """Return that the value is a text that ends like this."""
+        return self._compare_text("OPERATOR_ENDS_WITH", text)
+
+    def contains(self, text: str) -> RowCondition:
+        """Return that the value is a text that this one, no pattern, is in."""
+        return self._compare_text("OPERATOR_CONTAINS", text)
+
+    startswith, endswith = starts_with, ends_with  # as Python and pandas spell them
+
+    def _compare_text(self, how: str, text) -> RowCondition:
+        if not isinstance(text, str):
+            raise UserErrorException("filter: %r is no text" % (text,))
+        return self._compare(how, text)
+
     def _compare(self, how: str, value) -> RowCondition:
-        for kind, types in (("truth", bool), ("number", (int, float)), ("text", str), ("time", date)):
+        for kind, types in (("truth", bool), ("number", Real), ("text", str), ("time", date)):
             if isinstance(value, types):
                 written = value.isoformat() if kind == "time" else value
                 return RowCondition({"compare": {"column": self.name, "operator": how, kind: written}})

@@ -3,6 +3,7 @@
 import os
 
 from ._data import FileDataset, GivenDataset, new_folder
+from ._dataset_parts import at_least_0, probability, seed_or_new
 from ._exceptions import UserErrorException
 
 
@@ -81,11 +82,11 @@ class TabularDataset(GivenDataset):
 
     def take(self, count: int) -> "TabularDataset":
         """Return the first rows."""
-        return self._after({"take": count})
+        return self._after({"take": at_least_0(count)})
 
     def skip(self, count: int) -> "TabularDataset":
         """Return all but the first rows."""
-        return self._after({"skip": count})
+        return self._after({"skip": at_least_0(count)})
 
     def take_sample(self, probability: float, seed=None) -> "TabularDataset":
         """Return some of the rows by chance."""
@@ -93,10 +94,10 @@ class TabularDataset(GivenDataset):
 
     def random_split(self, percentage: float, seed=None) -> tuple:
         """Return two parts by chance: each row is in the first with that probability, else in the second."""
-        seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+        seed, edge = seed_or_new(seed), probability(percentage)
         return tuple(
             self._after({"sample": {"seed": seed, "low": low, "high": high}})
-            for low, high in ((0.0, percentage), (percentage, 1.0))
+            for low, high in ((0.0, edge), (edge, 1.0))
         )
 
     def keep_columns(self, columns, validate=False) -> "TabularDataset":
