@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def main() -> None:
     try:
         python = _python(Path(environments).expanduser())
     except Exception as error:
-        os.environ[PROBLEM] = f"{socket.gethostname()}: {error}"
+        os.environ[PROBLEM] = str(error) or type(error).__name__
         python = _python_of_ray(Path(words[0]))
     os.execv(python, [str(python), *words])  # noqa: S606  # no shell is meant
 
