@@ -63,19 +63,22 @@ class Spreading:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(folder.work, aside, symlinks=True)
         (aside / IMAGE_FILE).write_bytes(lease.image.SerializeToString())
-        # It starts in the snapshot, whose modules are none of its own.
-        worker = [sys.executable, "-E", "-P", "-m", "orris_agent.worker", _on_any_machine(self._environments)]
         return {
             "ORRIS_RAY_ADDRESS": self._cluster.address,
             "ORRIS_RAY_PROCESSORS": str(self._cluster.processors),
             "ORRIS_RAY_SNAPSHOT": str(aside),
-            "ORRIS_RAY_WORKER": shlex.join(worker),
+            "ORRIS_RAY_WORKER": shlex.join(worker_command(_on_any_machine(self._environments))),
             "PYTHONPATH": f"{_INSIDE}:{given['PYTHONPATH']}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._cluster.token_file),
             "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1",
             "RAY_USAGE_STATS_ENABLED": "0",
         }
+
+
+def worker_command(environments: str) -> list[str]:
+    """Return what begins a worker. It starts in the snapshot, whose modules are none of its own."""
+    return [sys.executable, "-E", "-P", "-m", "orris_agent.worker", environments]
 
 
 def _on_any_machine(folder: Path) -> str:

@@ -29,13 +29,23 @@ class RayActorError(RayError):
 
 
 class Machine:
-    """So many processors, why no worker can begin there, whether one does yet, and whether all end at once."""
+    """So many processors, and what keeps workers from beginning there.
+
+    problem: why no environment can be installed. lacking: it has to be, first. ready: whether workers say anything yet.
+    crashes: whether all end at once.
+    """
 
     def __init__(
-        self, name: str, processors: int, problem: str = "", ready: bool = True, crashes: bool = False
+        self,
+        name: str,
+        processors: int,
+        problem: str = "",
+        lacking: bool = False,
+        ready: bool = True,
+        crashes: bool = False,
     ) -> None:
         self.name, self.processors, self.free = name, processors, processors
-        self.problem, self.ready, self.crashes = problem, ready, crashes
+        self.problem, self.lacking, self.ready, self.crashes = problem, lacking, ready, crashes
         self.alive = True
 
 
@@ -130,7 +140,8 @@ class Cluster:
             raise RayActorError(actor.lost)
         assert actor.machine is not None
         if len(reference.given) == 1:
-            return actor.machine.name, actor.machine.name, actor.machine.problem
+            installed, actor.machine.lacking = actor.machine.lacking, False
+            return actor.machine.name, actor.machine.name, installed, actor.machine.problem
         work, args, kwargs = pickle.loads(reference.given[0])  # its own
         self.here.machine = actor.machine.name
         result = work(*args, **kwargs)
@@ -240,6 +251,13 @@ def test_machines_without_the_environment_are_named_and_others_do_the_work(worke
     assert [each.free for each in cluster.machines] == [0, 0]
     workers.end()
     assert [each.free for each in cluster.machines] == [2, 1]
+
+
+def test_where_the_environment_had_to_be_installed_another_begins_in_it(workers_on: Any) -> None:
+    cluster = Cluster(Machine("new", 1, lacking=True))
+    assert results(workers_on(cluster, 1), 3) == [0, 1, 2]
+    assert len(cluster.actors) == 2
+    assert len(cluster.on("new")) == 1
 
 
 def test_fewer_workers_than_a_bad_machine_has_processors_go_on_elsewhere(workers_on: Any) -> None:

@@ -31,9 +31,9 @@ class Crew:
     """So many processes, or as many of them as there is room for.
 
     ask: returns the handle of a process that is to begin. say: returns a reference to what a process says when it is
-    up: the id of its machine, that machine's name, and why it has no environment there; nothing if it has one.
-    warn: warns the run. What begins on a machine without the environment keeps its processor there, idle: so the next
-    begins elsewhere.
+    up: the id of its machine, that machine's name, whether it has merely installed the environment there, and why it
+    could not. warn: warns the run. What begins on a machine without the environment keeps its processor there, idle:
+    so the next begins elsewhere.
     """
 
     def __init__(self, count, ask, say, warn):
@@ -136,20 +136,24 @@ class Crew:
 
     def _welcome(self, said, member):
         try:
-            member.machine, member.host, problem = ray.get(said)
+            member.machine, member.host, installed, problem = ray.get(said)
         except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
             self._refuse(said, member, error)
             return
         with self._lock:
             del self._beginning[said]
-            if problem:
-                self._idle.append(member)
+            if installed:
                 self._missing += 1
+            elif problem:
+                self._missing += 1
+                self._idle.append(member)
             else:
                 self._refusals, self._told = 0, False
                 self._up.add(member)
                 self._free.append(member)
                 self._freed.notify()
+        if installed:
+            ray.kill(member.actor)  # in its place, one begins in the environment
         if problem and member.machine not in self._problems:
             self._problems[member.machine] = "%s: %s" % (member.host, problem)
             message = "a machine of the cluster does no work for this run: a worker could not begin on %s"
@@ -182,7 +186,7 @@ class Crew:
             self._fail(message % "; ".join(problems))
         elif not self._told:
             self._told = True
-            message = "joblib has asked the Ray cluster for %d processors, and has none at the moment: see `ray status`"
+            message = "joblib has asked the Ray cluster for %d processors, and none works yet: see `ray status`"
             _print(message % self._count)
 
     def _is_a_machine_left(self):

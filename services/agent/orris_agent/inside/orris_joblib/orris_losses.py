@@ -31,7 +31,7 @@ class Losses:
         """
         text = str(error)
         nodes = [node for node in ray.nodes() if node["NodeID"] == member.machine or node["NodeID"] in text]
-        dead = [node["DeathReasonMessage"] for node in nodes if not node["Alive"]]
+        dead = [node["DeathReasonMessage"] or why(error) for node in nodes if not node["Alive"]]
         name = member.host or next((node["NodeManagerHostname"] for node in nodes), _address(text))
         if dead:
             message = "a machine of the cluster was lost, %s: %s" % (name, dead[0])
@@ -51,7 +51,7 @@ def check_work(lost, error):
     gone = {node["NodeID"] for node in ray.nodes() if not node["Alive"]}
     if len(lost) >= _IN_ALL or sum(member.machine not in gone for member in lost) >= _ON_MACHINES_THAT_STAY:
         hosts = ", ".join(sorted({member.host for member in lost}))
-        message = "%d workers ended as they did the same work, on %s: %s. Does it need more memory, or crash?"
+        message = "%d workers ended as they did the same work, on %s: %s. If it needs more memory, fewer jobs leave more"
         raise RuntimeError(message % (len(lost), hosts, why(error))) from error
 
 

@@ -5,7 +5,9 @@ import io
 import logging
 import os
 import pickle
+import shlex
 import socket
+import subprocess
 import sys
 import threading
 import traceback
@@ -79,13 +81,18 @@ class Worker:
     """The process. It is no daemon's: what it calls may use threads."""
 
     def begin(self, path):
-        """Find modules where the script does; return the ids of this machine, and why it has no environment for them.
+        """Find modules where the script does; return the id and the name of this machine, and two things more:
 
-        It may be asked again: whether it is there still.
+        whether the environment was installed, so that the next worker begins in it, and why it was not. It may be asked
+        again: whether it is there still.
         """
+        machine = ray.get_runtime_context().get_node_id(), socket.gethostname()
+        if "ORRIS_WORKER_INSTALLS" in os.environ:
+            done = subprocess.run(shlex.split(os.environ["ORRIS_WORKER_INSTALLS"]), stdout=subprocess.PIPE)
+            said = done.stdout.decode(errors="replace").strip() or "it ended with %d" % done.returncode
+            return machine + (done.returncode == 0, said if done.returncode else "")
         sys.path[:0] = [place for place in map(os.path.abspath, path) if place not in sys.path]
-        machine = ray.get_runtime_context().get_node_id()
-        return machine, socket.gethostname(), os.environ.get("ORRIS_WORKER_PROBLEM", "")
+        return machine + (False, "")
 
     def call(self, payload, arrays):
         """Return the result, or what was raised, with the traceback as text."""
