@@ -51,7 +51,7 @@ def check_work(lost, error):
     gone = {node["NodeID"] for node in ray.nodes() if not node["Alive"]}
     if len(lost) >= _IN_ALL or sum(member.machine not in gone for member in lost) >= _ON_MACHINES_THAT_STAY:
         hosts = ", ".join(sorted({member.host for member in lost}))
-        message = "%d workers ended as they did the same work, on %s: %s. If it needs more memory, fewer jobs leave more"
+        message = "%d workers ended as they did the same work, on %s: %s; with fewer jobs, each has more memory"
         raise RuntimeError(message % (len(lost), hosts, why(error))) from error
 
 
