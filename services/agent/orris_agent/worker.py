@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import sys
 from pathlib import Path
 
 from orris.images.v1 import images_pb2 as images
 from orris_agent.runtimes.process.environments import VirtualEnvironments
-from orris_agent.spreading import IMAGE_FILE, worker_command
-
-INSTALLS = "ORRIS_WORKER_INSTALLS"  # read by orris_joblib/orris_workers.py
+from orris_agent.spreading import IMAGE_FILE, INSTALLS
 
 
 def main() -> None:
@@ -27,8 +24,9 @@ def main() -> None:
         sys.exit(_install(root))
     python = _python(root)
     if python is None:
-        os.environ[INSTALLS] = shlex.join(worker_command(environments))
         python = _python_of_ray(Path(words[0]))
+    else:
+        del os.environ[INSTALLS]
     os.execv(python, [str(python), *words])  # noqa: S606  # no shell is meant
 
 

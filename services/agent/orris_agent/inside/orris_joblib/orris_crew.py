@@ -17,6 +17,7 @@ _LOOK_SECONDS = 0.5
 _END_SECONDS = 5
 _LONGEST_PAUSE_SECONDS = 30
 _REFUSALS = 3
+_PROBLEMS_SAID = 5
 
 
 class Member:
@@ -183,7 +184,7 @@ class Crew:
             problems.clear()
         if problems:
             message = "no worker could begin on the cluster: %s; mend that there, or submit to another pool"
-            self._fail(message % "; ".join(problems))
+            self._fail(message % "; ".join(list(dict.fromkeys(problems))[:_PROBLEMS_SAID]))
         elif not self._told:
             self._told = True
             message = "joblib has asked the Ray cluster for %d processors, and none works yet: see `ray status`"

@@ -88,9 +88,7 @@ class Worker:
         """
         machine = ray.get_runtime_context().get_node_id(), socket.gethostname()
         if "ORRIS_WORKER_INSTALLS" in os.environ:
-            done = subprocess.run(shlex.split(os.environ["ORRIS_WORKER_INSTALLS"]), stdout=subprocess.PIPE)
-            said = done.stdout.decode(errors="replace").strip() or "it ended with %d" % done.returncode
-            return machine + (done.returncode == 0, said if done.returncode else "")
+            return machine + _installed(shlex.split(os.environ["ORRIS_WORKER_INSTALLS"]))
         sys.path[:0] = [place for place in map(os.path.abspath, path) if place not in sys.path]
         return machine + (False, "")
 
@@ -108,6 +106,15 @@ class Worker:
             except Exception:
                 error = RuntimeError("%s: %s" % (type(error).__name__, error))
             return None, error, told
+
+
+def _installed(command):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE)
+    except OSError as error:
+        return False, "Orris's agent is not where it is on other machines: %s" % error
+    said = done.stdout.decode(errors="replace").strip()
+    return done.returncode == 0, done.returncode and (said or "%s ended with %d" % (command[0], done.returncode))
 
 
 class _Pickler(ray.cloudpickle.CloudPickler):
