@@ -113,8 +113,8 @@ def _installed(command):
         done = subprocess.run(command, stdout=subprocess.PIPE)
     except OSError as error:
         return False, "Orris's agent is not where it is on other machines: %s" % error
-    said = done.stdout.decode(errors="replace").strip()
-    return done.returncode == 0, done.returncode and (said or "%s ended with %d" % (command[0], done.returncode))
+    said = done.stdout.decode(errors="replace").strip() or "%s ended with %d" % (command[0], done.returncode)
+    return (False, said) if done.returncode else (True, "")
 
 
 class _Pickler(ray.cloudpickle.CloudPickler):
