@@ -48,14 +48,14 @@ def work(number, done):
 
 print("done with packaging", *set(Parallel(n_jobs=-1)(delayed(work)(number, sys.argv[1]) for number in range(12))))
 """
-# Has work done until the run was warned of another machine.
+# Has work done until the run was warned of a machine that does none; the cluster may lose another meanwhile, of before.
 WARNED = """
 import os, time
 from joblib import Parallel, delayed
 
 def work(number, journal):
     import packaging
-    while not os.path.exists(journal) or "warning" not in open(journal).read():
+    while not os.path.exists(journal) or "does no work" not in open(journal).read():
         time.sleep(0.05)
     return packaging.__version__
 
