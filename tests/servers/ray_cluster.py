@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,11 +36,12 @@ _OF_THE_HEAD = {
     "AUTOSCALER_UPDATE_INTERVAL_S": "1",
     "PYTHONPATH": str(NODES),
 }
-# A machine that is gone is noticed within seconds; one that gets no processor for some seconds is not.
+# A machine whose raylet is gone refuses to be asked, and is noticed within seconds; one that merely gets no processor
+# has most of a minute.
 _QUICK = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 1000,
-    "health_check_timeout_ms": 2000,
+    "health_check_timeout_ms": 10000,
     "health_check_failure_threshold": 4,
 }
 
@@ -100,16 +101,24 @@ class RayCluster:
         self._head = self._started("head", self._command(config), **_OF_THE_HEAD)
 
     @contextmanager
-    def joined(self, cpus: int, before: Sequence[str] = (), **variables: str) -> Iterator[None]:
-        """Let a machine join that has processors and no agent. `before`: what its `ray start` is started by."""
+    def joined(self, cpus: int, before: Sequence[str] = (), **variables: str) -> Iterator[Callable[[], None]]:
+        """Let a machine join that has processors and no agent; yield what kills it: its raylet, for the cluster.
+
+        before: what its `ray start` is started by. variables: what its workers have in their environment.
+        """
         command = [
             *before, str(self.python.with_name("ray")), "start", f"--address={self.address}", f"--num-cpus={cpus}",
             "--node-ip-address=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0",
             "--dashboard-agent-listen-port=0", "--object-store-memory=80000000", "--disable-usage-stats",
         ]  # fmt: skip
         machine = self._started("machine", command, **variables)
+
+        def kill() -> None:
+            (raylet,) = (pid for pid in _descendants(machine.pid) if "raylet/raylet" in _read(pid, "cmdline"))
+            os.kill(raylet, signal.SIGKILL)
+
         try:
-            yield
+            yield kill
         finally:
             machine.communicate()
 

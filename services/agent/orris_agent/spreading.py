@@ -17,6 +17,13 @@ from orris_agent.folder import RunFolder
 from orris_kit.ray_versions import RayVersions
 
 IMAGE_FILE = ".orris-image"
+INSTALLS = "ORRIS_WORKER_INSTALLS"  # the command by which a worker in Ray's own environment has the run's installed
+# Where a machine has no such interpreter, the worker begins in Ray's own, five words later: a command that fails, Ray
+# would try for ever.
+_BEGIN = (
+    '[ -x "$0" ] && exec "$0" "$@"; shift 5; at=$1; '
+    'while [ ${#at} -gt 1 ] && [ ! -x "$at/bin/python3" ]; do at=$(dirname "$at"); done; exec "$at/bin/python3" "$@"'
+)
 _INSIDE = Path(__file__).parent / "inside" / "orris_joblib"
 
 
@@ -63,19 +70,23 @@ class Spreading:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(folder.work, aside, symlinks=True)
         (aside / IMAGE_FILE).write_bytes(lease.image.SerializeToString())
-        # It starts in the snapshot, whose modules are none of its own.
-        worker = [sys.executable, "-E", "-P", "-m", "orris_agent.worker", _on_any_machine(self._environments)]
         return {
             "ORRIS_RAY_ADDRESS": self._cluster.address,
             "ORRIS_RAY_PROCESSORS": str(self._cluster.processors),
             "ORRIS_RAY_SNAPSHOT": str(aside),
-            "ORRIS_RAY_WORKER": shlex.join(worker),
+            "ORRIS_RAY_WORKER": shlex.join(_worker_command(_on_any_machine(self._environments))),
             "PYTHONPATH": f"{_INSIDE}:{given['PYTHONPATH']}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._cluster.token_file),
             "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1",
             "RAY_USAGE_STATS_ENABLED": "0",
         }
+
+
+def _worker_command(environments: str) -> list[str]:
+    """Return what begins a worker. It starts in the snapshot, whose modules are none of its own."""
+    worker = [sys.executable, "-E", "-P", "-m", "orris_agent.worker", environments]
+    return ["env", f"{INSTALLS}={shlex.join(worker)}", "sh", "-c", _BEGIN, *worker]
 
 
 def _on_any_machine(folder: Path) -> str:

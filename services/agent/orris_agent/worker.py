@@ -1,38 +1,40 @@
 """Begin a worker of a run that is spread: `python -m orris_agent.worker ENVIRONMENTS WORDS...`.
 
-Ray starts it on a machine of its choice, in the run's snapshot. It becomes `WORDS...` in the run's environment, which
-is installed first where the machine does not have it yet. Where it cannot be, it becomes them in Ray's own: a worker
-that does not begin Ray would start again and again, and nobody would hear why.
+Ray starts it on a machine of its choice, in the run's snapshot. It becomes `WORDS...` in the run's environment. Where
+the machine does not have that, it becomes them in Ray's own, and has it installed by this program without words, which
+says why it cannot: what is not up within a minute, or does not begin, Ray starts again and again, and nobody hears why.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from pathlib import Path
 
 from orris.images.v1 import images_pb2 as images
 from orris_agent.runtimes.process.environments import VirtualEnvironments
-from orris_agent.spreading import IMAGE_FILE
-
-PROBLEM = "ORRIS_WORKER_PROBLEM"  # read by orris_joblib/orris_workers.py
+from orris_agent.spreading import IMAGE_FILE, INSTALLS
 
 
 def main() -> None:
     environments, *words = sys.argv[1:]
-    try:
-        python = _python(Path(environments).expanduser())
-    except Exception as error:
-        os.environ[PROBLEM] = f"{socket.gethostname()}: {error}"
+    root = Path(environments).expanduser()
+    if not words:
+        sys.exit(_install(root))
+    python = _python(root)
+    if python is None:
         python = _python_of_ray(Path(words[0]))
+    else:
+        del os.environ[INSTALLS]
     os.execv(python, [str(python), *words])  # noqa: S606  # no shell is meant
 
 
-def _python(root: Path) -> Path:
-    image = images.Image.FromString(Path(IMAGE_FILE).read_bytes())
-    return VirtualEnvironments(root).ready(image) or _installed(root, image)
+def _python(root: Path) -> Path | None:
+    try:
+        return VirtualEnvironments(root).ready(_image())
+    except Exception:  # who installs it finds the same, and is heard
+        return None
 
 
 def _python_of_ray(program: Path) -> Path:
@@ -40,12 +42,21 @@ def _python_of_ray(program: Path) -> Path:
     return next(each for folder in program.parents if (each := folder / "bin" / "python3").exists())
 
 
-def _installed(root: Path, image: images.Image) -> Path:
-    """Return the interpreter of an image that this machine gets now, by its own settings, as an agent would."""
-    from orris_agent.config import Settings
+def _install(root: Path) -> int:
+    """Let this machine have the environment, by its own settings, as an agent would; or say why it cannot."""
+    try:
+        from orris_agent.config import Settings
 
-    settings = Settings()
-    return asyncio.run(VirtualEnvironments(root, settings.link_mode, settings.conda).make(image, _tell))
+        settings = Settings()
+        asyncio.run(VirtualEnvironments(root, settings.link_mode, settings.conda).make(_image(), _tell))
+    except Exception as error:
+        print(str(error) or type(error).__name__)
+        return 1
+    return 0
+
+
+def _image() -> images.Image:
+    return images.Image.FromString(Path(IMAGE_FILE).read_bytes())
 
 
 def _tell(line: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,26 @@ def test_workers_find_environments_in_the_home_of_their_own_machine(
     lease = agents.Lease(run=SPREAD, image=image_of())
     given = Spreading(CLUSTER, Path(environments)).variables(lease, folder, {"PYTHONPATH": "/inside"})
     assert shlex.split(given["ORRIS_RAY_WORKER"])[-1] == told
+
+
+def test_a_worker_begins_in_rays_own_python_on_a_machine_that_lacks_the_agents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can say so there; what does not begin Ray would try for ever."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    folder = RunFolder(tmp_path)
+    folder.work.mkdir()
+    given = Spreading(CLUSTER, Path("/environments")).variables(
+        agents.Lease(run=SPREAD, image=image_of()), folder, {"PYTHONPATH": "/inside"}
+    )
+    (tmp_path / "its own" / "bin").mkdir(parents=True)
+    python = tmp_path / "its own" / "bin" / "python3"
+    python.write_text('#!/bin/sh\necho "$*"; echo "$ORRIS_WORKER_INSTALLS"\n')
+    python.chmod(0o755)
+    program = tmp_path / "its own" / "lib" / "python3.11" / "ray" / "worker.py"
+    command = f"exec {given['ORRIS_RAY_WORKER']} {shlex.quote(str(program))} --node 1"
+    said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert said.stdout == f"{program} --node 1\n/nowhere/python -E -P -m orris_agent.worker /environments\n"
 
 
 def test_a_run_that_is_spread_starts_fresh() -> None:

@@ -5,58 +5,56 @@ import io
 import logging
 import os
 import pickle
+import shlex
+import socket
+import subprocess
 import sys
 import threading
-import time
 import traceback
 from multiprocessing.pool import ThreadPool
 
 import ray
 import ray.cloudpickle
 
-_ATTEMPTS = 3
-_PATIENCE_SECONDS = 30
-_LOOK_SECONDS = 0.5
+from orris_crew import Crew
+from orris_losses import LOST, check_work
+
 _END_SECONDS = 5
 _SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many calls have it
 
 
 class Workers:
-    """So many processes, each on a processor of its own. Those that are up work; a machine may bring more later.
-
-    What begins on a machine without the environment keeps its processor there, idle: so the next begins elsewhere.
-    """
+    """So many processes, each on a processor of its own. Those that are up work; a machine may bring more later."""
 
     def __init__(self, count):
         _connect()
         self.count = count
-        self._own = threading.local()
-        self._actors = []
-        self._threads = set()
-        self._up = set()  # the threads that have a process
-        self._problems = {}  # of machines without the environment
         self._shared = {}
-        self._ended = self._told = False
-        self.pool = ThreadPool(count, self._begin)
+        self._threads = set()
+        self._crew = Crew(count, _new, _begun, _warn)
+        self.pool = ThreadPool(count, lambda: self._threads.add(threading.current_thread()))
         atexit.register(self.end)  # before Ray ends itself, which was loaded earlier: who asks it then ends the program
 
     def call(self, work, args, kwargs):
-        """Return the result of some work, done by the worker of this thread, or by another where that was lost."""
-        for attempt in range(_ATTEMPTS):
-            payload, arrays = self._packed((work, args, kwargs))
-            if self._own.problem:
-                raise RuntimeError("a worker could not begin on the cluster: %s" % self._own.problem)
+        """Return the result of some work, done by whoever is free, and again by another where that one is lost."""
+        lost = []
+        while True:
+            member = self._crew.take(lost)
             try:
-                result, error, told = ray.get(self._own.actor.call.remote(payload, arrays))
-                break
-            except ray.exceptions.RayActorError:
-                self._up.discard(threading.current_thread())
-                if self._ended or attempt + 1 == _ATTEMPTS:
-                    raise
-                self._begin()
-        if error is None:
-            return result
-        raise error from _RemoteTraceback(told)
+                payload, arrays = self._packed((work, args, kwargs))
+                result, error, told = ray.get(member.actor.call.remote(payload, arrays))
+            except LOST as loss:
+                self._crew.lose(member, loss)
+                lost.append(member)
+                check_work(lost, loss)
+                continue
+            except BaseException:
+                self._crew.give_back(member)
+                raise
+            self._crew.give_back(member)
+            if error is None:
+                return result
+            raise error from _RemoteTraceback(told)
 
     def forget(self):
         """Let go of the arrays that were shared: the next call may have changed them."""
@@ -64,71 +62,11 @@ class Workers:
 
     def end(self):
         """End the processes; what is under way fails. Nobody asks Ray for anything afterwards."""
-        self._ended = True
         atexit.unregister(self.end)
-        for actor in list(self._actors):
-            ray.kill(actor)
+        self._crew.end()
         self.pool.terminate()
         for thread in list(self._threads):
             thread.join(_END_SECONDS)
-
-    def _begin(self):
-        """Wait, in a thread of the pool, for the process that it will have. Where there can be none, its calls fail."""
-        self._threads.add(threading.current_thread())
-        self._own.problem, lost = "", 0
-        while not self._ended and lost < _ATTEMPTS:
-            actor = self._new()
-            try:
-                if self._wait_for(actor):
-                    return
-                self._own.problem = "; ".join(self._problems.values())
-                lost = _ATTEMPTS
-            except ray.exceptions.RayTaskError as error:
-                self._note(str(error.cause))
-                continue
-            except ray.exceptions.RayError as error:  # also of one on a machine that is just being taken away
-                self._own.problem = str(error)
-                lost += 1
-            self._actors.remove(actor)
-            ray.kill(actor)  # it would hold a processor
-
-    def _new(self):
-        actor = ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
-        self._actors.append(actor)
-        return actor
-
-    def _wait_for(self, actor):
-        """Wait until a process works for this thread; return False where no machine is left that could have one.
-
-        Raises RayTaskError where it is on a machine without the environment, RayError where it does not begin.
-        """
-        begun, since = actor.begin.remote(_path()), time.monotonic()
-        while not ray.wait([begun], timeout=_LOOK_SECONDS)[0] and not self._ended:
-            if time.monotonic() - since > _PATIENCE_SECONDS:
-                if self._problems and not self._up:
-                    return False
-                self._tell()
-        if self._ended:
-            raise ray.exceptions.RayError("the program has ended")
-        ray.get(begun)
-        self._up.add(threading.current_thread())
-        self._own.actor = actor
-        return True
-
-    def _note(self, problem):
-        """Warn of a machine without the environment, once."""
-        machine = problem.partition(": ")[0]
-        if self._problems.setdefault(machine, problem) is problem:
-            message = "a machine of the cluster does no work for this run: a worker could not begin on %s" % problem
-            print("orris: " + message, file=sys.stderr, flush=True)
-            _warn(message)
-
-    def _tell(self):
-        """Say what the program waits for, once, where nobody works for it yet."""
-        if not self._told and not self._up:
-            self._told = True
-            message = "orris: joblib has asked the Ray cluster for %d processors, and has none yet: see `ray status`"
-            print(message % self.count, file=sys.stderr, flush=True)
 
     def _packed(self, call):
         arrays = []
@@ -143,10 +81,16 @@ class Worker:
     """The process. It is no daemon's: what it calls may use threads."""
 
     def begin(self, path):
-        """Find modules where the script does. Raises RuntimeError where there is no environment for them."""
-        if "ORRIS_WORKER_PROBLEM" in os.environ:
-            raise RuntimeError(os.environ["ORRIS_WORKER_PROBLEM"])
-        sys.path[:0] = [os.path.abspath(entry) for entry in path]
+        """Find modules where the script does; return the id and the name of this machine, and two things more:
+
+        whether the environment was installed, so that the next worker begins in it, and why it was not. It may be asked
+        again: whether it is there still.
+        """
+        machine = ray.get_runtime_context().get_node_id(), socket.gethostname()
+        if "ORRIS_WORKER_INSTALLS" in os.environ:
+            return machine + _installed(shlex.split(os.environ["ORRIS_WORKER_INSTALLS"]))
+        sys.path[:0] = [place for place in map(os.path.abspath, path) if place not in sys.path]
+        return machine + (False, "")
 
     def call(self, payload, arrays):
         """Return the result, or what was raised, with the traceback as text."""
@@ -162,6 +106,15 @@ class Worker:
             except Exception:
                 error = RuntimeError("%s: %s" % (type(error).__name__, error))
             return None, error, told
+
+
+def _installed(command):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE)
+    except OSError as error:
+        return False, "Orris's agent is not where it is on other machines: %s" % error
+    said = done.stdout.decode(errors="replace").strip() or "%s ended with %d" % (command[0], done.returncode)
+    return (False, said) if done.returncode else (True, "")
 
 
 class _Pickler(ray.cloudpickle.CloudPickler):
@@ -205,6 +158,14 @@ def _connect():
         logging_level=logging.ERROR,
         runtime_env={"working_dir": os.environ["ORRIS_RAY_SNAPSHOT"]},
     )
+
+
+def _new():
+    return ray.remote(Worker).options(num_cpus=1, runtime_env={"py_executable": _worker_command()}).remote()
+
+
+def _begun(actor):
+    return actor.begin.remote(_path())
 
 
 def _warn(message):
