@@ -56,7 +56,8 @@ def _install(root: Path) -> int:
 
 
 def _image() -> images.Image:
-    return images.Image.FromString(Path(IMAGE_FILE).read_bytes())
+    """Return the image, found by the name of the folder: Ray unpacks it anew for each of its nodes on a machine."""
+    return images.Image.FromString(Path(os.environ.get("PWD", ""), IMAGE_FILE).read_bytes())
 
 
 def _tell(line: str) -> None:
