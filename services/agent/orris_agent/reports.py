@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PASSING = (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Conflict)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts, doubling
+_AT_ONCE_SECONDS = 5.0
 # So often a call is made in which the server fails inside: a minute, in which it may be mended.
 _MOST_FAULTS = 20
 
@@ -54,10 +55,10 @@ class Reports:
         await _heard(lambda: self._stub.FinishRun(outcome))
 
     async def finished_at_once(self, outcome: agents.FinishRunRequest) -> bool:
-        """Do so, or return False where the server does not do it now."""
+        """Do so, or return False where the server does not do it now: it may wait for another for long."""
         outcome.lease_id = self._lease_id
         try:
-            await self._stub.FinishRun(outcome)
+            await self._stub.FinishRun(outcome, timeout=_AT_ONCE_SECONDS)
         except errors.OrrisError as problem:
             if _says_lost(problem):
                 raise LeaseLostError from problem

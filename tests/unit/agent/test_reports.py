@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orris.errors import FailedPrecondition, Internal, OrrisError, ResourceExhausted, Unavailable
+from orris.errors import DeadlineExceeded, FailedPrecondition, Internal, OrrisError, ResourceExhausted, Unavailable
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent import reports
@@ -19,9 +19,13 @@ class Server:
     def __init__(self, *failures: OrrisError) -> None:
         self._failures: Iterator[OrrisError] = iter(failures)
         self.calls = 0
+        self.timeouts: list[float | None] = []
 
-    async def FinishRun(self, request: agents.FinishRunRequest) -> agents.FinishRunResponse:
+    async def FinishRun(
+        self, request: agents.FinishRunRequest, timeout: float | None = None
+    ) -> agents.FinishRunResponse:
         self.calls += 1
+        self.timeouts.append(timeout)
         if (failure := next(self._failures, None)) is not None:
             raise failure
         return agents.FinishRunResponse()
@@ -68,9 +72,12 @@ async def test_a_lease_that_is_lost_is_told_at_once() -> None:
         assert server.calls == 1
 
 
-@pytest.mark.parametrize("failure", [Unavailable("away"), ResourceExhausted("full", reason="STORE_FULL")])
+@pytest.mark.parametrize(
+    "failure", [Unavailable("away"), DeadlineExceeded("not yet"), ResourceExhausted("full", reason="STORE_FULL")]
+)
 async def test_an_end_that_is_tried_once_is_tried_once(failure: OrrisError) -> None:
     server = Server(failure)
     assert not await finished_at_once(server)
     assert await finished_at_once(server)
     assert server.calls == 2
+    assert None not in server.timeouts
