@@ -28,6 +28,14 @@ def command_line_of(pid: int) -> str:
         return ""
 
 
+def parent_of(pid: int) -> int:
+    """Return a process's parent (field 4 of proc_pid_stat(5)); 0 for one that is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until a condition holds. Fails after so many seconds."""
     end = time.monotonic() + seconds

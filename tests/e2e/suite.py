@@ -80,7 +80,7 @@ class Suite:
         """Return what a service has written."""
         return (self.root / f"{noun}.log").read_text(errors="replace")
 
-    def until_up(self, *nouns: str, seconds: float = 20.0) -> None:
+    def until_up(self, *nouns: str, seconds: float = 60.0) -> None:
         """Wait until services listen; without names, all."""
         end = time.monotonic() + seconds
         for address in itertools.chain(*(self._listens[noun] for noun in nouns or SERVICES)):
@@ -89,10 +89,13 @@ class Suite:
                 try:
                     socket.create_connection((host, int(port)), timeout=1).close()
                 except OSError:
-                    assert time.monotonic() < end, f"nobody listens at {address}"
+                    assert time.monotonic() < end, f"nobody listens at {address}: {self._last_said()}"
                     time.sleep(0.05)
                 else:
                     break
+
+    def _last_said(self) -> dict[str, str]:
+        return {noun: self.log(noun)[-2000:] for noun in self._processes}
 
     def _environment(self, noun: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORRIS_")}

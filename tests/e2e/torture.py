@@ -30,7 +30,7 @@ from orris.names import RunName
 from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.run import Run
 from orris.sdk.submission import upload_folder
-from tests.e2e.processes import command_line_of, processes_of
+from tests.e2e.processes import command_line_of, parent_of, processes_of
 from tests.e2e.suite import SERVICES, Suite
 
 T = TypeVar("T")
@@ -183,11 +183,20 @@ def _kill_until(over: threading.Event, suite: Suite, rng: random.Random, report:
             suite.start(what)
             report.killed[what] += 1
             continue
-        part = "supervisor/__main__.py" if what == "supervisor" else "importlib_bootstrap.py"
-        if found := [pid for pid in _children_of_agents(suite) if part in command_line_of(pid)]:
+        if found := _supervisors(suite) if what == "supervisor" else _launchers(suite):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(rng.choice(found), signal.SIGKILL)
                 report.killed[what] += 1
+
+
+def _supervisors(suite: Suite) -> list[int]:
+    return [pid for pid in _children_of_agents(suite) if "supervisor/__main__.py" in command_line_of(pid)]
+
+
+def _launchers(suite: Suite) -> list[int]:
+    """Return the launchers: their forks, which are called like them until they are programs, are others' children."""
+    known = _children_of_agents(suite)
+    return [pid for pid in known if "importlib_bootstrap.py" in command_line_of(pid) and parent_of(pid) not in known]
 
 
 def _children_of_agents(suite: Suite) -> list[int]:
