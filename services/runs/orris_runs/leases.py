@@ -20,6 +20,7 @@ from orris_runs.agents import Agents
 from orris_runs.data import Produced, Read
 from orris_runs.deadlines import Deadlines
 from orris_runs.line import slot_of
+from orris_runs.log_rows import begin_behind
 from orris_runs.model import ErrorCode, Kind, Lease, RunError, Used
 from orris_runs.moves import Moves
 from orris_runs.pools.rows import find_node
@@ -211,9 +212,11 @@ class Leases:
         """
         with self._store.change() as change:
             row = held_run(change.connection, lease)
-            if not _never_began(change.connection, row):
+            # What is in a log then is of its environment, which was made ready.
+            if row.state is not State.QUEUED or row.start_time is not None or row.next_sequence:
                 raise FailedPrecondition("the run has begun, or is to be canceled; go on", reason="RUN_BEGUN")
             self._agents.lease_ahead(row.agent, False)
+            begin_behind(change.connection, row.key)
             self._moves.drop_lease(change, row)
             self._wait_again(change, row, attempts=row.attempts - 1)
 

@@ -21,6 +21,9 @@ _EXTEND = Statement(
     log_rows.update().where(log_rows.c.log_key == sa.bindparam("log"), log_rows.c.offset == sa.bindparam("from"))
 )
 _UPDATE = Statement(logs.update().where(logs.c.key == sa.bindparam("at")))
+_BEGIN_BEHIND = Statement(
+    logs.update().where(logs.c.run_key == sa.bindparam("of")).values(base=logs.c.size + logs.c.dropped, complete=False)
+)
 
 
 def append_row(connection: sa.Connection, log: Any, data: bytes) -> None:
@@ -38,6 +41,11 @@ def complete_log(connection: sa.Connection, log: Any) -> None:
     if log.dropped:
         append_row(connection, log, NOTICE.format(dropped=log.dropped).encode())
     _UPDATE.run(connection, {"at": log.key, "complete": True})
+
+
+def begin_behind(connection: sa.Connection, run: int) -> None:
+    """Let what another agent sends of a run (its key) from now on come behind what its logs have."""
+    _BEGIN_BEHIND.run(connection, {"of": run})
 
 
 def read_rows(connection: sa.Connection, log_key: int, offset: int, most: int) -> bytes:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from orris_kit.text import readable
 from orris_runs import limits, loose
 from orris_runs.line import slot_of
-from orris_runs.log_rows import append_row
+from orris_runs.log_rows import append_row, begin_behind
 from orris_runs.model import STD_LOG, Attempt, ErrorCode, RunError
 from orris_runs.moves import Moves
 from orris_runs.rows import attempts_of, attempts_to_json
@@ -92,7 +92,7 @@ class Retries:
         log = change.connection.execute(sa.select(logs).where(own, logs.c.file == STD_LOG)).one_or_none()
         if log is not None:
             append_row(change.connection, log, line.encode())
-        change.connection.execute(logs.update().where(own).values(base=logs.c.size + logs.c.dropped, complete=False))
+        begin_behind(change.connection, row.key)
         change.wake(logs_changed(row.key))
 
 

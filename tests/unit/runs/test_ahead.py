@@ -10,6 +10,7 @@ from orris_runs.states import State
 
 from .conftest import NEW, World
 
+INSTALL_LOG = "azureml-logs/20_environment_log.txt"
 ABLE = ABILITIES | {AHEAD}
 
 
@@ -101,6 +102,20 @@ def test_the_agent_is_leased_none_ahead_until_a_program_has_ended_soon_again(wor
     assert given(world) == [busy.id]
     world.finish(world.lease_of(busy))
     assert given(world) == [ahead.id, another.id]
+
+
+def test_what_its_environment_took_is_in_its_log_wherever_it_is_made_ready(world: World) -> None:
+    _, ahead = waiting_ahead(world)
+    first = world.lease_of(ahead)
+    world.core.logs.append(first, INSTALL_LOG, 0, b"installed on a1\n", True)
+    world.core.leases.hand_back(first)
+    world.agent("a2", abilities=ABLE)
+    second = world.lease_of(ahead, "a2")
+    world.core.logs.append(second, INSTALL_LOG, 0, b"installed on a2\n", True)
+    world.report(second, State.RUNNING)
+    world.finish(second)
+    found = world.core.logs.read("default", ahead.id, INSTALL_LOG, 0)
+    assert found.data == b"installed on a1\ninstalled on a2\n"
 
 
 def test_what_has_begun_or_is_canceled_is_not_handed_back(world: World) -> None:
