@@ -351,10 +351,11 @@ class Execution:
 
     async def _finish(self, outcome: agents.FinishRunRequest) -> None:
         if not outcome.HasField("output_files") or not await self._reports.finished_at_once(outcome):
-            await self._finish_after_upload(outcome)
+            outcome = await self._finish_after_upload(outcome)
         log.info("run ended", run=self.folder.run_id, state=runs.Run.State.Name(outcome.state))
 
-    async def _finish_after_upload(self, outcome: agents.FinishRunRequest) -> None:
+    async def _finish_after_upload(self, outcome: agents.FinishRunRequest) -> agents.FinishRunRequest:
+        """End the run; return how."""
         if outcome.HasField("output_files"):
             # They could not be stored with the end. While that lasts, it is said of the run, and can be canceled.
             outcome = await self._keep(outcome, self._upload)
@@ -367,6 +368,7 @@ class Execution:
             await self._upload(outcome)
             outcome = await self._leave(outcome)
             await self._reports.finish(outcome)
+        return outcome
 
     async def _give_up(self, problem: Exception) -> None:
         try:

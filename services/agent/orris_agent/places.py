@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 
 
 class Places:
-    """Places for programs."""
+    """So many places for programs."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: float) -> None:
         self._free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -53,24 +54,21 @@ class Place:
 
     def __init__(self, places: Places | None = None) -> None:
         """Without `places` there is always one."""
-        self._places = places
+        self._places = places or Places(inf)
         self._taken = False
 
     def occupy(self) -> None:
         """Take it for a program that is there already."""
-        if self._places is not None:
-            self._places.occupy()
-            self._taken = True
+        self._places.occupy()
+        self._taken = True
 
     async def take(self, seconds: float) -> bool:
         """Take it as soon as there is one; return False where there is none for so long."""
-        if self._places is not None and not await self._places.take(seconds):
-            return False
-        self._taken = self._places is not None
-        return True
+        self._taken = await self._places.take(seconds)
+        return self._taken
 
     def leave(self) -> None:
         """Give it back, if it was taken and has not been given back."""
-        if self._taken and self._places is not None:
+        if self._taken:
             self._taken = False
             self._places.leave()

@@ -57,27 +57,26 @@ class Reports:
     async def finished_at_once(self, outcome: agents.FinishRunRequest) -> bool:
         """Do so, or return False where the server does not do it now: it may wait for another for long."""
         outcome.lease_id = self._lease_id
-        try:
-            await self._stub.FinishRun(outcome, timeout=_AT_ONCE_SECONDS)
-        except errors.OrrisError as problem:
-            if _says_lost(problem):
-                raise LeaseLostError from problem
-            return False
-        return True
+        return await _done(self._stub.FinishRun(outcome, timeout=_AT_ONCE_SECONDS))
 
     async def handed_back(self) -> bool:
         """Let the run, which has not begun, wait for another agent; return False where it has to go on here."""
-        try:
-            await self._stub.ReturnRun(agents.ReturnRunRequest(lease_id=self._lease_id))
-        except errors.OrrisError as problem:
-            if _says_lost(problem):
-                raise LeaseLostError from problem
-            return False
-        return True
+        return await _done(self._stub.ReturnRun(agents.ReturnRunRequest(lease_id=self._lease_id)))
 
 
 def _says_lost(problem: errors.OrrisError) -> bool:
     return isinstance(problem, errors.FailedPrecondition) and problem.reason == "LEASE_LOST"
+
+
+async def _done(call: Awaitable[object]) -> bool:
+    """Return whether the server has done what it was asked, once. Raises LeaseLostError."""
+    try:
+        await call
+    except errors.OrrisError as problem:
+        if _says_lost(problem):
+            raise LeaseLostError from problem
+        return False
+    return True
 
 
 async def _heard(call: Callable[[], Awaitable[_Answer]]) -> _Answer:

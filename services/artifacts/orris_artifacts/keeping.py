@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
 from orris.names import BlobName, TreeName
 from orris_artifacts.blobs import Blobs
+from orris_artifacts.digests import digest_of
 from orris_artifacts.index import Index
 from orris_artifacts.manifest import Entry
 from orris_artifacts.references import References, take_turn_of
@@ -47,7 +47,7 @@ class Keeping:
         tree = str(TreeName(workspace, new.tree.digest))
         refer = self._references.setting(workspace, [(owner, [*trees, tree], blobs)])
         needed = {*new.chunks, *(BlobName.parse(each).sha256 for each in blobs)}
-        written = self._blobs.write_many(workspace, [(hashlib.sha256(data).hexdigest(), data) for data in contents])
+        written = self._blobs.write_many(workspace, [(digest_of([data]), data) for data in contents])
 
         def keep(connection: sa.Connection) -> Tree:
             # The owner's turn before its blobs, and all of these in one order: nobody waits in a ring.

@@ -77,7 +77,8 @@ class Agent(_message.Message):
     @_builtins.property
     def abilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it knows how to do that agents of older versions leave out without a word: "data" (a run's inputs and what it leaves in
-        datastores), "choosing-outputs" (of these, which), "as-folder" (`RunInput.as_folder`), "joblib" (runs that are spread). Runs that need it are leased to nobody else. At most 100 words.
+        datastores), "choosing-outputs" (of these, which), "as-folder" (`RunInput.as_folder`), "joblib" (runs that are spread). Runs that need it are leased to nobody else.
+        "ahead": it takes a run before there is a place for it (ReturnRun). At most 100 words.
         """
 
     def __init__(
