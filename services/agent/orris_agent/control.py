@@ -63,7 +63,7 @@ def set_deadline(folder: Path, boottime_seconds: float | None, *, readable: bool
 
 
 def request_cancel(folder: Path) -> None:
-    """Have the supervisor cancel the run at its next look, which SIGTERM brings about."""
+    """Have the supervisor cancel the run at its next look, which a signal brings about."""
     _write(folder / "cancel", "", readable=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -21,7 +22,7 @@ from orris_agent import control
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.process.warm.process import Launcher
 from orris_agent.runtimes.warm import protocol
-from orris_agent.supervisor.tree import processes
+from orris_agent.supervisor.tree import descendants, processes
 from tests.integration.agent.warm import Machine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of launchers are for Linux")
@@ -34,14 +35,14 @@ async def test_one_that_is_closed_forks_what_it_was_asked_to(tmp_path: Path) -> 
     machine = Machine(tmp_path)
     folder = run_of(machine, "print('here')")
     launcher = await Launcher.start(Path(sys.executable), VARIABLES, [], tmp_path / "log")
-    forking = asyncio.create_task(launcher.fork(folder.root, learn=False))
+    forking = asyncio.create_task(launcher.fork(folder.root, over(), learn=False))
     await asyncio.sleep(0)
     launcher.close()
     await forking
     assert (await machine.ended(folder)).text == "here\n"
     assert not launcher.is_alive
     with pytest.raises(protocol.LauncherError, match="has ended"):
-        await launcher.fork(folder.root, learn=False)
+        await launcher.fork(folder.root, over(), learn=False)
 
 
 async def test_a_run_goes_on_whose_agent_ended_as_it_began(tmp_path: Path) -> None:
@@ -59,10 +60,10 @@ async def test_a_folder_is_executed_once_by_whoever_forks(tmp_path: Path, launch
     machine = Machine(tmp_path)
     folder = run_of(machine, "print('here')")
     for _ in range(2):
-        await launcher.fork(folder.root, learn=False)
+        await launcher.fork(folder.root, over(), learn=False)
     assert (await machine.ended(folder)).text == "here\n"
-    await launcher.fork(folder.root, learn=False)
-    await nobody_below(launcher)
+    await launcher.fork(folder.root, over(), learn=False)
+    await nothing_runs_below(launcher)
     assert folder.std_log.read_text() == "here\n"
 
 
@@ -71,8 +72,8 @@ async def test_what_cannot_be_taken_over_leaves_nothing(tmp_path: Path, launcher
     folder = run_of(Machine(tmp_path), "print('here')")
     (folder.control / "command.json").write_text("{}")
     with pytest.raises(protocol.LauncherError, match="argv must be a list"):
-        await launcher.fork(folder.root, learn=False)
-    await nobody_below(launcher)
+        await launcher.fork(folder.root, over(), learn=False)
+    await nothing_runs_below(launcher)
     assert not folder.std_log.exists()
     assert not (folder.root / "supervisor.json").exists()
 
@@ -81,10 +82,10 @@ async def test_a_run_that_was_canceled_before_never_begins(tmp_path: Path, launc
     machine = Machine(tmp_path)
     folder = run_of(machine, "print('here')")
     control.request_cancel(folder.control)
-    await launcher.fork(folder.root, learn=False)
+    await launcher.fork(folder.root, over(), learn=False)
     ended = await machine.ended(folder)
     assert (ended.exit.reason, ended.text) == ("canceled", "")
-    await nobody_below(launcher)
+    await nothing_runs_below(launcher)
     assert not folder.std_log.exists()
 
 
@@ -103,11 +104,11 @@ async def test_what_cannot_be_started_is_told(
     folder = run_of(machine, "print('here')")
     file = folder.control / "command.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
-    await launcher.fork(folder.root, learn=False)
+    await launcher.fork(folder.root, over(), learn=False)
     ended = await machine.ended(folder)
     assert (ended.exit.reason, ended.text) == ("start_failed", "")
     assert re.match(message, ended.exit.message)
-    await nobody_below(launcher)
+    await nothing_runs_below(launcher)
 
 
 async def test_nothing_begins_whose_supervisor_dies_before_it_has_taken_the_run_over(
@@ -118,20 +119,20 @@ async def test_nothing_begins_whose_supervisor_dies_before_it_has_taken_the_run_
     folder = run_of(machine, "print('here')")
     lock = os.open(folder.root, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)  # as another supervisor, so this one has to wait
-    forking = asyncio.create_task(launcher.fork(folder.root, learn=False))
+    forking = asyncio.create_task(launcher.fork(folder.root, over(), learn=False))
     async with asyncio.timeout(30):
         while not (forks := grandchildren(launcher._pid)):  # noqa: ASYNC110 - processes of others
             await asyncio.sleep(0.01)
     for supervisor in forks.values():
         os.kill(supervisor, signal.SIGKILL)
-    await nobody_below(launcher)
+    await nothing_runs_below(launcher)
     async with asyncio.timeout(30):
         while forks.keys() & {pid for pid, _, _ in processes()}:  # noqa: ASYNC110 - processes of others
             await asyncio.sleep(0.01)
     forking.cancel()
     assert not folder.std_log.exists()
     os.close(lock)
-    await launcher.fork(folder.root, learn=False)
+    await launcher.fork(folder.root, over(), learn=False)
     assert (await machine.ended(folder)).text == "here\n"
 
 
@@ -149,11 +150,18 @@ def grandchildren(above: int) -> dict[int, int]:
     return {pid: parent for pid, parent, _ in found if parent in children}
 
 
-async def nobody_below(launcher: Launcher) -> None:
-    """Wait until all that a launcher has forked has ended."""
+async def nothing_runs_below(launcher: Launcher) -> None:
+    """Wait until nothing is below a launcher but supervisors that see to no run, each above what forks for it."""
     async with asyncio.timeout(30):
-        while any(parent == launcher._pid for _, parent, _ in processes()):  # noqa: ASYNC110 - processes of others
+        while not all(is_idle(pid) for pid in descendants(launcher._pid, 0)):  # noqa: ASYNC110 - processes of others
             await asyncio.sleep(0.01)
+
+
+def is_idle(pid: int) -> bool:
+    """Say whether a process is called like a supervisor without a run, or gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").endswith(b"supervisor/__main__.py")
+    return True
 
 
 def ask_and_go(folder: RunFolder) -> None:
@@ -171,6 +179,11 @@ def ask_and_go(folder: RunFolder) -> None:
             assert json.loads(said.readline())["ready"]
         agent.shutdown(socket.SHUT_RD)
         agent.sendall(f"{json.dumps({'id': 1, 'folder': str(folder.root), 'learn': False})}\n".encode())
+
+
+def over() -> asyncio.Future[None]:
+    """Return what is set when a supervisor says that its run is over."""
+    return asyncio.get_running_loop().create_future()
 
 
 def run_of(machine: Machine, script: str) -> RunFolder:

@@ -51,8 +51,8 @@ async def test_a_warm_run_sees_what_a_fresh_one_sees(machine: Machine, libraries
         assert fresh.pop("depth") + 1 == warm.pop("depth"), "the launcher's frame is below the program's"
         assert fresh.pop("exit handlers") + 1 == warm.pop("exit handlers"), "the launcher ends the process at last"
         assert fresh.pop("modules") == warm.pop("modules")
-        # Its supervisor is a fork as well, of the environment's Python instead of the agent's.
-        parents = [each.pop("parent").rstrip("\0").split("\0")[1:] for each in (fresh, warm)]
+        # Above it is a process that forks for its supervisor, of the environment's Python instead of the agent's.
+        parents = [each.pop("parent").rstrip("\0").split("\0")[1:5] for each in (fresh, warm)]
         assert parents[0] == parents[1]
         assert {name: (value, warm[name]) for name, value in fresh.items() if value != warm[name]} == {}
 

@@ -1,14 +1,14 @@
 """How long the supervisor waits, by a clock that only its own sleeping moves."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import CLOCK_MONOTONIC
 from typing import Any
 
 import pytest
 
-from orris_agent.supervisor import ending, lease, run
+from orris_agent.supervisor import children, ending, lease, run
 from orris_agent.supervisor.system import signal
 
 FOREVER = float("inf")
@@ -33,7 +33,7 @@ class Clock:
     def clock_gettime(self, clock: int) -> float:
         return self.now if clock == CLOCK_MONOTONIC else self.now + self.asleep
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, wakes: Sequence[int] = ()) -> None:
         self.now += max(seconds, 0.001)
 
 
@@ -41,21 +41,21 @@ class Processes:
     """The processes of a run: pid 7 until SIGKILL, or until `leaves` says so; `sent` has each signal and when."""
 
     def __init__(self, clock: Clock, leaves: Callable[[], bool] = lambda: False, lease_end: float = FOREVER) -> None:
-        self.pid, self.lease, self.signals = 7, self, clock
+        self.main, self.above, self.lease, self.children, self.sleep = 7, 1, self, self, clock.sleep
         self.sent: list[tuple[int, float]] = []
         self._clock, self._leaves, self._lease_end = clock, leaves, lease_end
 
-    def reap(self) -> bool:
+    def collect(self) -> bool:
         return not self._leaves() and not any(number == signal.SIGKILL for number, _ in self.sent)
 
     def seconds_left(self) -> float:
         return self._lease_end - self._clock.now
 
-    def descendants(self, main: int) -> set[int]:
-        return {self.pid} if self.reap() else set()
+    def descendants(self, above: int, main: int) -> set[int]:
+        return {self.main} if self.collect() else set()
 
     def send(self, pid: int, number: int) -> None:
-        assert pid == self.pid
+        assert pid == self.main
         if number in (signal.SIGTERM, signal.SIGKILL):
             self.sent.append((number, self._clock.now - 1000))
 
@@ -77,8 +77,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def supervised(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> run.Run:
     monkeypatch.setattr(run, "Signals", lambda: clock)
-    monkeypatch.setattr(run, "start_program", lambda folder, command: 7)
-    monkeypatch.setattr(os, "waitpid", lambda pid, options: (0, 0))
+    monkeypatch.setattr(children, "start_program", lambda folder, command: 7)
+    monkeypatch.setattr(os, "wait4", lambda pid, options: (0, 0, None))
     made = run.Run(str(tmp_path), {"time_limit_seconds": 90.5})
     clock.now += 3  # the limit counts from the start of the program
     made.start()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orris_agent.supervisor import measuring, usage
+from orris_agent.supervisor.children import Children
 from orris_agent.supervisor.members import Members
 from orris_agent.supervisor.usage import LOOK_SECONDS, MOST_SAMPLES, SAMPLE_SECONDS, Usage
 
@@ -34,7 +35,7 @@ class Measured:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds, self.memory, self.asked, self.pids = 0.0, 0, 0, {7}
-        monkeypatch.setattr(Members, "find", lambda members, main: self.pids)
+        monkeypatch.setattr(Members, "find", lambda members: self.pids)
         monkeypatch.setattr(measuring, "processor_seconds", lambda pids: self.seconds)
         monkeypatch.setattr(measuring, "resident_bytes", self._bytes)
         monkeypatch.setattr(measuring, "proportional_bytes", self._bytes)
@@ -70,7 +71,7 @@ def passed(looks: Usage, clock: Clock, seconds: float) -> int:
 
 
 def test_nothing_is_looked_at_before_the_first_sample(tmp_path: Path, clock: Clock, measured: Measured) -> None:
-    looks = Usage(str(tmp_path), False, 0, 7)
+    looks = Usage(str(tmp_path), False, 0, Children())
     assert looks.seconds_left() == SAMPLE_SECONDS
     clock.now += SAMPLE_SECONDS / 2
     assert looks.look() == 0
@@ -79,7 +80,7 @@ def test_nothing_is_looked_at_before_the_first_sample(tmp_path: Path, clock: Clo
 
 
 def test_a_run_of_a_month_has_few_samples_which_get_rarer(tmp_path: Path, clock: Clock, measured: Measured) -> None:
-    looks = Usage(str(tmp_path), False, 0, 7)
+    looks = Usage(str(tmp_path), False, 0, Children())
     passed(looks, clock, 30 * 86_400)
     times = [sample["time"] for sample in samples(tmp_path)]
     assert times[0] == 1000 + SAMPLE_SECONDS
@@ -92,7 +93,7 @@ def test_a_run_of_a_month_has_few_samples_which_get_rarer(tmp_path: Path, clock:
 
 def test_seconds_never_become_fewer(tmp_path: Path, clock: Clock, measured: Measured) -> None:
     """A process that has ended, and that nobody has waited for yet, may not be seen for a moment."""
-    looks = Usage(str(tmp_path), False, 0, 7)
+    looks = Usage(str(tmp_path), False, 0, Children())
     for seconds in (5.0, 3.0, 6.0):
         measured.seconds = seconds
         passed(looks, clock, SAMPLE_SECONDS)
@@ -100,7 +101,7 @@ def test_seconds_never_become_fewer(tmp_path: Path, clock: Clock, measured: Meas
 
 
 def test_a_sample_has_the_most_memory_since_the_one_before(tmp_path: Path, clock: Clock, measured: Measured) -> None:
-    looks = Usage(str(tmp_path), False, 8 * GIB, 7)
+    looks = Usage(str(tmp_path), False, 8 * GIB, Children())
     measured.memory = 7 * GIB
     passed(looks, clock, LOOK_SECONDS)
     measured.memory = GIB
@@ -112,7 +113,7 @@ def test_a_sample_has_the_most_memory_since_the_one_before(tmp_path: Path, clock
 def test_the_closer_to_its_limit_the_oftener_a_run_is_looked_at(
     tmp_path: Path, clock: Clock, measured: Measured
 ) -> None:
-    looks = Usage(str(tmp_path), False, 8 * GIB, 7)
+    looks = Usage(str(tmp_path), False, 8 * GIB, Children())
     passed(looks, clock, LOOK_SECONDS)
     far = looks.seconds_left()
     measured.memory = 8 * GIB
@@ -125,27 +126,30 @@ def test_the_closer_to_its_limit_the_oftener_a_run_is_looked_at(
 def test_who_cannot_write_samples_goes_on(tmp_path: Path, clock: Clock, measured: Measured) -> None:
     """Nor does a run that puts a pipe there make its supervisor wait for a reader."""
     os.mkfifo(tmp_path / "usage.jsonl")
-    looks = Usage(str(tmp_path), False, 0, 7)
+    looks = Usage(str(tmp_path), False, 0, Children())
     passed(looks, clock, 3 * SAMPLE_SECONDS)
     assert looks.seconds_left() > 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_members_are_all_descendants_also_later_ones() -> None:
-    members, script = Members(), "import subprocess, sys; subprocess.run(['sh', '-c', 'sleep 600 & echo $!; wait'])"
-    members.find(0)
+    members, script = (
+        Members(Children()),
+        "import subprocess, sys; subprocess.run(['sh', '-c', 'sleep 600 & echo $!; wait'])",
+    )
+    members.find()
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
         grandchild = int(child.stdout.readline())
-        found = members.find(child.pid)
+        found = members.find()
         assert {child.pid, grandchild} <= found
         assert os.getppid() not in found
         os.kill(grandchild, 9)
     finally:
         child.kill()
         child.wait()
-    assert child.pid not in members.find(child.pid)
+    assert child.pid not in members.find()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -13,62 +13,49 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from orris_agent.launcher.order import Order
     from orris_agent.launcher.serving import Imported
-    from orris_agent.launcher.waiting_fork import WaitingFork
 
 
 class Program:
-    """The script of a run, which is known once `fork` is told."""
+    """The script of a run."""
 
-    def __init__(self, fork: "WaitingFork", imported: "Imported") -> None:
-        self._fork = fork
-        self._argv = []  # type: list[bytes]
-        self._env = {}  # type: dict[bytes, bytes]
+    def __init__(self, order: "Order", imported: "Imported") -> None:
+        self._order = order
         self.imported = imported
         self.status = 0
         self._old_collections = _old_collections()
-        self._learn = ""  # where to say what it has imported
         self._pid = os.getpid()
         self._own = ""
 
     def begin(self) -> "tuple[CodeType, dict[str, Any]]":
         """Make everything as it is when an interpreter starts; return the script's code, and its namespace."""
         try:
-            self._get_ready()
-            folder, cwd, self._argv, self._env, self._learn = self._fork.wait()
-            return self._begin(folder, cwd)
+            return self._begin(self._order)
         except CannotStart as error:
-            self._fork.fail(error)
+            self._order.failed(error)
             raise
         except Exception as error:
-            self._fork.fail(CannotStart("cannot start the program: %s" % error))
+            self._order.failed(CannotStart("cannot start the program: %s" % error))
             raise
 
-    def _get_ready(self) -> None:
-        """Do what can be done for any run, and leaves no trace."""
-        os.setsid()
-        self._fork.end_with_supervisor()
-        os.umask(0o022)
-        anew.close_descriptors({0, 1, 2} | self._fork.descriptors | self.imported.descriptors)
-        anew.forget_modules(self.imported.modules, self.imported.own)
-
-    def _begin(self, folder: str, cwd: str) -> "tuple[CodeType, dict[str, Any]]":
-        enter(cwd)
-        give_streams(open_log(folder))
-        script, *arguments = [os.fsdecode(word) for word in self._argv[1:]]
+    def _begin(self, order: "Order") -> "tuple[CodeType, dict[str, Any]]":
+        enter(order.cwd)
+        give_streams(open_log(order.folder))
+        script, *arguments = [os.fsdecode(word) for word in order.argv[1:]]
         path = os.path.abspath(script) if sys.version_info >= (3, 9) else script
         code = self._compiled(path)
-        anew.set_variables(self._env, self.imported.written)
-        titles.retitle(self._argv, self._env)
+        anew.set_variables(order.env, self.imported.written)
+        titles.retitle(order.argv, order.env)
         sys.argv = [script, *arguments]
         if hasattr(sys, "orig_argv"):
-            sys.orig_argv = [os.fsdecode(word) for word in self._argv]
+            sys.orig_argv = [os.fsdecode(word) for word in order.argv]
         anew.refresh_libraries()
         self._own = os.path.dirname(os.path.realpath(script))
         if not getattr(sys.flags, "safe_path", False):
             sys.path.insert(0, self._own)
         main = anew.main_module(path)
-        self._fork.begun()
+        order.begun()
         return code, main
 
     def _compiled(self, path: str) -> "CodeType":
@@ -77,16 +64,17 @@ class Program:
             with open(path, "rb") as file:
                 return compile(file.read(), path, "exec", dont_inherit=True)
         except Exception:
-            os.execve(self._argv[0], self._argv, self._env)
+            self._order.begun()
+            os.execve(self._order.argv[0], self._order.argv, self._order.env)
 
     def end(self, error: "BaseException | None") -> None:
         """Note how the program ends; where it ends well, say what was imported if that is asked for."""
         self.status = 0 if error is None else status_of(error)
-        if self.status or not self._learn or os.getpid() != self._pid:
+        if self.status or not self._order.learn or os.getpid() != self._pid:
             return
         names = [name for name, module in list(sys.modules.items()) if _is_installed(module, self._own)]
         try:
-            with open(self._learn, "w", encoding="utf-8") as file:
+            with open(self._order.learn, "w", encoding="utf-8") as file:
                 file.write("\n".join(names))
         except (OSError, ValueError):
             pass
@@ -97,7 +85,7 @@ class Program:
 
     def has_open_files(self) -> bool:
         """Tell whether files are open for writing, other than what the program was given."""
-        journal = anew.identity(os.path.join(self._env.get(b"ORRIS_RUN_FOLDER", b""), b"journal.jsonl"))
+        journal = anew.identity(os.path.join(self._order.env.get(b"ORRIS_RUN_FOLDER", b""), b"journal.jsonl"))
         return any(
             descriptor > 2 and anew.is_written(descriptor) and anew.identity(descriptor) != journal
             for descriptor in anew.descriptors()

@@ -38,14 +38,18 @@ class Imported:
 def serve(requests: int, replies: int) -> None:
     """Answer requests until there are no more, and end the process. Raises Begin in the fork that is a program."""
     sys.argv = [""]
-    lines = _lines(requests)
+    lines = lines_of(requests)
     imported = _import(next(lines).split(), requests, replies)
-    from orris_agent.launcher import supervising
+    from orris_agent.launcher.supervising import supervise_one
+    from orris_agent.launcher.supervisors import Supervisors
 
+    if os.getpid() == 1:
+        for line in lines:
+            supervise_one(line, replies, imported)
+        os._exit(0)
+    supervisors = Supervisors(replies, imported)
     for line in lines:
-        if os.getpid() == 1 or os.fork() == 0:
-            os.close(requests)
-            supervising.supervise(line, replies, imported)
+        supervisors.give(line)
     os._exit(0)
 
 
@@ -66,7 +70,8 @@ def _import(names: "list[str]", requests: int, replies: int) -> Imported:
     written.update(own_variables)
     modules = set(sys.modules) - own
     imported = Imported(modules, _descriptors() - {requests, replies}, written)
-    from orris_agent.launcher import supervising, titles  # only now: all that is not in `modules` is this program's
+    # Only now: all that is not in `modules` is this program's.
+    from orris_agent.launcher import supervising, supervisors, titles  # noqa: F401
 
     loaded = sorted({name.partition(".")[0] for name in modules - before})
     ready = {"ready": titles.can_retitle(), "loaded": loaded, "variables": sorted(variables), "memory": _memory()}
@@ -76,7 +81,8 @@ def _import(names: "list[str]", requests: int, replies: int) -> Imported:
     return imported
 
 
-def _lines(requests: int) -> "Iterator[str]":
+def lines_of(requests: int) -> "Iterator[str]":
+    """Yield the lines that come from a descriptor."""
     rest = b""
     while True:
         data = os.read(requests, 65536)

@@ -1,4 +1,4 @@
-"""The process that becomes the supervisor of one run, and the fork of it that becomes the run's program."""
+"""Forks of a launcher that become supervisors, and the forks of these that become their runs' programs."""
 
 import gc
 import json
@@ -7,22 +7,26 @@ import sys
 
 from orris_agent import supervisor
 from orris_agent.launcher import anew, large_pages, titles
+from orris_agent.launcher.forked import Forked
 from orris_agent.launcher.program import Program
 from orris_agent.launcher.serving import Begin, Imported
-from orris_agent.launcher.waiting_fork import WaitingFork
+from orris_agent.launcher.zygote import Zygote
 from orris_agent.supervisor import exit_record, usage  # noqa: F401  imported late by a supervisor, once here
 from orris_agent.supervisor.command import parse_json
 from orris_agent.supervisor.conduct import conduct
+from orris_agent.supervisor.signals import Signals
 from orris_agent.supervisor.system import c_library, signal
 from orris_agent.supervisor.takeover import detach, take_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from orris_agent.supervisor.run import Run
 
 _SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(supervisor.__file__)), "__main__.py")
+_TITLE = [os.fsencode(word) for word in (sys.executable, "-I", "-S", "-B", _SUPERVISOR)]
 
 
 def prepare_to_fork() -> None:
@@ -36,35 +40,79 @@ def prepare_to_fork() -> None:
         large_pages.gather()
 
 
-def supervise(line: str, replies: int, imported: Imported) -> None:
-    """See the run to its end, and end this process. Raises Begin in the fork that is its program."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    run, fork, failure = None, None, ""
+def supervise_all(lines: "Iterator[str]", keep: "set[int]", replies: int, idle: int, imported: Imported) -> None:
+    """See to the runs of all requests, one after the other, and end this process. Raises Begin in forks for programs.
+
+    `keep`: the descriptors that `lines` come from. `idle`: where is said that this process can see to another run.
+    """
+    zygote, signals = None, None
+    for line in lines:
+        request, run, failure = parse_json(line), None, ""
+        try:
+            zygote = zygote or _detached(keep | {replies, idle}, imported, forks=True)
+            signals = signals or Signals()
+            run = _take_over(request, zygote, signals)
+        except Begin:
+            raise
+        except BaseException as error:
+            failure = _told(error)
+        _reply(replies, {"id": request["id"], "failure": failure})
+        if run is not None:
+            conduct(run)
+            run.leave()
+        if zygote is None or signals is None or not zygote.is_there():
+            break
+        titles.retitle(_TITLE)
+        signals.rest()
+        os.write(idle, b"%d\n" % os.getpid())
+        _reply(replies, {"id": request["id"], "ended": True})
+    os._exit(0)
+
+
+def supervise_one(line: str, replies: int, imported: Imported) -> None:
+    """See to one run as a container's first process, and end this process. Raises Begin in the fork for its program."""
+    request, run, failure = parse_json(line), None, ""
     try:
-        fork = WaitingFork()
-        if fork.pid:
-            run = _take_over(parse_json(line), fork, {replies} | imported.descriptors)
+        run = _take_over(request, _detached({replies}, imported, forks=False), Signals())
+    except Begin:
+        raise
     except BaseException as error:
-        failure = "%s: %s" % (type(error).__name__, error)
-    if fork is not None and not fork.pid:
-        raise Begin(Program(fork, imported))
-    try:
-        os.write(replies, json.dumps({"id": parse_json(line)["id"], "failure": failure[:2000]}).encode() + b"\n")
-    except OSError:
-        pass  # the agent has ended: the next one finds the run
+        failure = _told(error)
+    _reply(replies, {"id": request["id"], "failure": failure})
     os.close(replies)
     if run is not None:
         conduct(run)
     os._exit(0)
 
 
-def _take_over(request: "dict[str, Any]", fork: WaitingFork, keep: "set[int]") -> "Run | None":
+def _detached(keep: "set[int]", imported: Imported, forks: bool) -> Zygote:
+    """Make this process a supervisor, above a zygote. Raises Begin in a program."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    zygote = Zygote(forks)
+    if not zygote.pid:
+        raise Begin(Program(zygote.serve(_TITLE, imported), imported))
+    detach(zygote.descriptors | keep)
+    return zygote
+
+
+def _take_over(request: "dict[str, Any]", zygote: Zygote, signals: Signals) -> "Run | None":
     folder, control = request["folder"], request.get("control", "")
-    detach(fork.descriptors | keep)
-    words = [sys.executable, "-I", "-S", "-B", _SUPERVISOR, folder] + [control] * bool(control)
-    titles.retitle([os.fsencode(word) for word in words])
-    run = take_over(folder, control)
+    if not zygote.is_there():
+        raise RuntimeError("the process that forks for programs has ended")
+    titles.retitle(_TITLE + [os.fsencode(word) for word in (folder, control) if word])
+    signals.heed()
+    run = take_over(folder, control, signals)
     if run is not None:
-        learn = os.path.join(folder, "modules.txt") if request["learn"] else ""
-        run.start_program = lambda folder, command: fork.start(folder, command, learn)
+        run.children = Forked(zygote, os.path.join(folder, "modules.txt") if request["learn"] else "")
     return run
+
+
+def _told(error: BaseException) -> str:
+    return ("%s: %s" % (type(error).__name__, error))[:2000]
+
+
+def _reply(replies: int, message: "dict[str, Any]") -> None:
+    try:
+        os.write(replies, json.dumps(message).encode() + b"\n")
+    except OSError:
+        pass  # the agent has ended: the next one finds the run

@@ -6,6 +6,8 @@ them: so people find it, and so is found what a run leaves behind.
 
 import os
 
+_found = []  # type: list[tuple[int, int]]
+
 
 def can_retitle() -> bool:
     """Say whether the kernel lets this process write there."""
@@ -39,7 +41,14 @@ def _fill(memory: int, area: "tuple[int, int]", words: "list[bytes]") -> None:
 
 
 def _areas() -> "list[tuple[int, int]]":
-    """Return where the arguments and the variables lie: fields 48 to 51 of /proc/PID/stat (proc(5))."""
+    """Return where the arguments and the variables lie, in forks of this process as well."""
+    if not _found:
+        _found.extend(_look())
+    return _found
+
+
+def _look() -> "list[tuple[int, int]]":
+    """Read fields 48 to 51 of /proc/PID/stat (proc(5))."""
     descriptor = os.open("/proc/self/stat", os.O_RDONLY)
     try:
         fields = os.read(descriptor, 4096).rpartition(b")")[2].split()

@@ -17,32 +17,36 @@ LEFTOVER_GRACE_SECONDS = 1.0  # the same for what a finished main process left b
 
 def end(run: "Run", grace: float) -> None:
     """End all processes of the run: SIGTERM, SIGKILL after `grace` seconds, until none is left."""
-    if grace and run.reap():
+    if grace and run.children.collect():
         _ask(run, grace)
-    while run.reap():
+    while run.children.collect():
         _kill(run)
-        run.signals.sleep(0.05)
+        run.sleep(0.05)
 
 
 def _ask(run: "Run", grace: float) -> None:
-    for pid in descendants(run.pid):
+    for pid in _processes(run):
         _send(pid, signal.SIGTERM)
         _send(pid, signal.SIGCONT)
     until = time.monotonic() + grace
-    while run.reap() and time.monotonic() < until and run.lease.seconds_left() > 0:
-        run.signals.sleep(min(until - time.monotonic(), LOOK_SECONDS))
+    while run.children.collect() and time.monotonic() < until and run.lease.seconds_left() > 0:
+        run.sleep(min(until - time.monotonic(), LOOK_SECONDS))
 
 
 def _kill(run: "Run") -> None:
     frozen = set()  # type: set[int]
-    fresh = descendants(run.pid)
+    fresh = _processes(run)
     while fresh:  # what is stopped cannot start more
         for pid in fresh:
             _send(pid, signal.SIGSTOP)
         frozen |= fresh
-        fresh = descendants(run.pid) - frozen
+        fresh = _processes(run) - frozen
     for pid in frozen:
         _send(pid, signal.SIGKILL)
+
+
+def _processes(run: "Run") -> "set[int]":
+    return descendants(run.children.above, run.children.main)
 
 
 def _send(pid: int, number: int) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 
 from orris_agent.supervisor.files import write_file
 from orris_agent.supervisor.system import LINUX, signal
@@ -14,24 +13,23 @@ if TYPE_CHECKING:
 
 def record(run: "Run", reason: "str | None", message: str) -> None:
     """Write exit.json, with the room that was reserved for it."""
-    code = number = None
-    if run.status is not None:
-        number = os.WTERMSIG(run.status) if os.WIFSIGNALED(run.status) else None
-        code = os.WEXITSTATUS(run.status) if number is None else None
+    children, code, number = run.children, None, None
+    if children.status is not None:
+        number = os.WTERMSIG(children.status) if os.WIFSIGNALED(children.status) else None
+        code = os.WEXITSTATUS(children.status) if number is None else None
     if number == signal.SIGKILL and not (reason or message):
         message = "ended by SIGKILL from outside: the machine may have run out of memory"
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    largest = used.ru_maxrss * (1024 if LINUX else 1)
+    largest = children.largest * (1024 if LINUX else 1)
     result = {
         "exit_code": code,
         "signal": number,
         "reason": reason,
         "message": message[:4000],
         "start_time": run.start_time,
-        "end_time": run.end_time,
+        "end_time": children.end_time or run.start_time,
         "max_rss_bytes": largest,
         "max_memory_bytes": max(largest, run.usage.most_bytes if run.usage else 0),
-        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "cpu_seconds": children.seconds,
     }
     if run.contained:
         from orris_agent.supervisor.memory import memory_was_used_up

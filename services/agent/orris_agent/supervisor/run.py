@@ -3,11 +3,9 @@
 import os
 import time
 
+from orris_agent.supervisor.children import Children
 from orris_agent.supervisor.lease import LOOK_SECONDS, Lease
-from orris_agent.supervisor.program import start_program
 from orris_agent.supervisor.signals import Signals
-from orris_agent.supervisor.system import LINUX
-from orris_agent.supervisor.tree import descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,21 +15,25 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The run in `folder`, started or not. `control`: where its agent writes; the run cannot in a container."""
+    """The run in `folder`, started or not. `control`: where its agent writes; the run cannot in a container.
 
-    def __init__(self, folder: str, command: "dict[str, Any]", control: str = "") -> None:
+    `signals`: those of the process, if it has seen to another run before.
+    """
+
+    def __init__(
+        self, folder: str, command: "dict[str, Any]", control: str = "", signals: "Signals | None" = None
+    ) -> None:
         self.folder = folder
         self.contained = bool(control)
         self.command = command
         self.limit = command.get("time_limit_seconds")  # type: float | None
         self.memory_limit = int(command.get("memory_bytes", 0))  # 0: none
-        self.pid = 0
-        self.status = None  # type: int | None  # as waitpid gives it
-        self.start_time = self.end_time = time.time()
+        self.start_time = time.time()
         self.started_at = time.monotonic()
         self.lease = Lease(control or folder)
-        self.start_program = start_program  # a fork of a launcher has another
-        self.signals = Signals()
+        self.children = Children()  # forks of a launcher are of another kind
+        self.signals = signals or Signals()
+        self.lock = -1  # the descriptor that keeps other supervisors away
         self.usage = None  # type: Usage | None  # from the start on
         self.used_up = 0  # bytes of memory, where that was more than its limit
 
@@ -43,15 +45,15 @@ class Run:
             from orris_agent.supervisor.processors import pass_on_processors, take_processors
 
             take_processors(self.folder, cpus)
-        self.pid = self.start_program(self.folder, self.command)
+        self.children.start(self.folder, self.command)
         if cpus:
-            pass_on_processors(self.pid)
+            pass_on_processors(self.children.main)
         self.usage = self._begin_usage()
 
     def _begin_usage(self) -> "Usage":
         from orris_agent.supervisor.usage import Usage  # 2 ms: while the program starts
 
-        return Usage(self.folder, self.contained, self.memory_limit, self.pid)
+        return Usage(self.folder, self.contained, self.memory_limit, self.children)
 
     def reason_to_end(self) -> "str | None":
         """Say why the run must end now, if it must."""
@@ -69,8 +71,8 @@ class Run:
     def watch(self) -> "str | None":
         """Return when the main process has ended (None) or must be ended (the reason)."""
         while True:
-            self.reap()
-            if self.status is not None:
+            self.children.collect()
+            if self.children.status is not None:
                 return None
             reason = self.reason_to_end()
             if reason:
@@ -80,17 +82,12 @@ class Run:
                 if self.used_up:
                     return "out_of_memory"
             look = LOOK_SECONDS if self.usage is None else self.usage.seconds_left()
-            self.signals.sleep(min(LOOK_SECONDS, look, self.lease.seconds_left(), self._limit_seconds()))
+            self.sleep(min(LOOK_SECONDS, look, self.lease.seconds_left(), self._limit_seconds()))
 
-    def reap(self) -> bool:
-        """Collect processes that ended; return whether any of the run's are left."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                # A subreaper without children has no descendants either.
-                return not LINUX and bool(descendants(self.pid))
-            if pid == 0:
-                return True
-            if pid == self.pid:
-                self.status, self.end_time = status, time.time()
+    def leave(self) -> None:
+        """Let go of a run that is over."""
+        os.close(self.lock)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, at most `seconds`, until something may have happened."""
+        self.signals.sleep(seconds, self.children.wakes)

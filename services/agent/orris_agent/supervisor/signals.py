@@ -16,17 +16,26 @@ class Signals:
         os.set_blocking(write_end, False)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: self._cancel())
+        self.heed()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         signal.set_wakeup_fd(write_end)
 
+    def heed(self) -> None:
+        """Have SIGTERM cancel the run that this process sees to from now on."""
+        self.cancel_requested = False
+        signal.signal(signal.SIGTERM, lambda *_: self._cancel())
+
+    def rest(self) -> None:
+        """Have SIGTERM end this process, which sees to no run."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def _cancel(self) -> None:
         self.cancel_requested = True
 
-    def sleep(self, seconds: float) -> None:
-        """Wait for a signal, at most `seconds`."""
-        if select.select([self._wakeup], [], [], max(seconds, 0.0))[0]:
+    def sleep(self, seconds: float, wakes: "list[int]") -> None:
+        """Wait for a signal, or for one of the descriptors to be readable, at most `seconds`."""
+        if self._wakeup in select.select([self._wakeup, *wakes], [], [], max(seconds, 0.0))[0]:
             os.read(self._wakeup, 4096)
 
 

@@ -17,6 +17,7 @@ __all__ = ["LINUX", "adopt_orphans", "boot_id", "c_library", "die_with_parent", 
 LINUX = sys.platform.startswith("linux")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _c_library = []  # type: list[Any]
+_boot_id = []  # type: list[str]
 
 
 def adopt_orphans() -> None:
@@ -31,11 +32,13 @@ def die_with_parent() -> None:
 
 def boot_id() -> str:
     """Return what tells this start of the machine from every other; empty where the system does not say."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    if not _boot_id:
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as file:
+                _boot_id.append(file.read().strip())
+        except OSError:
+            _boot_id.append("")
+    return _boot_id[0]
 
 
 def c_library() -> "Any":

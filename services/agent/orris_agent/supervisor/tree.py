@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def descendants(main: int) -> "set[int]":
-    """Return the pids of what this process started, directly or not (elsewhere than on Linux also `main`'s group)."""
+def descendants(above: int, main: int) -> "set[int]":
+    """Return the pids of what `above` started, directly or not (elsewhere than on Linux also `main`'s group)."""
     children = {}  # type: dict[int, list[int]]
     found = set()  # type: set[int]
     for pid, parent, group in processes():
         children.setdefault(parent, []).append(pid)
         if group == main and not LINUX:  # a subreaper has them all among its descendants
             found.add(pid)
-    todo = [os.getpid()] + list(found)
+    todo = [above] + list(found)
     while todo:
         for pid in children.pop(todo.pop(), ()):
             found.add(pid)

@@ -5,6 +5,10 @@ import time
 
 from orris_agent.supervisor.members import Members
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orris_agent.supervisor.children import Children
+
 SAMPLE_SECONDS = 2.0  # until the first sample, and between the first ones
 MOST_SAMPLES = 500  # as many are shown; twice as far apart from then on, since the server then keeps every other
 LOOK_SECONDS = 1.0  # most between looks at a run with a memory limit
@@ -13,17 +17,17 @@ _BYTES_PER_SECOND = 2.0 * 1024**3  # about how fast a program can fill memory
 
 
 class Usage:
-    """Looks when it is time to, from the start of the process `main` on. `limit`: bytes of memory, 0 for no limit.
+    """Looks when it is time to, from the start of the main process on. `limit`: bytes of memory, 0 for no limit.
 
     Idle between looks; a run that ends before the first sample costs nothing.
     """
 
-    def __init__(self, folder: str, contained: bool, limit: int, main: int) -> None:
+    def __init__(self, folder: str, contained: bool, limit: int, children: "Children") -> None:
         self.limit = limit
         self.most_bytes = 0  # of memory, of all that was seen
         self._file = os.path.join(folder, "usage.jsonl")
         self._contained = contained
-        self._main, self._members = main, Members()
+        self._members = Members(children)
         self._pause, self._count = SAMPLE_SECONDS, 0
         self._seconds, self._recent_bytes = 0.0, 0
         self._before = self._container_seconds()  # what was imported before the run is not its own
@@ -49,7 +53,7 @@ class Usage:
     def _used(self) -> int:
         from orris_agent.supervisor.measuring import proportional_bytes, resident_bytes
 
-        pids = self._members.find(self._main)
+        pids = self._members.find()
         used = resident_bytes(pids)
         if len(pids) == 1:
             self._note(used)
@@ -76,7 +80,7 @@ class Usage:
         found = measuring.container_use() if self._contained else None
         if found is not None:
             return found[0] - self._before, found[1]
-        pids = self._members.find(self._main)
+        pids = self._members.find()
         memory = measuring.resident_bytes if len(pids) == 1 else measuring.proportional_bytes
         return measuring.processor_seconds(pids), memory(pids)
 

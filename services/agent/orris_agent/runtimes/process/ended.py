@@ -16,15 +16,17 @@ _LOST = (
     "Submit the run again."
 )
 _POLL = 0.2  # seconds, where the system has no file descriptors for processes
+_LOOK = 2.0  # seconds: what goes on to another run may have had nobody to tell
 
 
-async def wait_for_exit(folder: Path) -> Exit | None:
+async def wait_for_exit(folder: Path, told: asyncio.Future[None] | None = None) -> Exit | None:
     """Return how the run in `folder` ended; None where its supervisor vanished without a word.
 
-    What a vanished supervisor left running is ended first.
+    What a vanished supervisor left running is ended first. `told`: done when the supervisor lets go of the run, if it
+    goes on then.
     """
     while supervisors.is_alive(folder):
-        await _until_gone(folder)
+        await _until_gone(folder, told)
     ended = supervisors.read_exit(folder)
     if ended is None:
         await run_blocking(supervisors.kill_leftovers, folder)
@@ -47,17 +49,23 @@ async def end(folder: Path) -> None:
         await wait_for_exit(folder)
 
 
-async def _until_gone(folder: Path) -> None:
+async def _until_gone(folder: Path, told: asyncio.Future[None] | None) -> None:
     """Return when the supervisor may have gone: the caller looks again."""
     handle = supervisors.open_handle(folder)
     if handle is None:
         await asyncio.sleep(_POLL)
         return
     loop = asyncio.get_running_loop()
-    gone = asyncio.Event()
+    gone = loop.create_future()
     try:
-        loop.add_reader(handle, gone.set)
-        await gone.wait()
+        loop.add_reader(handle, _settle, gone)
+        events = {gone} if told is None or told.done() else {gone, told}
+        await asyncio.wait(events, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
     finally:
         loop.remove_reader(handle)
         os.close(handle)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

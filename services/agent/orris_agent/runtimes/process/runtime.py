@@ -87,9 +87,10 @@ class ProcessRuntime:
         return None
 
     async def wait(self, folder: RunFolder) -> Ending:
-        exit_ = await wait_for_exit(folder.root)
-        if self._launchers is not None:
-            self._launchers.ended(folder, exit_)
+        launchers = self._launchers
+        exit_ = await wait_for_exit(folder.root, None if launchers is None else launchers.told_of_end(folder))
+        if launchers is not None:
+            launchers.ended(folder, exit_)
         return ending_of(exit_)
 
     def cancel(self, folder: RunFolder) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from orris_agent import supervisor
 from orris_agent.beneath import Beneath
-from orris_agent.control import write_command
+from orris_agent.control import request_cancel, write_command
 from orris_agent.exits import Exit
 from orris_agent.exits import read_exit as read_record
 from orris_agent.folder import noted_boot
@@ -79,9 +79,9 @@ def has_started(run_folder: Path) -> bool:
 
 
 def is_alive(run_folder: Path) -> bool:
-    """Say whether the run's supervisor is there: it has been started, and has not ended."""
+    """Say whether the run's supervisor is there: it has been started, and has not ended, or gone on to another run."""
     identity = _identity(run_folder)
-    return identity is not None and _is_running(run_folder, *identity)
+    return identity is not None and _is_running(*identity) and _is_locked(run_folder)
 
 
 def has_died(run_folder: Path) -> bool:
@@ -102,30 +102,39 @@ def cancel(run_folder: Path) -> bool:
     identity = _identity(run_folder)
     if identity is None:
         return False
-    pid, start_ticks = identity
-    with _handle(pid) as handle:
-        # The handle was made first: it stays with the process that is_running looks at.
-        if not _is_running(run_folder, pid, start_ticks):
+    with _handle(identity[0]) as handle:
+        # The handle was made first: it stays with the process that is_alive looks at.
+        if not is_alive(run_folder):
             return False
         with contextlib.suppress(ProcessLookupError):
-            if handle is None:
-                os.kill(pid, signal.SIGTERM)
-            else:
-                signal.pidfd_send_signal(handle, signal.SIGTERM)
+            _have_canceled(run_folder, identity[0], handle)
             return True
     return False
+
+
+def _have_canceled(run_folder: Path, pid: int, handle: int | None) -> None:
+    """Cancel the run by a file, since its supervisor may see to another that moment, and wake the supervisor."""
+    try:
+        request_cancel(run_folder)
+        number = signal.SIGCHLD
+    except OSError:  # the disk is full
+        number = signal.SIGTERM
+    if handle is None:
+        os.kill(pid, number)
+    else:
+        signal.pidfd_send_signal(handle, number)
 
 
 def open_handle(run_folder: Path) -> int | None:
     """Return a descriptor (pidfd) that becomes readable when the supervisor ends; None without one, or without pidfds.
 
-    exit.json is complete then. The caller closes the descriptor.
+    The caller closes it.
     """
     identity = _identity(run_folder)
     if identity is None:
         return None
     with _handle(identity[0]) as handle:
-        return os.dup(handle) if handle is not None and _is_running(run_folder, *identity) else None
+        return os.dup(handle) if handle is not None and _is_running(*identity) else None
 
 
 def kill_leftovers(run_folder: Path) -> list[int]:
@@ -165,14 +174,17 @@ def _marked(mark: bytes) -> set[int]:
 
 def _identity(run_folder: Path) -> tuple[int, int] | None:
     content = _supervisor(run_folder)
-    if content is None or _is_of_another_boot(run_folder):
+    if content is None or _is_another(content.get("boot", "")):
         return None
     return int(content["pid"]), int(content["start_ticks"])
 
 
 def _is_of_another_boot(run_folder: Path) -> bool:
     content = _supervisor(run_folder)
-    boot = noted_boot(run_folder) if content is None else content.get("boot", "")
+    return _is_another(noted_boot(run_folder) if content is None else content.get("boot", ""))
+
+
+def _is_another(boot: str) -> bool:
     return boot not in ("", boot_id())
 
 
@@ -186,9 +198,9 @@ def _supervisor(run_folder: Path) -> dict[str, Any] | None:
     return content
 
 
-def _is_running(run_folder: Path, pid: int, start_ticks: int) -> bool:
+def _is_running(pid: int, start_ticks: int) -> bool:
     if not LINUX:
-        return _is_locked(run_folder)
+        return True  # as far as can be told here
     try:
         fields = stat_fields(pid)
     except OSError:
@@ -197,7 +209,7 @@ def _is_running(run_folder: Path, pid: int, start_ticks: int) -> bool:
 
 
 def _is_locked(run_folder: Path) -> bool:
-    """Say whether a supervisor holds the folder's lock: it does so for life."""
+    """Say whether a supervisor holds the folder's lock, as it does as long as the run is its own."""
     descriptor = os.open(run_folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -71,6 +71,14 @@ class _Place:
             self.making.cancel()
 
 
+@dataclass(frozen=True)
+class _Started:
+    """A run that is a fork. `told`: done when its supervisor says that it is over."""
+
+    kind: Kind
+    told: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
 class Launchers:
     """Starts runs as forks. `folder`: where logs of launchers are, and what was learned."""
 
@@ -80,7 +88,7 @@ class Launchers:
         self._lessons = Lessons(folder / "imports")
         self._places: dict[Kind, _Place] = {}
         self._failed: dict[Kind, float] = {}
-        self._started: dict[Path, Kind] = {}
+        self._started: dict[Path, _Started] = {}
         self._number = 0
 
     async def start(
@@ -105,8 +113,8 @@ class Launchers:
             launcher = await self._launcher(kind)
             if why := why_not_from(launcher.imports, script.parent, base, variables):
                 return why
-            self._started[folder.root] = kind
-            await launcher.fork(folder.root.absolute(), learn=self._lessons.of(kind.lesson).is_wanted)
+            started = self._started[folder.root] = _Started(kind)
+            await launcher.fork(folder.root.absolute(), started.told, learn=self._lessons.of(kind.lesson).is_wanted)
         except LauncherError as error:
             self._started.pop(folder.root, None)
             self._drop(kind)
@@ -114,11 +122,17 @@ class Launchers:
             return f"no interpreter with its imports could be had: {error}"
         return ""
 
+    def told_of_end(self, folder: RunFolder) -> asyncio.Future[None] | None:
+        """Return what is done when the supervisor of a run that is a fork says it is over; None of another run."""
+        started = self._started.get(folder.root)
+        return None if started is None else started.told
+
     def ended(self, folder: RunFolder, exit_: Exit | None) -> None:
         """Learn from a run that has ended."""
-        kind = self._started.pop(folder.root, None)
-        if kind is None or exit_ is None:
+        started = self._started.pop(folder.root, None)
+        if started is None or exit_ is None:
             return
+        kind = started.kind
         if not self._lessons.learn(kind.lesson, exit_, folder.written):
             return
         if self._lessons.of(kind.lesson).forbidden:
@@ -176,7 +190,7 @@ class Launchers:
         place = self._places.get(kind)
         if place is None or place.launcher is None:
             return
-        if time.monotonic() - place.used < _QUIET_SECONDS or kind in self._started.values():
+        if time.monotonic() - place.used < _QUIET_SECONDS or any(each.kind == kind for each in self._started.values()):
             asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._renew, kind)
             return
         asyncio.get_running_loop().create_task(self._replace(kind, place))

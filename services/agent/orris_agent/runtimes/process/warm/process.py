@@ -11,6 +11,7 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import orris_agent
 from orris_agent.runtimes.warm.protocol import (
@@ -40,8 +41,9 @@ class Launcher:
         self._requests = requests
         self._log = log
         self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._over: dict[int, asyncio.Future[None]] = {}
         self._number = 0
-        self._closing = False
+        self._closing = self._gone = False
         self._reading: asyncio.Task[None] | None = None
         self.imports = Imports(frozenset(), frozenset())
 
@@ -62,6 +64,7 @@ class Launcher:
                 raise LauncherError(f"its imports do not end: {error!r}") from error
             raise
         launcher._reading = asyncio.create_task(launcher._read())
+        asyncio.get_running_loop().add_reader(launcher._handle, launcher._has_gone)
         return launcher
 
     @classmethod
@@ -100,13 +103,16 @@ class Launcher:
             raise LauncherError(f"it ended while it imported: {_said(self._log) or 'without a word'}")
         return imports
 
-    async def fork(self, folder: Path, *, learn: bool) -> None:
-        """Have a fork take over the run in `folder` (absolute), where its command is. Raises LauncherError."""
+    async def fork(self, folder: Path, over: asyncio.Future[None], *, learn: bool) -> None:
+        """Have a supervisor take over the run in `folder` (absolute), where its command is. Raises LauncherError.
+
+        `over` is set when that says the run is over, but not once this is closed: it ends with the run then.
+        """
         if not self.is_alive:
             raise LauncherError("the launcher has ended")
         self._number += 1
         number, answered = self._number, asyncio.get_running_loop().create_future()
-        self._waiting[number] = answered
+        self._waiting[number], self._over[number] = answered, over
         request = {"id": number, "folder": str(folder), "learn": learn}
         try:
             self._write(json.dumps(request))
@@ -116,6 +122,8 @@ class Launcher:
             raise LauncherError("it does not fork") from error
         finally:
             self._waiting.pop(number, None)
+            if not answered.done() or answered.result():
+                self._over.pop(number, None)
             if self._closing and not self._waiting:
                 self._end()
         if failure:
@@ -124,7 +132,7 @@ class Launcher:
     @property
     def is_alive(self) -> bool:
         """Whether it answers, as far as is known."""
-        return self._reading is not None and not self._reading.done()
+        return self._reading is not None and not self._reading.done() and not self._gone
 
     @property
     def memory(self) -> int:
@@ -146,6 +154,7 @@ class Launcher:
     def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        asyncio.get_running_loop().remove_reader(self._handle)
         os.close(self._handle)
         self._requests.close()
         if self._reading is not None:
@@ -155,18 +164,32 @@ class Launcher:
     def _write(self, line: str) -> None:
         self._requests.write(line.encode() + b"\n")
 
+    def _has_gone(self) -> None:
+        """Note that the launcher has ended; its supervisors, which have the socket as well, may go on."""
+        asyncio.get_running_loop().remove_reader(self._handle)
+        self._answers_no_more()
+
+    def _answers_no_more(self) -> None:
+        self._gone = True
+        for waiting in self._waiting.values():
+            _settle(waiting, "the launcher has ended")
+
     async def _read(self) -> None:
-        """Pass on what is answered, until the launcher ends."""
+        """Pass on what supervisors say, until the last of them has ended."""
         try:
             while line := await self._replies.readline():
                 answer = json.loads(line)
-                if not (waiting := self._waiting.get(answer["id"])) or waiting.done():
-                    continue
-                waiting.set_result(answer["failure"])
+                if "ended" in answer:
+                    _settle(self._over.pop(answer["id"], None), None)
+                else:
+                    _settle(self._waiting.get(answer["id"]), answer["failure"])
         finally:
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_result("the launcher has ended")
+            self._answers_no_more()
+
+
+def _settle(future: asyncio.Future[Any] | None, result: str | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(result)
 
 
 def _said(log: Path) -> str:
