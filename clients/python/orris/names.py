@@ -10,8 +10,8 @@ A name that exists is valid: making or parsing one raises InvalidArgument otherw
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import ClassVar, Self
 
 from orris.errors import InvalidArgument
@@ -41,15 +41,21 @@ _IDS = {
     "node": (r"[A-Za-z0-9][\w.-]{0,127}", "up to 128 letters, digits, _, - and ."),
     "sha256": _SHA256,
 }
+_USUAL_LENGTH = 64  # of an id: whether such a one is valid is remembered
 
 
 def check_id(kind: str, value: str, *, field: str | None = None) -> str:
     """Return `value` when it is a valid id of that kind ("experiment", "model", ...). Raises InvalidArgument."""
     expression, description = _IDS[kind]
-    if not re.fullmatch(expression, value, re.ASCII):
+    if not (_is_id(kind, value) if len(value) <= _USUAL_LENGTH else re.fullmatch(expression, value, re.ASCII)):
         where = field or kind
         raise InvalidArgument(f"{where}: {value[:100]!r} is no {kind}: {description}", field=where)
     return value
+
+
+@lru_cache(4096)
+def _is_id(kind: str, value: str) -> bool:
+    return re.fullmatch(_IDS[kind][0], value, re.ASCII) is not None
 
 
 class _Name:
@@ -57,10 +63,11 @@ class _Name:
 
     __slots__ = ()
     pattern: ClassVar[str]
+    __match_args__: ClassVar[tuple[str, ...]]  # the fields' names: each kind is a dataclass
 
     def __post_init__(self) -> None:
-        for each in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            check_id(each.name, getattr(self, each.name))
+        for name in self.__match_args__:
+            check_id(name, getattr(self, name))
 
     @classmethod
     def parse(cls, name: str, *, field: str = "name") -> Self:
@@ -81,7 +88,7 @@ class _Name:
         return self.pattern.format_map(self._ids())
 
     def _ids(self) -> dict[str, str]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]  # as above
+        return {name: getattr(self, name) for name in self.__match_args__}
 
 
 @cache

@@ -1,16 +1,16 @@
 """The stream of a sweep: how it stands, and which trials have changed. Watchers are notified; nothing is polled."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from orris.names import RunName
 from orris_kit.blocking import run_blocking
 from orris_runs.core import Core
-from orris_runs.store import children_changed
+from orris_runs.store import children_changed, run_ended
 from orris_runs.sweeps.sweeps import Sweep
 from orris_runs.sweeps.trials import Trial
 
-# Trials may log a thousand values a second between them, and each look reads all of them: no more often than this.
+# Trials may log a thousand values a second between them, and each look reads all of them: no more often than this, but
+# for the end.
 PAUSE_SECONDS = 0.2
 
 
@@ -18,7 +18,8 @@ async def watch_sweep(core: Core, name: RunName) -> AsyncIterator[tuple[Sweep, l
     """Give a sweep, the trials that have changed since the last time, and whether it is over, until it is."""
     seen: dict[int, Trial] = {}
     last: Sweep | None = None
-    async with core.store.changes.watch(children_changed(str(name))) as waiter:
+    watch = core.store.changes.watch
+    async with watch(children_changed(str(name))) as waiter, watch(run_ended(name.workspace, name.run)) as ended:
         while True:
             sweep = await run_blocking(core.sweeps.get, name.workspace, name.run)
             changed = [trial for trial in sweep.trials if seen.get(trial.number) != trial]
@@ -29,4 +30,4 @@ async def watch_sweep(core: Core, name: RunName) -> AsyncIterator[tuple[Sweep, l
             last = sweep
             seen.update((trial.number, trial) for trial in changed)
             await waiter.wait()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await ended.wait(timeout=PAUSE_SECONDS)

@@ -102,6 +102,39 @@ async def test_a_warm_run_ends_like_a_fresh_one(machine: Machine, ending: str) -
             assert (warm.folder.work / name).read_bytes() == (fresh.folder.work / name).read_bytes()
 
 
+async def test_a_script_that_comes_again_is_what_it_was_the_first_time(machine: Machine) -> None:
+    """Its code is compiled once for all that follow: it knows the files, and shows the lines, of its own run."""
+    script = """
+import inspect, sys, traceback
+class A:
+    def method(self):
+        return [(lambda: sys._getframe().f_code.co_filename)(), inspect.getsource(A.method), __file__, sys.argv[0]]
+print(A().method(), inspect.currentframe().f_code.co_filename, A.method.__code__.co_consts[1:2])
+def fail():
+    raise ValueError("on purpose")
+try:
+    fail()
+except ValueError:
+    traceback.print_exc(file=sys.stdout)
+fail()
+"""
+    fresh = await machine.run(script, **FRESH)
+    for _ in range(4):
+        warm = await machine.run(script, **WARM)
+        assert (warm.told, warm.text, warm.exit.exit_code) == ("", fresh.text, 1)
+        assert str(warm.folder.work).encode() in warm.log
+
+
+async def test_a_script_that_has_changed_is_another(machine: Machine) -> None:
+    for said in ("once", "twice", "twice", "twice", "thrice"):
+        ended = await machine.run(f"import json\nprint({said!r})", **WARM)
+        assert (ended.told, ended.text) == ("", f"{said}\n")
+    for _ in range(3):
+        fresh, warm = await both(machine, "import json\nprint('so far'\n")
+        assert warm.exit.exit_code == fresh.exit.exit_code == 1
+        assert warm.text == fresh.text
+
+
 async def test_each_run_draws_random_numbers_of_its_own(machine: Machine) -> None:
     script = "import random, numpy, uuid, os\nprint(random.random(), numpy.random.rand(), uuid.uuid4(), os.urandom(4))"
     drawn = [(await machine.run(script, **WARM)).text for _ in range(4)]

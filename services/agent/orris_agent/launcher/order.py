@@ -2,6 +2,10 @@
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
 _LONGEST = 3000  # bytes: what is told at once arrives in one piece (pipe(7))
 
 
@@ -16,6 +20,7 @@ class Order:
     ) -> None:
         self._tell = tell
         self.folder, self.cwd, self.argv, self.env, self.learn = folder, cwd, argv, env, learn
+        self.code: "CodeType | None" = None  # of the script, where that is known already
 
     def begun(self) -> None:
         """Tell that the program begins."""

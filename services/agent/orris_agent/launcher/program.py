@@ -6,6 +6,7 @@ import sys
 
 from orris_agent.launcher import anew, titles
 from orris_agent.launcher.farewell import status_of
+from orris_agent.launcher.scripts import renamed
 from orris_agent.supervisor.program import CannotStart, enter, give_streams, open_log
 
 TYPE_CHECKING = False
@@ -61,6 +62,8 @@ class Program:
     def _compiled(self, path: str) -> "CodeType":
         """Return the script's code. Where it has none, become a fresh interpreter, which says so in its own words."""
         try:
+            if self._order.code is not None:
+                return renamed(self._order.code, path)
             with open(path, "rb") as file:
                 return compile(file.read(), path, "exec", dont_inherit=True)
         except Exception:

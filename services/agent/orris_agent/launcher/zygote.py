@@ -13,6 +13,7 @@ import resource  # noqa: F401  imported late by os.wait4, once here
 
 from orris_agent.launcher import anew, titles
 from orris_agent.launcher.order import Order
+from orris_agent.launcher.scripts import Scripts
 from orris_agent.supervisor.system import adopt_orphans, die_with_parent
 
 TYPE_CHECKING = False
@@ -67,11 +68,14 @@ class Zygote:
         if self.forks:
             titles.retitle(title)
             adopt_orphans()
+        scripts = Scripts()
         while True:
             try:
                 order = Order(self._tell, *marshal.load(self._orders))
             except EOFError:
                 os._exit(0)
+            if self.forks:
+                order.code = scripts.code_of(order.cwd, order.argv[1])
             zygote, pid = os.getpid(), os.fork() if self.forks else 0
             if pid == 0:
                 self._orders.close()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from orris.errors import FailedPrecondition
+from orris_kit.database.connections import Connections
 from orris_kit.database.traits import Traits
 
 # As many as blocking calls run at once (orris_kit.blocking); a quiet service keeps few: a server has 100 for all.
@@ -38,7 +39,8 @@ _SCHEMA_LOCK = 0x0_0115
 def make_engine(url: sa.URL, service: str) -> sa.Engine:
     """Return an engine whose tables are in the schema named after the service; it connects when it is first used."""
     defaults = {name: value for name, value in CONNECTION.items() if name not in url.query}
-    traits = Traits(schema=service, to_read={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+    consistent = Connections({"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+    traits = Traits(schema=service, to_read=consistent)
     try:
         engine = sa.create_engine(
             url,

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from orris_kit.database.connections import KeptConnections
 from orris_kit.database.statement import Statement
 from orris_kit.database.traits import Traits
 
@@ -23,7 +24,7 @@ def make_engine(url: sa.URL) -> sa.Engine:
         raise ValueError("a database in memory is another one for each thread; give a file")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # A waiting SQLite writer sleeps for milliseconds between two looks; a lock wakes it at once.
-    traits = Traits(one_writer=threading.Lock(), to_write={_WRITE: True})
+    traits = Traits(one_writer=threading.Lock())
     engine = sa.create_engine(
         url,
         connect_args={"timeout": BUSY_SECONDS},
@@ -31,6 +32,7 @@ def make_engine(url: sa.URL) -> sa.Engine:
         hide_parameters=True,
         max_overflow=-1,  # a connection costs little here: no thread waits for another's
     )
+    traits.to_read, traits.to_write = KeptConnections(engine), KeptConnections(engine, {_WRITE: True})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+
+from orris_kit.database.connections import Connections
 
 _OPTION = "orris_traits"
 
@@ -20,14 +22,14 @@ def _open() -> None:
 class Traits:
     """How an engine reads and writes.
 
-    one_writer: held while a transaction writes. to_read, to_write: execution options of transactions. schema: where the
+    one_writer: held while a transaction writes. to_read, to_write: connections for transactions. schema: where the
     tables are, in a database that has schemas. gate: raises while this process may not write. statements:
     those that are put together already.
     """
 
     one_writer: AbstractContextManager[Any] = field(default_factory=nullcontext)
-    to_read: Mapping[str, Any] = field(default_factory=dict)
-    to_write: Mapping[str, Any] = field(default_factory=dict)
+    to_read: Connections = field(default_factory=Connections)
+    to_write: Connections = field(default_factory=Connections)
     schema: str = ""
     gate: Callable[[], None] = _open
     statements: dict[Any, Any] = field(default_factory=dict)

@@ -27,15 +27,14 @@ def write(engine: sa.Engine) -> Iterator[sa.Connection]:
     traits = traits_of(engine)
     with translated(), traits.one_writer:
         traits.gate()
-        with engine.connect().execution_options(**traits.to_write) as connection, connection.begin():
+        with traits.to_write.one(engine) as connection, connection.begin():
             yield connection
 
 
 @contextmanager
 def read(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Run a transaction that reads one consistent state. Raises DatabaseUnavailable."""
-    options = traits_of(engine).to_read
-    with translated(), engine.connect().execution_options(**options) as connection, connection.begin():
+    with translated(), traits_of(engine).to_read.one(engine) as connection, connection.begin():
         yield connection
 
 

@@ -27,6 +27,7 @@ log = get_logger(__name__)
 _PATIENCE_SECONDS = 15.0  # a run waits so long for a launcher that is being made
 _QUIET_SECONDS = 2.0  # without a run, before a launcher is replaced by one that has learned
 _PAUSE_SECONDS = 60.0  # after a launcher could not be made
+_MOST_SCRIPTS = 64  # whose imports are remembered
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Launchers:
         self._lessons = Lessons(folder / "imports")
         self._places: dict[Kind, _Place] = {}
         self._failed: dict[Kind, float] = {}
+        self._imports: dict[tuple[str, str], frozenset[str]] = {}
         self._started: dict[Path, _Started] = {}
         self._number = 0
 
@@ -106,7 +108,7 @@ class Launchers:
         if why := why_no_fork(lease):
             return why
         script = folder.work / script_of(lease.run)
-        imports = await run_blocking(imports_of, script)
+        imports = await self._imports_of(lease, script)
         principal = (lease.run.name.split("/")[1], lease.run.submitted_by)
         kind = Kind(python, lease.image.name, principal, tuple(sorted(base.items())), imports)
         try:
@@ -121,6 +123,17 @@ class Launchers:
             log.warning("a launcher is of no use", image=lease.image.name, why=str(error))
             return f"no interpreter with its imports could be had: {error}"
         return ""
+
+    async def _imports_of(self, lease: agents.Lease, script: Path) -> frozenset[str]:
+        """Return what a script imports; of a snapshot's that nothing is put beside that is known from another run."""
+        of = lease.run.snapshot, script_of(lease.run)
+        if not lease.run.snapshot or lease.run.inputs:
+            return await run_blocking(imports_of, script)
+        if (known := self._imports.get(of)) is None:
+            known = self._imports[of] = await run_blocking(imports_of, script)
+            for oldest in list(self._imports)[:-_MOST_SCRIPTS]:
+                self._imports.pop(oldest, None)
+        return known
 
     def told_of_end(self, folder: RunFolder) -> asyncio.Future[None] | None:
         """Return what is done when the supervisor of a run that is a fork says it is over; None of another run."""
