@@ -33,12 +33,12 @@ class RunFolder:
     root: Path
     contained: bool = False
 
-    @property
+    @cached_property
     def own(self) -> Path:
         """What the run itself knows as its folder."""
         return self.root / "run" if self.contained else self.root
 
-    @property
+    @cached_property
     def control(self) -> Path:
         """Where the agent tells the supervisor what to do."""
         return self.root / "control" if self.contained else self.root
@@ -68,27 +68,27 @@ class RunFolder:
         """Whether its supervisor ends the run when the lease has run out."""
         return (self.control / "deadline").exists()
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         return self.root.name
 
-    @property
+    @cached_property
     def work(self) -> Path:
         return self.own / "work"
 
-    @property
+    @cached_property
     def files(self) -> Path:
         return self.own / "files"
 
-    @property
+    @cached_property
     def std_log(self) -> Path:
         return self.own / STD_LOG
 
-    @property
+    @cached_property
     def journal(self) -> Path:
         return self.own / JOURNAL
 
-    @property
+    @cached_property
     def socket(self) -> Path:
         return self.control / "run.sock"
 

@@ -133,12 +133,15 @@ class Agents:
                 presence.busy = self._store.clock.monotonic()
 
     def lease_ahead(self, agent_id: str, ahead: bool) -> None:
-        """Let an agent that is able to have one run more than it has slots from now on, or not."""
+        """Let an agent that is able to have as many runs again as it has slots from now on, or not."""
         with self._lock:
             presence = self._present.get(agent_id)
-            if presence is None or AHEAD not in presence.agent.abilities or presence.agent.ahead == ahead:
+            if presence is None or AHEAD not in presence.agent.abilities:
                 return
-            presence.agent = replace(presence.agent, ahead=int(ahead))
+            most = presence.agent.slots if ahead else 0
+            if presence.agent.ahead == most:
+                return
+            presence.agent = replace(presence.agent, ahead=most)
             self._look_again(presence)
 
     def forget(self, change: Change, agent_id: str) -> None:

@@ -17,7 +17,7 @@ PATH_BYTES = 4096
 TIME_LIMIT_SECONDS = 366 * 24 * 3600
 DEFAULT_TIME_LIMIT_SECONDS = 30 * 24 * 3600
 
-# In seconds: an agent whose programs end sooner is leased one run ahead.
+# In seconds: an agent whose programs end sooner is leased runs ahead, one for each slot.
 SOON_SECONDS = 1.0
 
 WARNINGS = 50

@@ -1,4 +1,4 @@
-"""An agent whose programs end soon is leased one run ahead; where it cannot begin soon, it waits for another agent."""
+"""An agent whose programs end soon is leased runs ahead; one that cannot begin soon waits for another agent."""
 
 import pytest
 
@@ -24,13 +24,13 @@ def soon(world: World, agent: str = "a1") -> None:
     world.finish(lease)
 
 
-def test_one_run_is_leased_ahead_while_programs_end_soon(world: World) -> None:
+def test_a_run_for_each_slot_is_leased_ahead_while_programs_end_soon(world: World) -> None:
     world.agent(slots=2, abilities=ABLE)
-    first, second, third, fourth = [world.submit() for _ in range(4)]
+    first, second, third, fourth, fifth, _ = [world.submit() for _ in range(6)]
     assert given(world) == [first.id, second.id]
     world.report(world.lease_of(first), State.RUNNING)
     world.finish(world.lease_of(first))
-    assert given(world) == [second.id, third.id, fourth.id]
+    assert given(world) == [second.id, third.id, fourth.id, fifth.id]
 
 
 def test_none_is_where_a_program_took_its_time(world: World) -> None:

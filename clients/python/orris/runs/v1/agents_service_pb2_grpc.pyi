@@ -121,8 +121,8 @@ class AgentServiceStub:
     """
     ReturnRun: _grpc.UnaryUnaryMultiCallable[_agents_service_pb2.ReturnRunRequest, _agents_service_pb2.ReturnRunResponse]
     """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
-    line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
-    gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+    line. An agent of the ability `ahead` is leased as many runs again as it has slots while runs that it executes end soon, and
+    gets them ready meanwhile; from this call on it is not, until a run has ended soon again.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
@@ -235,8 +235,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """
     ReturnRun: _aio.UnaryUnaryMultiCallable[_agents_service_pb2.ReturnRunRequest, _agents_service_pb2.ReturnRunResponse]  # type: ignore[assignment]
     """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
-    line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
-    gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+    line. An agent of the ability `ahead` is leased as many runs again as it has slots while runs that it executes end soon, and
+    gets them ready meanwhile; from this call on it is not, until a run has ended soon again.
 
     Errors:
     - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.
@@ -406,8 +406,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agents_service_pb2.ReturnRunResponse, _abc.Awaitable[_agents_service_pb2.ReturnRunResponse]]:
         """Gives a lease back whose run waits for a place on its machine for too long: it waits for an agent again, where it was in the
-        line. An agent of the ability `ahead` is leased one run more than it has slots while runs that it executes end soon, and
-        gets it ready meanwhile; from this call on it is not, until a run has ended soon again.
+        line. An agent of the ability `ahead` is leased as many runs again as it has slots while runs that it executes end soon, and
+        gets them ready meanwhile; from this call on it is not, until a run has ended soon again.
 
         Errors:
         - FAILED_PRECONDITION (LEASE_LOST): the lease is no longer held; drop what is left of the run.

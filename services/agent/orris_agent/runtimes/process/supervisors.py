@@ -81,7 +81,7 @@ def has_started(run_folder: Path) -> bool:
 def is_alive(run_folder: Path) -> bool:
     """Say whether the run's supervisor is there: it has been started, and has not ended, or gone on to another run."""
     identity = _identity(run_folder)
-    return identity is not None and _is_running(*identity) and _is_locked(run_folder)
+    return identity is not None and _sees_to(run_folder, *identity)
 
 
 def has_died(run_folder: Path) -> bool:
@@ -103,8 +103,8 @@ def cancel(run_folder: Path) -> bool:
     if identity is None:
         return False
     with _handle(identity[0]) as handle:
-        # The handle was made first: it stays with the process that is_alive looks at.
-        if not is_alive(run_folder):
+        # The handle was made first: it stays with the process that is looked at.
+        if not _sees_to(run_folder, *identity):
             return False
         with contextlib.suppress(ProcessLookupError):
             _have_canceled(run_folder, identity[0], handle)
@@ -196,6 +196,10 @@ def _supervisor(run_folder: Path) -> dict[str, Any] | None:
     except ValueError:  # cut off when the machine lost its power
         return {"boot": "unknown"}
     return content
+
+
+def _sees_to(run_folder: Path, pid: int, start_ticks: int) -> bool:
+    return _is_running(pid, start_ticks) and _is_locked(run_folder)
 
 
 def _is_running(pid: int, start_ticks: int) -> bool:
