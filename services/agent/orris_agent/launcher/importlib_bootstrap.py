@@ -4,8 +4,8 @@ REQUESTS and REPLIES are two descriptors of one socket. The command returns when
 nobody's child, as a supervisor does; its first reply is its pid. The first line of the requests names the modules to
 import; it is answered by `{"ready": …}`, or `{"unfit": …}` for a module that a run must import itself. Each further
 line, JSON with the `folder` of a run whose command.json is there, is answered when a supervisor, a fork of this
-process, has taken the run over. Its program is a fork of that, and begins below, at the bottom of the stack, as in a
-fresh interpreter.
+process, has taken the run over, and once more, with `ended`, when it has let go of it. The run's program is a fork of a
+fork of that, and begins below, at the bottom of the stack, as in a fresh interpreter.
 
 As the first process of a container (see waiting.py) it serves one run, whose supervisor it becomes itself.
 

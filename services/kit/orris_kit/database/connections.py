@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+MOST_KEPT = 5  # each has up to 2 MB of pages in memory
+
 
 class Connections:
     """From the engine's pool, which looks after them whenever they come and go."""
@@ -45,7 +47,10 @@ class KeptConnections(Connections):
         except BaseException:
             connection.close()
             raise
-        self._idle.append(connection)
+        if len(self._idle) < MOST_KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def _close(self, engine: sa.Engine) -> None:
         while self._idle:
