@@ -12,6 +12,7 @@ from orris.runs.v1 import runs_service_pb2 as runs_service
 from orris.runs.v1 import sweeps_service_pb2 as pb
 from orris.runs.v1.sweeps_service_pb2_grpc import SweepServiceStub
 from orris_kit.auth import Role
+from orris_runs import sweep_watching
 from tests.fakes.images import READY
 from tests.integration.runs.conftest import PARENT, FakeAgent, Service, State
 
@@ -176,6 +177,22 @@ async def test_a_learning_sampler_that_is_asked_for_is_there(service: Service) -
     async with asyncio.timeout(30):
         await executed(agent, 3, done)
     assert len(done) == 3
+
+
+async def test_a_watcher_that_looks_now_and_then_hears_of_the_end_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_watching, "PAUSE_SECONDS", 600)
+    agent = await FakeAgent(service).connect(slots=2)
+    sweep = await create(service)
+    done: dict[str, float] = {}
+    messages = aiter(sweeps_of(service).WatchSweep(pb.WatchSweepRequest(name=sweep.run.name)))
+    async with asyncio.timeout(20):
+        await anext(messages)
+        await executed(agent, 4, done)
+        last = [message async for message in messages][-1]
+    assert last.end
+    assert last.sweep.run.state == State.STATE_COMPLETED
 
 
 async def test_watching_what_is_no_sweep_says_so(service: Service) -> None:
