@@ -135,6 +135,16 @@ async def test_a_script_that_has_changed_is_another(machine: Machine) -> None:
         assert warm.text == fresh.text
 
 
+@pytest.mark.needs("python3.6")
+async def test_scripts_of_one_content_know_their_own_names(tmp_path: Path, python36: str) -> None:
+    machine = Machine(tmp_path, python=python36)
+    content = "import sys\nwarm = 'json' in sys.modules\nimport json\nprint(warm, sys._getframe().f_code.co_filename)"
+    for name in ("one.py", "one.py", "other.py", "other.py", "one.py"):
+        ended = await machine.run("", files={name: content}, **{**WARM, "script": name})
+        assert (ended.told, ended.text) == ("", f"True {name}\n")
+    await machine.launchers.close()
+
+
 async def test_each_run_draws_random_numbers_of_its_own(machine: Machine) -> None:
     script = "import random, numpy, uuid, os\nprint(random.random(), numpy.random.rand(), uuid.uuid4(), os.urandom(4))"
     drawn = [(await machine.run(script, **WARM)).text for _ in range(4)]

@@ -13,18 +13,18 @@ class Scripts:
     """The last script. What has never begun anywhere is not compiled here: who knows what that does to a compiler."""
 
     def __init__(self) -> None:
-        self._source = b""
+        self._last = (b"", b"")  # its path and what is in it
         self._code = None  # type: CodeType | None
 
-    def code_of(self, cwd: str, script: bytes) -> "CodeType | None":
-        """Return the code of a script in `cwd` if it is what the last one was."""
+    def code_of(self, cwd: str, argv: "list[bytes]") -> "CodeType | None":
+        """Return the code of the script that a command line in `cwd` names, if it is what the last one was."""
         try:
-            with open(os.path.join(cwd.encode("utf-8", "surrogateescape"), script), "rb") as file:
-                source = file.read(_LARGEST + 1)
-            if source != self._source:
-                self._source, self._code = source if len(source) <= _LARGEST else b"", None
-            elif source and self._code is None:
-                self._code = compile(source, os.fsdecode(script), "exec", dont_inherit=True)
+            with open(os.path.join(os.fsencode(cwd), argv[1]), "rb") as file:
+                this = argv[1], file.read(_LARGEST + 1)
+            if this != self._last or len(this[1]) > _LARGEST:
+                self._last, self._code = this, None
+            elif self._code is None:
+                self._code = compile(this[1], os.fsdecode(argv[1]), "exec", dont_inherit=True)
         except Exception:
             self._code = None  # its program says why
         return self._code

@@ -75,7 +75,7 @@ class Zygote:
             except EOFError:
                 os._exit(0)
             if self.forks:
-                order.code = scripts.code_of(order.cwd, order.argv[1])
+                order.code = scripts.code_of(order.cwd, order.argv)
             zygote, pid = os.getpid(), os.fork() if self.forks else 0
             if pid == 0:
                 self._orders.close()
