@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from orris_agent.launcher.imported import Imported
     from orris_agent.launcher.program import Program
-    from orris_agent.launcher.serving import Imported
 
 CAN_FREEZE = hasattr(gc, "freeze")  # new in Python 3.7
 FLUSH_FAILED = 120  # what an interpreter ends with that cannot write its last words

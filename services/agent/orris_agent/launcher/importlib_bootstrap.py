@@ -49,8 +49,9 @@ if __name__ == "__main__":
     if os.getpid() != 1 and os.fork():
         os._exit(0)
     os.write(int(sys.argv[2]), b"%d\n" % os.getpid())
+    from orris_agent.launcher.begin import Begin
     from orris_agent.launcher.farewell import Farewell
-    from orris_agent.launcher.serving import Begin, serve
+    from orris_agent.launcher.serving import serve
 
     sys.path.remove(root)
     farewell = Farewell()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from orris_agent.launcher.imported import Imported
     from orris_agent.launcher.order import Order
-    from orris_agent.launcher.serving import Imported
 
 
 class Program:

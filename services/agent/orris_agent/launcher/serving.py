@@ -7,32 +7,12 @@ import os
 import sys
 
 from orris_agent.launcher import arenas, noticing, preloading
+from orris_agent.launcher.imported import Imported
+from orris_agent.launcher.lines import lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
-
-    from orris_agent.launcher.program import Program
-
-
-class Begin(BaseException):
-    """Raised in the fork that becomes a run's program, for the bottom of the stack."""
-
-    def __init__(self, program: "Program") -> None:
-        super().__init__()
-        self.program = program
-
-
-class Imported:
-    """What the imports have left in this process, and so in every fork of it."""
-
-    def __init__(self, modules: "set[str]", descriptors: "set[int]", written: "dict[str, str | None]") -> None:
-        self.modules = modules
-        self.last = [name for name in sys.modules if name in modules][:-3:-1]  # imported; the very last is the first
-        self.own = set()  # type: set[str]  # modules that only the launcher needs
-        self.descriptors = descriptors
-        self.written = written  # environment variables
 
 
 def serve(requests: int, replies: int) -> None:
@@ -79,18 +59,6 @@ def _import(names: "list[str]", requests: int, replies: int) -> Imported:
     supervising.prepare_to_fork()
     imported.own = set(sys.modules) - modules
     return imported
-
-
-def lines_of(requests: int) -> "Iterator[str]":
-    """Yield the lines that come from a descriptor."""
-    rest = b""
-    while True:
-        data = os.read(requests, 65536)
-        if not data:
-            return
-        *complete, rest = (rest + data).split(b"\n")
-        for line in complete:
-            yield line.decode()
 
 
 def _reply(replies: int, message: "dict[str, Any]") -> None:

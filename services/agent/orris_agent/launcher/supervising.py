@@ -7,9 +7,10 @@ import sys
 
 from orris_agent import supervisor
 from orris_agent.launcher import anew, large_pages, titles
+from orris_agent.launcher.begin import Begin
 from orris_agent.launcher.forked import Forked
+from orris_agent.launcher.imported import Imported
 from orris_agent.launcher.program import Program
-from orris_agent.launcher.serving import Begin, Imported
 from orris_agent.launcher.zygote import Zygote
 from orris_agent.supervisor import exit_record, usage  # noqa: F401  imported late by a supervisor, once here
 from orris_agent.supervisor.command import parse_json

@@ -2,7 +2,8 @@
 
 import os
 
-from orris_agent.launcher.serving import Imported, lines_of
+from orris_agent.launcher.imported import Imported
+from orris_agent.launcher.lines import lines_of
 from orris_agent.launcher.supervising import supervise_all
 
 

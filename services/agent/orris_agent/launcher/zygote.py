@@ -18,7 +18,7 @@ from orris_agent.supervisor.system import adopt_orphans, die_with_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orris_agent.launcher.serving import Imported
+    from orris_agent.launcher.imported import Imported
 
 
 class Zygote:
