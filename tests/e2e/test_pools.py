@@ -15,8 +15,9 @@ from tests.e2e.conftest import Orris, command_line
 from tests.e2e.processes import processes_of, wait_until
 
 ENVIRONMENT = ("--environment", "orris-sklearn")
-# Long leases would only make these tests slow: a run whose agent was killed waits for its lease's end.
-HASTY = {"ORRIS_RUNS_LEASE_DURATION": "4", "ORRIS_RUNS_LEASE_MARGIN": "1"}
+# Long leases would only make these tests slow: a run whose agent was killed waits for its lease's end. But a service
+# that is started anew is there before that, on a machine that has more to do as well.
+HASTY = {"ORRIS_RUNS_LEASE_DURATION": "12", "ORRIS_RUNS_LEASE_MARGIN": "1"}
 # So long a run waits for a file that a test writes.
 WAITS = """
 import os, sys, time
