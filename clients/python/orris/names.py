@@ -41,15 +41,15 @@ _IDS = {
     "node": (r"[A-Za-z0-9][\w.-]{0,127}", "up to 128 letters, digits, _, - and ."),
     "sha256": _SHA256,
 }
-_USUAL_LENGTH = 64  # of an id: whether such a one is valid is remembered
+_USUAL_LENGTH = 64  # of an id: whether such a one is valid is remembered, a longer one would take memory
 
 
 def check_id(kind: str, value: str, *, field: str | None = None) -> str:
     """Return `value` when it is a valid id of that kind ("experiment", "model", ...). Raises InvalidArgument."""
-    expression, description = _IDS[kind]
-    if not (_is_id(kind, value) if len(value) <= _USUAL_LENGTH else re.fullmatch(expression, value, re.ASCII)):
+    is_id = _is_id if len(value) <= _USUAL_LENGTH else _is_id.__wrapped__
+    if not is_id(kind, value):
         where = field or kind
-        raise InvalidArgument(f"{where}: {value[:100]!r} is no {kind}: {description}", field=where)
+        raise InvalidArgument(f"{where}: {value[:100]!r} is no {kind}: {_IDS[kind][1]}", field=where)
     return value
 
 

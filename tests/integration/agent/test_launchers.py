@@ -68,7 +68,7 @@ async def test_a_folder_is_executed_once_by_whoever_forks(tmp_path: Path, launch
 
 
 async def test_what_cannot_be_taken_over_leaves_nothing(tmp_path: Path, launcher: Launcher) -> None:
-    """The fork that was to be the program is there already: nobody tells it to begin."""
+    """The supervisor is idle again, and the process that would fork for it."""
     folder = run_of(Machine(tmp_path), "print('here')")
     (folder.control / "command.json").write_text("{}")
     with pytest.raises(protocol.LauncherError, match="argv must be a list"):

@@ -1,4 +1,4 @@
-"""The life of a launcher: import, then a fork for each request until there are no more.
+"""The life of a launcher: import, then pass requests on to supervisors until there are no more.
 
 The first process of a container does not fork: with it the container would end.
 """
