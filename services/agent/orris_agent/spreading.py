@@ -14,14 +14,13 @@ from orris.images.v1 import images_pb2 as images
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
+from orris_agent.worker import IMAGE_FILE, INSTALLS
 from orris_kit.ray_versions import RayVersions
 
-IMAGE_FILE = ".orris-image"
-INSTALLS = "ORRIS_WORKER_INSTALLS"  # the command by which a worker in Ray's own environment has the run's installed
-# Where a machine has no such interpreter, the worker begins in Ray's own, five words later: a command that fails, Ray
-# would try for ever.
+# Where a machine has no such interpreter, or it cannot load the agent, the worker begins in Ray's own, five words
+# later: a command that fails, Ray would try for ever.
 _BEGIN = (
-    '[ -x "$0" ] && exec "$0" "$@"; shift 5; at=$1; '
+    '"$0" -E -P -c "import orris_agent.worker" && exec "$0" "$@"; shift 5; at=$1; '
     'while [ ${#at} -gt 1 ] && [ ! -x "$at/bin/python3" ]; do at=$(dirname "$at"); done; exec "$at/bin/python3" "$@"'
 )
 _INSIDE = Path(__file__).parent / "inside" / "orris_joblib"

@@ -3,18 +3,22 @@
 Ray starts it on a machine of its choice, in the run's snapshot. It becomes `WORDS...` in the run's environment. Where
 the machine does not have that, it becomes them in Ray's own, and has it installed by this program without words, which
 says why it cannot: what is not up within a minute, or does not begin, Ray starts again and again, and nobody hears why.
+
+So it loads nothing but Python's own before that: whoever can load this file hears what else is missing.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orris.images.v1 import images_pb2 as images
-from orris_agent.runtimes.process.environments import VirtualEnvironments
-from orris_agent.spreading import IMAGE_FILE, INSTALLS
+if TYPE_CHECKING:
+    from orris.images.v1.images_pb2 import Image
+
+IMAGE_FILE = ".orris-image"
+INSTALLS = "ORRIS_WORKER_INSTALLS"  # the command by which a worker in Ray's own environment has the run's installed
 
 
 def main() -> None:
@@ -32,6 +36,8 @@ def main() -> None:
 
 def _python(root: Path) -> Path | None:
     try:
+        from orris_agent.runtimes.process.environments import VirtualEnvironments
+
         return VirtualEnvironments(root).ready(_image())
     except Exception:  # who installs it finds the same, and is heard
         return None
@@ -45,7 +51,10 @@ def _python_of_ray(program: Path) -> Path:
 def _install(root: Path) -> int:
     """Let this machine have the environment, by its own settings, as an agent would; or say why it cannot."""
     try:
+        import asyncio
+
         from orris_agent.config import Settings
+        from orris_agent.runtimes.process.environments import VirtualEnvironments
 
         settings = Settings()
         asyncio.run(VirtualEnvironments(root, settings.link_mode, settings.conda).make(_image(), _tell))
@@ -55,9 +64,11 @@ def _install(root: Path) -> int:
     return 0
 
 
-def _image() -> images.Image:
+def _image() -> Image:
     """Return the image, found by the name of the folder: Ray unpacks it anew for each of its nodes on a machine."""
-    return images.Image.FromString(Path(os.environ.get("PWD", ""), IMAGE_FILE).read_bytes())
+    from orris.images.v1.images_pb2 import Image
+
+    return Image.FromString(Path(os.environ.get("PWD", ""), IMAGE_FILE).read_bytes())
 
 
 def _tell(line: str) -> None:

@@ -33,12 +33,32 @@ def work(number, folder):
 workers = Workers(2)
 print(workers.pool.map(lambda number: workers.call(work, (number, sys.argv[1]), {}), range(4), chunksize=1))
 """
+# Does work whose result is large and stays where it was done, until somebody wants it: here when it may go on.
+LARGE = """
+import os, sys, time
+import ray
+from orris_workers import Workers
+
+get = ray.get
+
+def get_later(reference):
+    ray.wait([reference], fetch_local=False)
+    open(f"{sys.argv[1]}/working-{reference.hex()}", "w").close()
+    while not os.path.exists(f"{sys.argv[1]}/go"):
+        time.sleep(0.05)
+    return get(reference)
+
+workers = Workers(1)
+workers.call(int, (), {})
+ray.get = get_later
+print(len(workers.call(bytes, (10_000_000,), {})))
+"""
 # Where it is told to, a worker gets no further than to its beginning.
 BEGINS = 'if [ "$STUCK" ]; then touch "$STUCK/beginning-$$"; exec sleep 1000; fi; exec "$@"'
 
 
-def started(cluster: RayCluster, folder: Path) -> subprocess.Popen[str]:
-    """Start the program as an agent would, in a snapshot of its own."""
+def started(cluster: RayCluster, folder: Path, program: str = PROGRAM) -> subprocess.Popen[str]:
+    """Start a program as an agent would, in a snapshot of its own."""
     (snapshot := folder / "snapshot").mkdir()
     command = ["sh", "-c", BEGINS, "sh", str(cluster.python)]
     told = {
@@ -50,7 +70,7 @@ def started(cluster: RayCluster, folder: Path) -> subprocess.Popen[str]:
         "PYTHONPATH": f"{INSIDE / 'orris_joblib'}:{INSIDE}",
     }
     return subprocess.Popen(
-        [cluster.python, "-c", PROGRAM, folder],
+        [cluster.python, "-c", program, folder],
         cwd=snapshot,
         env={**cluster.environment(), **told},
         stdout=subprocess.PIPE,
@@ -85,3 +105,19 @@ def test_machines_that_are_lost_cost_their_workers_and_none_of_the_work(
     assert first["text"].startswith(f"a machine of the cluster was lost, {socket.gethostname()}: health check failed")
     assert socket.gethostname() in second["text"]
     assert "was lost" in second["text"]
+
+
+def test_a_result_that_is_lost_with_the_machine_it_was_left_on_is_computed_again(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    with ExitStack() as machines:
+        kill = machines.enter_context(ray_cluster.joined(1))
+        with started(ray_cluster, tmp_path, LARGE) as program:
+            wait_for(program, 1, tmp_path / "working-*")
+            kill()
+            machines.enter_context(ray_cluster.joined(1))
+            (tmp_path / "go").touch()
+            said, complained = program.communicate(timeout=SECONDS)
+    assert (program.returncode, "10000000" in said.splitlines()) == (0, True), said + complained
+    (lost,) = map(json.loads, (tmp_path / "journal.jsonl").read_text().splitlines())
+    assert "was lost" in lost["text"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.warm.safety import why_no_fork
-from orris_agent.spreading import IMAGE_FILE, RayCluster, Spreading, check_not_spread
+from orris_agent.spreading import RayCluster, Spreading, check_not_spread
+from orris_agent.worker import IMAGE_FILE
 
 SPREAD = runs.Run(name="workspaces/lab/runs/r1", pool="rack", script="a.py", distribution=runs.DISTRIBUTION_JOBLIB)
 CLUSTER = RayCluster("head:6379", Path("/agent/ray.token"), "2.60.0", "3.11.9")
@@ -99,24 +101,51 @@ def test_workers_find_environments_in_the_home_of_their_own_machine(
     assert shlex.split(given["ORRIS_RAY_WORKER"])[-1] == told
 
 
+def an_interpreter(folder: Path, says: str) -> Path:
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python3"
+    python.write_text(f"#!/bin/sh\n{says}\n")
+    python.chmod(0o755)
+    return python
+
+
+def missing(folder: Path) -> Path:
+    return folder / "python3"
+
+
+def broken(folder: Path) -> Path:
+    return an_interpreter(folder, "echo 'libpython3.11.so.1.0: no such file' >&2; exit 127")
+
+
+def without_the_agent(folder: Path) -> Path:
+    return an_interpreter(folder, f'exec {sys.executable} -S "$@"')
+
+
+@pytest.mark.parametrize("agents_python", [missing, broken, without_the_agent])
 def test_a_worker_begins_in_rays_own_python_on_a_machine_that_lacks_the_agents(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agents_python: Callable[[Path], Path]
 ) -> None:
     """It can say so there; what does not begin Ray would try for ever."""
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    python = agents_python(tmp_path / "the agent's")
+    monkeypatch.setattr(sys, "executable", str(python))
     folder = RunFolder(tmp_path)
     folder.work.mkdir()
     given = Spreading(CLUSTER, Path("/environments")).variables(
         agents.Lease(run=SPREAD, image=image_of()), folder, {"PYTHONPATH": "/inside"}
     )
-    (tmp_path / "its own" / "bin").mkdir(parents=True)
-    python = tmp_path / "its own" / "bin" / "python3"
-    python.write_text('#!/bin/sh\necho "$*"; echo "$ORRIS_WORKER_INSTALLS"\n')
-    python.chmod(0o755)
+    an_interpreter(tmp_path / "its own", 'echo "$*"; echo "$ORRIS_WORKER_INSTALLS"')
     program = tmp_path / "its own" / "lib" / "python3.11" / "ray" / "worker.py"
     command = f"exec {given['ORRIS_RAY_WORKER']} {shlex.quote(str(program))} --node 1"
     said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert said.stdout == f"{program} --node 1\n/nowhere/python -E -P -m orris_agent.worker /environments\n"
+    installs = shlex.join([str(python), "-E", "-P", "-m", "orris_agent.worker", "/environments"])
+    assert said.stdout == f"{program} --node 1\n{installs}\n"
+
+
+def test_the_agents_python_is_enough_to_begin_a_worker_by() -> None:
+    """What else is missing there, an agent's package say, is what the worker then says of itself."""
+    loaded = "import sys, orris_agent.worker; print('google.protobuf' in sys.modules, 'pydantic' in sys.modules)"
+    said = subprocess.run([sys.executable, "-E", "-P", "-c", loaded], capture_output=True, text=True, check=True)
+    assert said.stdout == "False False\n"
 
 
 def test_a_run_that_is_spread_starts_fresh() -> None:

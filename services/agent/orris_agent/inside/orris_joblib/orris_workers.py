@@ -20,6 +20,7 @@ from orris_crew import Crew
 from orris_losses import LOST, check_work
 
 _END_SECONDS = 5
+_TOLD_CHARACTERS = 300
 _SHARED_BYTES = 1000 * 1000  # an array over that is sent once, however many calls have it
 
 
@@ -110,11 +111,14 @@ class Worker:
 
 def _installed(command):
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         return False, "Orris's agent is not where it is on other machines: %s" % error
-    said = done.stdout.decode(errors="replace").strip() or "%s ended with %d" % (command[0], done.returncode)
-    return (False, said) if done.returncode else (True, "")
+    said, told = (output.decode(errors="replace").strip() for output in (done.stdout, done.stderr))
+    print(told, file=sys.stderr)
+    if done.returncode == 0:
+        return True, ""
+    return False, said or "%s ended with %d: %s" % (command[0], done.returncode, told[-_TOLD_CHARACTERS:])
 
 
 class _Pickler(ray.cloudpickle.CloudPickler):
