@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import random
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -22,6 +23,7 @@ from orris.tables import plan_of
 pandas = pytest.importorskip("pandas")
 
 Read = Callable[..., Any]
+LATE = 2  # a seed that chooses late rows
 INSIDE = Path(orris_agent.__file__).parent / "inside"
 
 
@@ -84,6 +86,36 @@ def test_files_may_have_no_names_and_other_separators(read: Read, tmp_path: Path
 def test_json_lines(read: Read, tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"x": 1, "y": "a"}\n{"x": 2, "y": null}\n')
     assert list(read(tmp_path, table_options.json_lines()).x) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["b.csv", "d.csv"])
+def test_what_comes_after_the_rows_that_are_taken_is_not_read(read: Read, folder: Path, name: str) -> None:
+    (folder / "d.csv").write_text("x,y,z\n")
+    with (folder / name).open("a") as file:
+        file.write("6,f\n7,g,07,and more than there are columns\n")
+    step = Table.Step
+    taken = read(folder, steps(step(skip=1), step(keep_columns=Table.Columns(names=["x"])), step(take=3)))
+    assert list(taken.x) == [2, 3, 4]
+    assert list(read(folder, steps(step(take=0))).columns) == ["x", "y", "z"]
+    with pytest.raises(pandas.errors.ParserError):
+        read(folder, steps(step(skip=5), step(take=9)))
+
+
+@pytest.mark.parametrize("skip_invalid", [True, False])
+def test_objects_are_counted_and_lines_without_any_are_not(read: Read, tmp_path: Path, skip_invalid: bool) -> None:
+    (tmp_path / "a.jsonl").write_text('{"x": 1}\n\n{"x": 2}\n')
+    (tmp_path / "b.jsonl").write_text('{"x": 3}\n{"x": 4}\n')
+    table = table_options.json_lines(skip_invalid_lines=skip_invalid)
+    table.steps.add(take=3)
+    assert list(read(tmp_path, table).x) == [1, 2, 3]
+
+
+def test_rows_that_are_taken_by_chance_are_looked_for_in_all(read: Read, folder: Path) -> None:
+    chance = random.Random(LATE)
+    chosen = [x for x in range(1, 6) if chance.random() < 0.4]
+    assert chosen[1] == 4
+    by_chance = Table.Step(sample=Table.Sample(seed=LATE, high=0.4))
+    assert list(read(folder, steps(by_chance, Table.Step(take=2))).x) == chosen[:2]
 
 
 def test_steps_are_done_in_order(read: Read, folder: Path) -> None:

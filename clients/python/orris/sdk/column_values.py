@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orris.errors import InvalidArgument
@@ -55,9 +55,8 @@ def matched(partition: Mapping[str, Any], path: str) -> list[tuple[str, str | No
     return [(name, time, text) for (name, time), text in zip(partition["columns"], found.groups(), strict=True)]
 
 
-def objects_in(place: str, encoding: str) -> list[dict[str, Any]]:
-    """Return the objects of a file with one of JSON a line; lines that are none are passed over."""
-    found = []
+def objects_in(place: str, encoding: str) -> Iterator[dict[str, Any]]:
+    """Give the objects of a file with one of JSON a line; lines that are none are passed over."""
     with open(place, encoding=encoding, errors="replace") as lines:
         for line in lines:
             try:
@@ -65,8 +64,7 @@ def objects_in(place: str, encoding: str) -> list[dict[str, Any]]:
             except ValueError:
                 continue
             if isinstance(value, dict):
-                found.append(value)
-    return found
+                yield value
 
 
 def _numbers(pandas: Any, column: Any, formats: Sequence[str]) -> Any:

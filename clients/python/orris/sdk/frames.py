@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orris.errors import FailedPrecondition, InvalidArgument
@@ -17,6 +19,7 @@ from orris.sdk import column_values, row_conditions
 def read_frame(folder: str | os.PathLike[str], table: Mapping[str, Any], *, strict: bool = False) -> Any:
     """Return the rows of all files of a folder, in the order of their paths, as a pandas.DataFrame.
 
+    Where only the first ones are taken, what comes later is not read, and says nothing of columns and their types.
     Values that are not of their column's type are missing; `strict`: are refused. Raises FailedPrecondition where
     pandas, or what it reads Parquet with, is not installed, InvalidArgument for columns that are not there.
     """
@@ -24,11 +27,31 @@ def read_frame(folder: str | os.PathLike[str], table: Mapping[str, Any], *, stri
         import pandas
     except ImportError as error:
         raise FailedPrecondition("a table is read with pandas: install it here", reason="NO_PANDAS") from error
-    frames = [_read(pandas, os.path.join(folder, path), path, table, strict) for path in _paths(folder)]
+    steps = table.get("steps", ())
+    frames, missing = [], _rows_wanted(steps)
+    for path in _paths(folder):
+        frames.append(_read(pandas, os.path.join(folder, path), path, table, strict, missing))
+        if missing is not None:
+            missing -= min(missing, len(frames[-1]))
+            if not missing:
+                break
     frame = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
-    for step in table.get("steps", ()):
+    for step in steps:
         frame = _after(pandas, frame, step)
     return frame
+
+
+def _rows_wanted(steps: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return how many of the first rows say all that the steps want to know; None for all."""
+    wanted, skipped = None, 0
+    for step in steps:
+        if "sample" in step or "filter" in step:
+            break
+        skipped += step.get("skip", 0)
+        if "take" in step:
+            last = skipped + step["take"]
+            wanted = last if wanted is None else min(wanted, last)
+    return wanted
 
 
 def _paths(folder: str | os.PathLike[str]) -> list[str]:
@@ -36,8 +59,8 @@ def _paths(folder: str | os.PathLike[str]) -> list[str]:
     return sorted(os.path.relpath(path, folder).replace(os.sep, "/") for path in found)
 
 
-def _read(pandas: Any, place: str, path: str, table: Mapping[str, Any], strict: bool) -> Any:
-    frame = _READERS[table["format"]](pandas, place, table)
+def _read(pandas: Any, place: str, path: str, table: Mapping[str, Any], strict: bool, rows: int | None) -> Any:
+    frame = _READERS[table["format"]](pandas, place, table, rows)
     for column, kind in table.get("column_types", {}).items():
         if column in frame.columns:
             formats = table.get("time_formats", {}).get(column, {}).get("formats", [])
@@ -51,7 +74,7 @@ def _read(pandas: Any, place: str, path: str, table: Mapping[str, Any], strict: 
     return frame
 
 
-def _read_delimited(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
+def _read_delimited(pandas: Any, place: str, table: Mapping[str, Any], rows: int | None) -> Any:
     options = {"sep": table.get("separator") or ",", "encoding": table.get("encoding") or "utf-8"}
     first = pandas.read_csv(place, nrows=1, header=None, dtype=str, **options)
     if table.get("no_header"):
@@ -61,25 +84,34 @@ def _read_delimited(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
         names = [str(name) for name in first.iloc[0]]
     types = table.get("column_types", {})
     texts = {name: str for name in names if types.get(name, "string" if table.get("all_text") else "") == "string"}
-    frame = pandas.read_csv(place, dtype=texts, **options)
+    frame = pandas.read_csv(place, dtype=texts, nrows=rows, **options)
     return column_values.without_gaps(frame) if table.get("empty_is_text") else frame
 
 
-def _read_json_lines(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
+def _read_json_lines(pandas: Any, place: str, table: Mapping[str, Any], rows: int | None) -> Any:
     encoding = table.get("encoding") or "utf-8"
     if not table.get("skip_invalid_lines"):
-        return pandas.read_json(place, lines=True, encoding=encoding)
-    return pandas.DataFrame(column_values.objects_in(place, encoding))
+        return pandas.read_json(_first_lines(place, encoding, rows), lines=True, encoding=encoding)
+    return pandas.DataFrame(list(itertools.islice(column_values.objects_in(place, encoding), rows)))
 
 
-def _read_parquet(pandas: Any, place: str, table: Mapping[str, Any]) -> Any:
+def _first_lines(place: str, encoding: str, rows: int | None) -> str | io.StringIO:
+    """Return a file, or so many lines of it: pandas before 1.1 takes no number."""
+    if rows is None:
+        return place
+    with open(place, encoding=encoding) as lines:
+        return io.StringIO("".join(itertools.islice(filter(str.strip, lines), rows)))
+
+
+def _read_parquet(pandas: Any, place: str, table: Mapping[str, Any], rows: int | None) -> Any:
     try:
         return pandas.read_parquet(place)
     except ImportError as error:
         raise FailedPrecondition("Parquet is read with pyarrow: install it here", reason="NO_PARQUET") from error
 
 
-_READERS: dict[str, Callable[[Any, str, Mapping[str, Any]], Any]] = {
+# Each is given how many rows are wanted, and may return more; None for all.
+_READERS: dict[str, Callable[[Any, str, Mapping[str, Any], int | None], Any]] = {
     "FORMAT_DELIMITED": _read_delimited,
     "FORMAT_JSON_LINES": _read_json_lines,
     "FORMAT_PARQUET": _read_parquet,

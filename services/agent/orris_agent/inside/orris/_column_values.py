@@ -43,9 +43,8 @@ def of_path(pandas, partition, path: str) -> list:
         raise UserErrorException("partition_format: /%s: %s" % (path, error)) from error
 
 
-def objects_in(place: str, encoding: str) -> list:
-    """Return the objects of a file with one of JSON a line; lines that are none are passed over."""
-    found = []
+def objects_in(place: str, encoding: str):
+    """Give the objects of a file with one of JSON a line; lines that are none are passed over."""
     with open(place, encoding=encoding, errors="replace") as lines:
         for line in lines:
             try:
@@ -53,8 +52,7 @@ def objects_in(place: str, encoding: str) -> list:
             except ValueError:
                 continue
             if isinstance(value, dict):
-                found.append(value)
-    return found
+                yield value
 
 
 def _numbers(pandas, column, formats: list):
