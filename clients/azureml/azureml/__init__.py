@@ -20,6 +20,11 @@ What differs
 ------------
 - A compute target is a pool of this name; AmlCompute.provisioning_configuration makes one whose nodes are processes of
   the service's machine, unless ORRIS_POOL_ENGINE names another engine. Sizes of machines are processors and memory.
+- ScriptRunConfig also has `distribution="joblib"`, which spreads what a script gives joblib over a cluster that is on
+  Ray, and `max_retries`: how often a run whose machine was lost begins again, by default 3 with
+  `vm_priority="lowpriority"`, as what Azure preempts does, else never.
+- Data is where a run is told it is. An absolute `path_on_compute` is that place in a container only; else it is a
+  warning.
 - Logs are streamed as they are written, by offset: nothing is printed twice. Where Azure prints the address of a web
   page, the command stands that shows the same.
 - A failed run or deployment says why in its exception: the end of the script's own traceback.

@@ -19,11 +19,15 @@ from orris.sdk.pools import Pool
 
 if TYPE_CHECKING:
     from azureml._workspace import Workspace
+    from orris.sdk import workspace as sdk
 
 LOCAL = "local"  # the pool of machines that runs go to by default, and the name of the target that is always there
 
 # What a pool's tags keep of Azure's configuration besides its own tags.
 VM_SIZE, VM_PRIORITY = "azureml.vmSize", "azureml.vmPriority"
+
+
+LOW_PRIORITY = "lowpriority"
 
 
 @dataclass
@@ -257,6 +261,12 @@ def pool_of(target: object) -> str:
     return str(getattr(target, "name", target) or LOCAL).lower()
 
 
+def priority_of(workspace: sdk.Workspace, pool: str) -> str:
+    """Return the priority that a pool's machines were asked for with; empty where there is no such pool."""
+    found = None if pool == LOCAL else _existing(workspace, pool)
+    return "" if found is None else found.message.tags.get(VM_PRIORITY, "").lower()
+
+
 def _find(workspace: Workspace, name: str) -> Pool:
     with translating(ComputeTargetException):
         found = _existing(workspace, name)
@@ -268,7 +278,7 @@ def _find(workspace: Workspace, name: str) -> Pool:
     return found
 
 
-def _existing(workspace: Workspace, name: str) -> Pool | None:
+def _existing(workspace: sdk.Workspace, name: str) -> Pool | None:
     try:
         return Pool.get(pool_of(name), workspace.connection)
     except (NotFound, InvalidArgument):

@@ -12,7 +12,7 @@ _PLACES = {
     "_compute": "AmlCompute ComputeTarget",
     "_compute_status": "AmlComputeStatus ScaleSettings",
     "_conda_dependencies": "CondaDependencies",
-    "_data_reference": "DataReference",
+    "_data_reference": "DataReference DataReferenceConfiguration",
     "_dataset": (
         "Dataset FileDataset FileDatasetFactory OutputFileDatasetConfig PromoteHeadersBehavior TabularDataset "
         "TabularDatasetFactory"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from azureml._data_reference import DataReferenceConfiguration, inputs_named
 from azureml._docker import Confinement, DockerConfiguration, confinement
 from azureml._environment import Environment
 from azureml._placeholder import Refusing, refuse
@@ -13,14 +14,28 @@ from orris.sdk.script_run_config import DEFAULT_ENVIRONMENT
 if TYPE_CHECKING:
     from azureml._conda_dependencies import CondaDependencies
     from orris.sdk import environment as sdk
+    from orris.sdk.data_inputs import DatasetConsumptionConfig
     from orris.sdk.workspace import Workspace
 
 
-class RunConfiguration(Refusing):
-    """Target, environment, environment variables and container of runs."""
+_INSTEAD = {
+    "amlcompute": "create a cluster (AmlCompute.provisioning_configuration, ComputeTarget.create), and name it as the "
+    "target",
+    "output_data": "give the script an OutputFileDatasetConfig among its arguments",
+}
 
-    _lacking = """data data_references datacaches delete hdi history load mpi parallel_task pytorch save spark
-    tensorflow"""
+
+class RunConfiguration(Refusing):
+    """Target, environment, environment variables, data and container of runs.
+
+    What it does not have cannot be set either: Azure's names of what cannot be had say so, and others are misspelt.
+    """
+
+    _lacking = """amlcompute datacaches delete hdi history identity load mpi output_data parallel_task pytorch save
+    spark tensorflow"""
+    _instead = _INSTEAD
+    # What happens by itself here, whatever is said.
+    _without_effect = "auto_prepare_environment prepare_environment source_directory_data_store"
 
     def __init__(
         self,
@@ -44,9 +59,19 @@ class RunConfiguration(Refusing):
         self.node_count = 1
         self.environment_variables: dict[str, str] = {}
         self.environment: Environment | str = Environment(DEFAULT_ENVIRONMENT)
+        self.data: dict[str, DatasetConsumptionConfig] = {}
+        self.data_references: dict[str, DataReferenceConfiguration | DatasetConsumptionConfig] = {}
+        self.max_run_duration_seconds: float | None = None
         self._untouched = self.environment
         if conda_dependencies is not None:
             self.environment.python.conda_dependencies = conda_dependencies
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = {*vars(self), *self._without_effect.split()}
+        if "_untouched" in known and name not in known:
+            there = ", ".join(sorted(each for each in vars(self) if not each.startswith("_")))
+            refuse(f"RunConfiguration.{name}", self._instead.get(name, f"it has {there}"))
+        super().__setattr__(name, value)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -59,6 +84,10 @@ class RunConfiguration(Refusing):
         if self.node_count != 1:
             refuse(f"RunConfiguration.node_count = {self.node_count}", "a run is one process on one machine")
         return confinement(self.docker, getattr(self.environment, "docker", None))
+
+    def inputs_in(self, workspace: Workspace) -> list[DatasetConsumptionConfig]:
+        """Return what runs get besides what stands among their arguments. Raises UserErrorException."""
+        return inputs_named({**self.data_references, **self.data}, workspace)
 
     def environment_in(self, workspace: Workspace) -> sdk.Environment | str:
         """Return the environment as Orris knows it: registered, or by name; a curated one where none was described."""

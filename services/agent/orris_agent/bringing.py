@@ -16,7 +16,7 @@ from orris_kit.blocking import run_blocking
 async def bring(run: runs.Run, folder: RunFolder, storage: Storage) -> None:
     """Put the inputs where they are to be, and make the folders to fill. Repeated, it goes on.
 
-    Raises FailedPrecondition (NO_SUCH_PLACE, PATH_TAKEN, DISK_FULL), DataLoss (BLOB_DAMAGED), NotFound.
+    Raises FailedPrecondition (PATH_TAKEN, DISK_FULL), DataLoss (BLOB_DAMAGED), NotFound.
     """
     data = RunData(run, folder)
     if taken := data.in_work():

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from orris.artifacts.v1 import data_pb2
-from orris.errors import FailedPrecondition
 from orris.partitions import partition_of
 from orris.runs.v1 import runs_pb2 as runs
 from orris.tables import plan_of
@@ -47,16 +46,10 @@ class RunData:
         self._own_inside = INSIDE_RUN if folder.contained else folder.own
 
     def place(self, wanted: runs.RunInput) -> Place:
-        """Return where an input is. Raises FailedPrecondition (NO_SUCH_PLACE): a process cannot have such a folder."""
-        folder, wish = self._folder, wanted.path_on_compute
+        """Return where an input is: where it was asked to be, unless that is a folder of a process's machine."""
+        folder, wish = self._folder, "" if self._is_displaced(wanted) else wanted.path_on_compute
         read_only = wanted.mode != runs.RunInput.MODE_DOWNLOAD
         absolute = wish.startswith("/")
-        if absolute and not folder.contained:
-            message = (
-                f"the input {wanted.name} cannot be at {wish}: a process shares its machine's folders with others. "
-                "Give a path_on_compute relative to the working directory, or submit with isolation `container`."
-            )
-            raise FailedPrecondition(message, reason="NO_SUCH_PLACE")
         if wish and not absolute and not (folder.contained and read_only):
             return Place(folder.work / wish, self._own_inside / "work" / wish, read_only)
         source = (folder.root / "inputs" if read_only else folder.own / "downloads") / wanted.name
@@ -68,6 +61,19 @@ class RunData:
         if read_only:
             return Place(source, INSIDE_INPUTS / wanted.name, read_only, bound=True)
         return Place(source, INSIDE_RUN / "downloads" / wanted.name, read_only)
+
+    def displaced(self) -> list[str]:
+        """Return a warning for each input that is not where it was asked to be."""
+        return [
+            f"The input {each.name} is at {self.place(each).inside}, as its argument and variable say, and not at "
+            f"{each.path_on_compute}: a process shares its machine's folders with others. What reads it there by that "
+            "name needs a container (isolation `container`; use_docker)."
+            for each in self._run.inputs
+            if self._is_displaced(each)
+        ]
+
+    def _is_displaced(self, wanted: runs.RunInput) -> bool:
+        return wanted.path_on_compute.startswith("/") and not self._folder.contained
 
     def bound(self) -> Iterator[Place]:
         """Yield what a container has mounted beside its own folders; links are resolved."""

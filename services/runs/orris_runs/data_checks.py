@@ -50,7 +50,9 @@ def check_data(add: Add, run: NewRun) -> None:
     known = {("inputs", each.name) for each in program.inputs} | {("outputs", each.name) for each in program.outputs_to}
     for kind, name in _placeholders((*program.arguments, *program.command)):
         if (kind, name) not in known:
-            add("run.arguments", f"${{{{{kind}.{name[:100]}}}}} stands for no data of the run; name it in {kind}")
+            stands = f"${{{{{kind}.{name[:100]}}}}} stands for no data of the run"
+            hint = f"name that in {kind}, or give the data itself as the argument, and not its text"
+            add("run.arguments", f"{stands}; {hint}")
             return
 
 

@@ -88,9 +88,10 @@ def test_a_sweep_learns_from_an_earlier_one_and_tries_some_of_its_trials_first(s
 
 def test_options_are_the_quick_way_and_arguments_behind_the_script_are_its_own(server: FakeOrris, folder: Path) -> None:
     options = ("--param", "kernel=choice:linear,rbf", "--param", "C=choice:1,2.5", "--metric", "Accuracy")
-    done = run("sweep", *options, "--goal", "minimize", "--json", "train.py", "--verbose")
+    done = run("sweep", *options, "--goal", "minimize", "--distribution", "joblib", "--json", "train.py", "--verbose")
     assert done.exit_code == 0, done.output
     sweep = asked(server)
+    assert sweep.trial.distribution == runs_pb2.DISTRIBUTION_JOBLIB
     assert list(sweep.trial.arguments) == ["--verbose"]
     assert sweep.run.experiment.endswith("/train")
     kinds = [value.WhichOneof("kind") for value in sweep.parameters[1].choice.values]

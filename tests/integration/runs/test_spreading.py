@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,15 +12,17 @@ import pytest
 
 from orris.errors import FailedPrecondition, Unavailable
 from orris.runs.v1 import pools_service_pb2 as pools
-from orris.runs.v1 import runs_pb2
+from orris.runs.v1 import runs_pb2, sweeps_pb2
+from orris.runs.v1 import sweeps_service_pb2 as sweep_calls
 from orris.runs.v1.pools_service_pb2_grpc import PoolServiceStub
+from orris.runs.v1.sweeps_service_pb2_grpc import SweepServiceStub
 from orris_kit.ray_versions import RayVersions
 from orris_runs.engines import ENGINES
 from orris_runs.engines.port import Engine
 from tests.fakes.engine import FakeEngine
-from tests.fakes.images import IMAGE, READY
+from tests.fakes.images import COLD, IMAGE, READY
 
-from .conftest import Service, State, open_neighbours
+from .conftest import PARENT, Service, State, open_neighbours
 
 JOBLIB = runs_pb2.DISTRIBUTION_JOBLIB
 
@@ -40,6 +43,26 @@ class Lab:
 
     async def submit(self, **run: Any) -> runs_pb2.Run:
         return await self.service.submit(**{"pool": "rack", "distribution": JOBLIB, **run})
+
+    async def sweep(self, environment: str) -> None:
+        """Begin a sweep of two trials; return when they are there."""
+        snapshot = self.service.artifacts.tree("train.py")
+        given: dict[str, Any] = {"experiment": f"{PARENT}/experiments/iris", "script": "train.py", "snapshot": snapshot}
+        values = [runs_pb2.MetricValue(integer=number) for number in range(2)]
+        sweep = sweeps_pb2.Sweep(
+            trial=runs_pb2.Run(pool="rack", distribution=JOBLIB, environment=environment, **given),
+            parameters=[sweeps_pb2.SweepParameter(name="x", choice=sweeps_pb2.SweepChoice(values=values))],
+            sampling=sweeps_pb2.SweepSampling(method=sweeps_pb2.SweepSampling.METHOD_GRID),
+            metric="m",
+            goal=sweeps_pb2.Sweep.GOAL_MAXIMIZE,
+            max_total_runs=2,
+        )
+        stub = SweepServiceStub(self.service.channel())
+        made = (await stub.CreateSweep(sweep_calls.CreateSweepRequest(parent=PARENT, sweep=sweep))).sweep
+        async with asyncio.timeout(10):
+            async for message in stub.WatchSweep(sweep_calls.WatchSweepRequest(name=made.run.name)):
+                if message.sweep.counts.total == 2:
+                    return
 
     @property
     def _stub(self) -> Any:
@@ -125,3 +148,12 @@ async def test_an_image_that_is_named_has_to_have_it(lab: Lab) -> None:
     await lab.pool()
     with pytest.raises(FailedPrecondition, match=r"has no Ray, and the cluster has Ray 2\.60\.0: add ray==2\.60\.0"):
         await lab.submit(environment="", image=IMAGE)
+
+
+@pytest.mark.parametrize("environment", [READY, COLD])
+async def test_the_trials_of_a_sweep_have_it_too(lab: Lab, environment: str) -> None:
+    """Whether the environment is there when the sweep begins, or is made for its trials."""
+    await lab.pool()
+    await lab.sweep(environment)
+    images = lab.service.images
+    assert len(images.additions) == images.calls["CreateBuild"]

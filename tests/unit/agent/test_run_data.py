@@ -130,10 +130,24 @@ def test_data_is_not_mixed_with_the_snapshot(tmp_path: Path, taken: str) -> None
         brought(run, RunFolder(tmp_path / "r"), t=FILES, s={taken: ""})
 
 
-def test_a_process_has_no_folders_of_the_machine(tmp_path: Path) -> None:
-    run = runs.Run(inputs=[runs.RunInput(name="x", tree="t", mode=MOUNT, path_on_compute="/tmp/x")])
-    with pytest.raises(FailedPrecondition, match="a process shares its machine's folders"):
-        brought(run, RunFolder(tmp_path / "r"), t=FILES)
+@pytest.mark.parametrize("mode", [MOUNT, DOWNLOAD])
+def test_a_process_gets_no_folder_of_the_machine_but_its_data_with_a_warning(
+    tmp_path: Path, mode: runs.RunInput.Mode.ValueType
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    inputs = [
+        runs.RunInput(name="x", tree="t", mode=mode, path_on_compute=str(elsewhere)),
+        runs.RunInput(name="y", tree="t", mode=mode, path_on_compute="y"),
+    ]
+    folder = RunFolder(tmp_path / "r")
+    data = brought(runs.Run(inputs=inputs), folder, t=FILES)
+    told = data.argument("${{inputs.x}}")
+    assert Path(told).is_relative_to(folder.root)
+    assert (Path(told) / "sub/b.csv").read_text() == "2"
+    assert not elsewhere.exists()
+    (warning,) = data.displaced()
+    assert warning.startswith(f"The input x is at {told}, ")
+    assert f"not at {elsewhere}" in warning
 
 
 def test_a_container_has_what_is_mounted_where_it_cannot_change_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,20 @@ InPool = Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Mach
 MaxRetries = Annotated[
     int,
     typer.Option(metavar="N", min=0, max=100, help="Execute it anew, so often, where a machine failed or was lost."),
+]
+
+
+class Distribution(StrEnum):
+    """How the work of one script is spread."""
+
+    JOBLIB = "joblib"
+
+
+SpreadBy = Annotated[
+    Distribution | None,
+    typer.Option(
+        "--distribution", help="Spread what the script gives joblib (n_jobs) over the machines of a pool on Ray."
+    ),
 ]
 
 

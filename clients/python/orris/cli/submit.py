@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -40,18 +39,13 @@ from orris.cli.script_options import (
     MaxRetries,
     RegisteredEnvironment,
     SourceFolder,
+    SpreadBy,
     TimeLimit,
     Variables,
     environment_for,
     experiment_of,
     place,
 )
-
-
-class Distribution(StrEnum):
-    """How the work of one script is spread."""
-
-    JOBLIB = "joblib"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -93,10 +87,7 @@ def submit(
     reuse: Annotated[
         bool, typer.Option("--reuse", help="Take over the results of an identical run that has completed.")
     ] = False,
-    distribution: Annotated[
-        Distribution | None,
-        typer.Option(help="Spread what the script gives joblib (n_jobs) over the machines of a pool on Ray."),
-    ] = None,
+    distribution: SpreadBy = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the run's output to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,

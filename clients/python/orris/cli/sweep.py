@@ -34,6 +34,7 @@ from orris.cli.script_options import (
     MaxRetries,
     RegisteredEnvironment,
     SourceFolder,
+    SpreadBy,
     TimeLimit,
     Variables,
     environment_for,
@@ -122,6 +123,7 @@ def sweep(
     memory: Memory = None,
     pool: InPool = None,
     max_retries: MaxRetries = 0,
+    distribution: SpreadBy = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show how it goes to its end.")] = True,
     workspace: InWorkspace = None,
     json: AsJson = False,
@@ -164,6 +166,7 @@ def sweep(
         isolation=isolation.value if isolation else None,
         resources=resources_from(cpus, memory, None, None, None),
         max_retries=max_retries,
+        distribution=distribution.value if distribution else None,
     )
     named = described.pop("environment", None)
     chosen = environment_for(group, environment, conda, requirements, package, python)

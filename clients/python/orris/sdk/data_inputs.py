@@ -105,24 +105,31 @@ class OutputConsumptionConfig(DatasetConsumptionConfig):
 def data_of(words: Iterable[object], more: object) -> list[Any]:
     """Return the inputs or outputs among arguments, and those that were given beside them, each once.
 
-    Raises InvalidArgument for a dataset that is not said to be an input, and for two that have one name.
+    Raises InvalidArgument for data that is not said to be an input, and for two that have one name.
     """
     given = list(more.values()) if isinstance(more, Mapping) else list(more or ())  # type: ignore[call-overload]
-    from orris.sdk.dataset import Dataset
-
     found: dict[str, Any] = {}
     for each in (*given, *words):
-        if isinstance(each, Dataset):
-            message = (
-                f"{each!r} is no argument by itself: say as_named_input(name), and how: .as_mount(), .as_download()"
-            )
-            raise InvalidArgument(message, field="arguments")
+        _check_is_input(each)
         if not isinstance(each, DatasetConsumptionConfig | OutputFileDatasetConfig):
             continue
         first = found.setdefault(str(each), each)
         if first is not each and _content(first) != _content(each):
             raise InvalidArgument(f"{each.name!r} names two different inputs or outputs; rename one", field="arguments")
     return list(found.values())
+
+
+def _check_is_input(each: object) -> None:
+    from orris.sdk.dataset import Dataset
+    from orris.sdk.datastore import DataPath, Datastore
+
+    if isinstance(each, Dataset):
+        how = "as_named_input(name), and how: .as_mount(), .as_download()"
+    elif isinstance(each, DataPath | Datastore):
+        how = ".as_mount() or .as_download()"
+    else:
+        return
+    raise InvalidArgument(f"{each!r} is no argument by itself: say {how}", field="arguments")
 
 
 def _content(data: DatasetConsumptionConfig | OutputFileDatasetConfig) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Carries sweeps on beside the calls: woken by what becomes of their trials, and by their deadlines."""
 
 import asyncio
+from dataclasses import replace
 
 from orris.errors import OrrisError, Unavailable
 from orris_kit.blocking import run_blocking
@@ -9,6 +10,7 @@ from orris_kit.logging import get_logger
 from orris_runs.builds import Images
 from orris_runs.core import Core
 from orris_runs.model import ErrorCode, Prepared, RunError
+from orris_runs.spreading import Spreading
 from orris_runs.store import SWEEPS_CHANGED, children_changed
 from orris_runs.sweeps.beginning import Situation
 from orris_runs.sweeps.space import Value
@@ -24,7 +26,7 @@ class SweepFollower:
 
     def __init__(self, core: Core, images: Images, retry_seconds: float = RETRY_SECONDS) -> None:
         self._core = core
-        self._images = images
+        self._spreading = Spreading(core, images)
         self._retry_seconds = retry_seconds
 
     async def run(self) -> None:
@@ -85,8 +87,7 @@ class SweepFollower:
         """Return the image of the trials before, else of the environment, or the build that makes it."""
         if situation.prepared.image:
             return situation.prepared
-        trial = situation.plan.trial
-        return await self._images.prepare(trial.workspace, situation.prepared.environment, trial.image)
+        return await self._spreading.prepare(replace(situation.plan.trial, environment=situation.prepared.environment))
 
     def _choose(self, situation: Situation) -> list[dict[str, Value]]:
         try:

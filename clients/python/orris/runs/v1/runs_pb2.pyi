@@ -998,8 +998,8 @@ class RunInput(_message.Message):
     mode: Global___RunInput.Mode.ValueType
     """How the run gets them."""
     path_on_compute: _builtins.str
-    """The folder where they are to be: relative to the working directory and not in `outputs/` or `logs/`, or absolute, which only
-    a run in a container can have. Empty means one that Orris chooses.
+    """The folder where they are to be: relative to the working directory and not in `outputs/` or `logs/`, or absolute, where only
+    a run in a container has it: others have it where Orris chooses, and a warning. Empty means one that Orris chooses.
     """
     id: _builtins.str
     """As `id` of a dataset's version. Set by the server."""
