@@ -30,6 +30,7 @@ from orris.names import RunName
 from orris.runs.v1 import runs_pb2, runs_service_pb2
 from orris.sdk.run import Run
 from orris.sdk.submission import upload_folder
+from orris_agent.supervisor.tree import processes
 from tests.e2e.processes import command_line_of, parent_of, processes_of
 from tests.e2e.suite import SERVICES, Suite
 
@@ -168,7 +169,7 @@ def _wait_for_all(workspace: Workspace, names: list[str]) -> None:
 
 def _kill_until(over: threading.Event, suite: Suite, rng: random.Random, report: Report) -> None:
     """Kill a process of the installation every moment, and start it again; or cut the agent off for a while."""
-    victims = [*SERVICES[:3], "agent", "agent", "supervisor", "launcher"] * 2 + [CUT_OFF]
+    victims = [*SERVICES[:3], "agent", "agent", *FORKING] * 2 + [CUT_OFF]
     while not over.wait(rng.uniform(0.3, 1.5)):
         what = rng.choice(victims)
         if what == CUT_OFF:
@@ -183,7 +184,7 @@ def _kill_until(over: threading.Event, suite: Suite, rng: random.Random, report:
             suite.start(what)
             report.killed[what] += 1
             continue
-        if found := _supervisors(suite) if what == "supervisor" else _launchers(suite):
+        if found := FORKING[what](suite):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(rng.choice(found), signal.SIGKILL)
                 report.killed[what] += 1
@@ -197,6 +198,16 @@ def _launchers(suite: Suite) -> list[int]:
     """Return the launchers: their forks, which are called like them until they are programs, are others' children."""
     known = _children_of_agents(suite)
     return [pid for pid in known if "importlib_bootstrap.py" in command_line_of(pid) and parent_of(pid) not in known]
+
+
+def _zygotes(suite: Suite) -> list[int]:
+    """Return what programs are forked by: the children of supervisors that launchers have forked."""
+    launchers, known = _launchers(suite), list(processes())
+    supervisors = {pid for pid, parent, _ in known if parent in launchers}
+    return [pid for pid, parent, _ in known if parent in supervisors]
+
+
+FORKING = {"supervisor": _supervisors, "launcher": _launchers, "zygote": _zygotes}
 
 
 def _children_of_agents(suite: Suite) -> list[int]:

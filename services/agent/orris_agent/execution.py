@@ -84,7 +84,7 @@ class Execution:
         if lease.cancel:
             self._canceled.set()
         self._kept: Mapping[str, RunFile] = {}
-        self._told = ""
+        self._warnings: list[str] = []
         self._started = 0.0
         self._attempts = 0
 
@@ -97,7 +97,9 @@ class Execution:
             log.warning("lease lost", run=self.folder.run_id)
         except HandedBackError:
             log.info("run handed back, there was no place for it", run=self.folder.run_id)
-        except Exception as problem:
+        except (Exception, asyncio.CancelledError) as problem:
+            if _is_told_to_end(problem):
+                raise
             log.exception("run given up", run=self.folder.run_id)
             await self._runtime.end(self.folder)
             await self._give_up(problem)
@@ -161,7 +163,8 @@ class Execution:
         """Start the run; return whether it was, and not canceled. An image that has gone since is made ready again."""
         while not self._cancel:
             try:
-                self._told = await self._runs(runs.Run.STATE_QUEUED, self._start_once)
+                told = await self._runs(runs.Run.STATE_QUEUED, self._start_once)
+                self._warnings = [*RunData(self.lease.run, self.folder).displaced(), *filter(None, [told])]
                 self._started = time()
                 return True
             except ImageGoneError as problem:
@@ -231,7 +234,7 @@ class Execution:
         published = await self._runs(runs.Run.STATE_RUNNING, lambda: self._runtime.published(self.lease, self.folder))
         async with self._requests.serving(self.lease, self.folder):
             shipping = Shipping(self._reports, self.folder, published, begun)
-            if await shipping.begin(self._started or time(), [self._told] if self._told else []) or self._cancel:
+            if await shipping.begin(self._started or time(), self._warnings) or self._cancel:
                 self.cancel()
             sending = asyncio.ensure_future(shipping.until(ended))
             try:
@@ -370,11 +373,17 @@ class Execution:
             await self._reports.finish(outcome)
         return outcome
 
-    async def _give_up(self, problem: Exception) -> None:
+    async def _give_up(self, problem: BaseException) -> None:
         try:
             await self._finish(failed_here(problem))
         except (LeaseLostError, errors.OrrisError):
             log.exception("end not reported", run=self.folder.run_id)
+
+
+def _is_told_to_end(problem: BaseException) -> bool:
+    """Say whether the agent ends the task that raises this; else something that it has waited for was given up."""
+    task = asyncio.current_task()
+    return isinstance(problem, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _failed_after(outcome: agents.FinishRunRequest, message: str) -> agents.FinishRunRequest:

@@ -13,7 +13,7 @@ EXIT_RECORD = "exit.json"
 
 _LARGEST = 64 * 1024
 _LONGEST_MESSAGE = 4000
-_REASONS = {None, "canceled", "time_limit", "lease_lost", "out_of_memory", "start_failed"}
+_REASONS = {None, "canceled", "time_limit", "lease_lost", "out_of_memory", "start_failed", "lost"}
 _YEAR_10000 = 253402300800.0
 
 
@@ -23,8 +23,9 @@ class Exit:
 
     Neither `exit_code` nor `signal` is set when the main process was never started.
     `reason` is None when the main process ended by itself, else canceled, time_limit, lease_lost, out_of_memory (more
-    than a process was given) or start_failed. Times are unix seconds; `max_rss_bytes` is that of the largest process,
-    `max_memory_bytes` the most that was seen of all together, `cpu_seconds` the sum over all.
+    than a process was given), start_failed or lost (nobody knows how it ended). Times are unix seconds;
+    `max_rss_bytes` is that of the largest process, `max_memory_bytes` the most that was seen of all together,
+    `cpu_seconds` the sum over all.
     `out_of_memory`: the kernel ended processes of its container because its memory was used up.
     """
 

@@ -36,7 +36,7 @@ def failed(code: runs.RunError.Code.ValueType, message: str) -> agents.FinishRun
     return agents.FinishRunRequest(state=runs.Run.STATE_FAILED, error=runs.RunError(code=code, message=message))
 
 
-def failed_here(problem: Exception) -> agents.FinishRunRequest:
+def failed_here(problem: BaseException) -> agents.FinishRunRequest:
     """Return the end of a run for which its agent's machine was not fit."""
     why = f": {problem}" if isinstance(problem, OSError) else "; its log says why"
     return failed(runs.RunError.CODE_SYSTEM, f"The agent failed to execute the run{why}. Submit the run again.")

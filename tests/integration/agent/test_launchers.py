@@ -20,10 +20,11 @@ import pytest
 import orris_agent
 from orris_agent import control
 from orris_agent.folder import RunFolder
+from orris_agent.runtimes.process.warm import process
 from orris_agent.runtimes.process.warm.process import Launcher
 from orris_agent.runtimes.warm import protocol
 from orris_agent.supervisor.tree import descendants, processes
-from tests.integration.agent.warm import Machine
+from tests.integration.agent.warm import WARM, Machine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of launchers are for Linux")
 
@@ -134,6 +135,30 @@ async def test_nothing_begins_whose_supervisor_dies_before_it_has_taken_the_run_
     os.close(lock)
     await launcher.fork(folder.root, over(), learn=False)
     assert (await machine.ended(folder)).text == "here\n"
+
+
+async def test_a_run_whose_launcher_does_not_answer_starts_fresh_and_the_next_has_another_launcher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "FORK_SECONDS", 0.5)
+    machine = Machine(tmp_path)
+    assert (await machine.run("print('here')", **WARM)).told == ""
+    (place,) = machine.launchers._places.values()
+    assert place.launcher is not None
+    stopped = [place.launcher._pid, *descendants(place.launcher._pid, 0)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    ended = await machine.run("print('here')", **WARM)
+    assert (ended.text, ended.told) == (
+        "here\n",
+        "It was not started warm: no interpreter with its imports could be had: it does not fork.",
+    )
+    ended = await machine.run("print('here')", **WARM)
+    assert (ended.text, ended.told) == ("here\n", "")
+    await machine.launchers.close()
+    for pid in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture

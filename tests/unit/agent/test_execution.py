@@ -307,7 +307,7 @@ class Runtime:
         self.away = away
         self.attempts: list[str] = []
         self.hangs: asyncio.Event | None = None
-        self.refuses: Exception | None = None
+        self.refuses: BaseException | None = None
         self.gone = 0
         self.on_start: Callable[[], None] = lambda: None
 
@@ -400,6 +400,16 @@ async def test_a_run_that_cannot_be_started_says_why(tmp_path: Path, refusal: Ex
     await begun(tmp_path / "runs", reports, runtime).run()
     (told,) = reports.finished
     assert (told.error.code, told.error.message) == (code, str(refusal))
+    assert runtime.attempts[-1] == "end"
+
+
+async def test_what_was_waited_for_and_given_up_by_others_ends_the_run_with_a_word(tmp_path: Path) -> None:
+    reports, runtime = Reports(), Runtime(away=0)
+    runtime.refuses = asyncio.CancelledError()
+    await begun(tmp_path / "runs", reports, runtime).run()
+    (told,) = reports.finished
+    assert told.error.code == runs_pb2.RunError.CODE_SYSTEM
+    assert told.error.message.startswith("The agent failed to execute the run")
     assert runtime.attempts[-1] == "end"
 
 

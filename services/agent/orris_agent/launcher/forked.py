@@ -80,6 +80,7 @@ class Forked(Children):
         except BlockingIOError:
             return
         self._zygote.forks = False
+        self.is_lost = self.status is None  # the program ends with it
 
     def _heard(self, word: bytes, values: bytes) -> None:
         if word == b"begun":

@@ -18,6 +18,7 @@ class Children:
     def __init__(self) -> None:
         self.main = 0
         self.status = None  # type: int | None  # of the main process, as waitpid gives it
+        self.is_lost = False  # how the main process ended is not known: who would have told was killed
         self.end_time = 0.0
         self.seconds = 0.0  # of processor time, of all that have ended
         self.largest = 0  # the most memory that one of these had, as getrusage(2) gives it

@@ -35,7 +35,7 @@ def execute(run: Run) -> "tuple[str | None, str]":
         reason = run.watch()
     if reason is None:
         end(run, LEFTOVER_GRACE_SECONDS)
-        return None, ""
+        return ("lost", "what its program was forked by was killed") if run.children.is_lost else (None, "")
     end(run, 0.0 if reason in ("lease_lost", "out_of_memory") else GRACE_SECONDS)
     messages = {
         "canceled": "canceled",

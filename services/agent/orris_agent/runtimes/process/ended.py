@@ -12,7 +12,7 @@ from orris_agent.runtimes.process import supervisors
 from orris_kit.blocking import run_blocking
 
 _LOST = (
-    "The run's supervisor was killed from outside, or its machine restarted: how the program ended is not known. "
+    "A process above the run's program was killed from outside, or its machine restarted: how it ended is not known. "
     "Submit the run again."
 )
 _POLL = 0.2  # seconds, where the system has no file descriptors for processes
@@ -35,7 +35,7 @@ async def wait_for_exit(folder: Path, told: asyncio.Future[None] | None = None) 
 
 def ending_of(recorded: Exit | None) -> Ending:
     """Return what an agent makes of a record, or of there being none."""
-    if recorded is None:
+    if recorded is None or recorded.reason == "lost":
         return Ending(None, lost=_LOST)
     if recorded.reason != "out_of_memory":
         return Ending(recorded)

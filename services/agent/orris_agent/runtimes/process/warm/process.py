@@ -114,15 +114,15 @@ class Launcher:
         number, answered = self._number, asyncio.get_running_loop().create_future()
         self._waiting[number], self._over[number] = answered, over
         request = {"id": number, "folder": str(folder), "learn": learn}
+        failure = "it does not fork"
         try:
             self._write(json.dumps(request))
-            async with asyncio.timeout(FORK_SECONDS):
-                failure = await answered
-        except TimeoutError as error:
-            raise LauncherError("it does not fork") from error
+            await asyncio.wait((answered,), timeout=FORK_SECONDS)
+            if answered.done():
+                failure = answered.result()
         finally:
             self._waiting.pop(number, None)
-            if not answered.done() or answered.result():
+            if failure:
                 self._over.pop(number, None)
             if self._closing and not self._waiting:
                 self._end()
