@@ -1,26 +1,27 @@
 """What of a spec comes from PyPI: conda's names translated, what Orris itself provides left out, and notes on both."""
 
+from collections.abc import Collection
+
 from packaging.utils import canonicalize_name
 
-from orris_images import conda_names, pep508
+from orris_images import azure_packages, conda_names, pep508
 from orris_images.conda_names import MatchSpec
 from orris_images.spec import Spec
 
-# The run-side package of Orris answers to these imports; the rest of azureml-* has no equivalent.
-_PROVIDED = frozenset({
-    "azureml-core", "azureml-defaults", "azureml-sdk", "azureml-telemetry", "azureml-widgets", "azureml-opendatasets",
-    "azureml-mlflow", "azureml-contrib-services", "azureml-model-management-sdk",
-})  # fmt: skip
-_PROVIDED_FAMILIES = ("azureml-train", "azureml-dataprep", "azureml-pipeline")
 
+def to_install(spec: Spec, there: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the requirements to resolve for `spec`, sorted, and notes for the log on what was changed on the way.
 
-def to_install(spec: Spec) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the requirements to resolve for `spec`, sorted, and notes for the log on what was changed on the way."""
+    `there` are the names of packages that the environment has without them.
+    """
     notes: list[str] = []
     wanted = {package for package in spec.packages if _installed(pep508.name(package), notes)}
     for line in _lines(spec):
         if _installed(line.name, notes) and (requirement := _from_conda(line, notes)):
             wanted.add(requirement)
+    kept = spec.base.packages if spec.base else ()
+    asked = {pep508.name(each) for each in (*wanted, *kept) if ";" not in each}
+    wanted |= azure_packages.brought(spec.packages, {*there, *asked}, notes)
     if spec.conda_packages:
         notes.insert(0, "conda packages are taken from PyPI, under PyPI's names: no conda channels are configured")
     wanted = {_renamed(package, notes) for package in wanted}
@@ -38,14 +39,11 @@ def _lines(spec: Spec) -> list[MatchSpec]:
 
 
 def _installed(name: str, notes: list[str]) -> bool:
-    """Tell whether a package is to be installed; azureml-* is not: its core would hide what Orris provides."""
-    if not name.startswith("azureml-"):
-        return True
-    if name in _PROVIDED or name.startswith(_PROVIDED_FAMILIES):
-        notes.append(f"{name} is not installed: Orris's own run-side package provides `azureml`")
-    else:
-        notes.append(f"warning: {name} is not installed and Orris has no equivalent: what imports it will fail")
-    return False
+    """Tell whether a package is to be installed."""
+    own = canonicalize_name(name)
+    if azure_packages.is_azures(own):
+        notes.append(azure_packages.note(own))
+    return not azure_packages.is_azures(own)
 
 
 def _from_conda(line: MatchSpec, notes: list[str]) -> str | None:

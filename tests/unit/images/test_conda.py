@@ -8,6 +8,7 @@ from orris.errors import InvalidArgument
 from orris_images.conda import parse_conda
 from orris_images.conda_names import MatchSpec, on_pypi
 from orris_images.packages import from_channels, to_install
+from orris_images.spec import Base, Spec
 
 HOW_TO = """
 name: sklearn-env
@@ -45,6 +46,56 @@ def test_azureml_packages_without_an_equivalent_are_left_out_with_a_warning() ->
     )
     assert wanted == ("inference-schema[numpy]",)
     assert any(note.startswith("warning: azureml-automl-core") for note in notes)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "azureml-dataset-runtime[pandas,fuse]", "azureml-dataset-runtime[ fuse , pandas ]~=1.60.0",
+        "AzureML_Dataset.Runtime[Pandas]", "azureml-dataprep[pandas,fuse]", "azureml-dataprep[pandas]>=2.23,<3",
+    ],
+)  # fmt: skip
+def test_what_azures_packages_for_data_bring_to_read_tables_is_installed(line: str) -> None:
+    wanted, notes = to_install(parse_conda(dependencies(f"pip:\n    - azureml-core\n    - '{line}'")))
+    assert wanted == ("pandas", "pyarrow")
+    assert any(note.startswith("pandas and pyarrow are installed: azureml-data") for note in notes)
+    assert not any("warning" in note for note in notes)
+
+
+@pytest.mark.parametrize("line", ["azureml-dataset-runtime", "azureml-dataprep[fuse]", "azureml-dataset-runtime[fuse]"])
+def test_without_their_extra_for_pandas_they_bring_nothing(line: str) -> None:
+    wanted, notes = to_install(parse_conda(dependencies(f"pip:\n    - {line}")))
+    assert (wanted, len(notes)) == ((), 1)
+    assert "provides `azureml`" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("conda", "pip", "expected"),
+    [
+        ("numpy", "pandas==1.1.5", ("numpy", "pandas==1.1.5", "pyarrow")),
+        ("pandas=1.1", "numpy", ("numpy", "pandas==1.1.*", "pyarrow")),
+        ("pandas", "PyArrow>=9", ("pandas", "pyarrow>=9")),
+        ("numpy", "pandas==1; python_version < '3'", ("numpy", "pandas", 'pandas==1; python_version < "3"', "pyarrow")),
+    ],
+)
+def test_what_is_asked_for_itself_keeps_its_version(conda: str, pip: str, expected: tuple[str, ...]) -> None:
+    lines = f"pip:\n    - azureml-dataset-runtime[pandas]\n    - {pip}"
+    wanted, _ = to_install(parse_conda(dependencies(conda, lines)))
+    assert wanted == expected
+
+
+def test_what_is_brought_is_for_where_the_package_that_brings_it_is_for() -> None:
+    wanted, _ = to_install(Spec(packages=("azureml-dataprep[pandas]; python_version < '3.9'",)))
+    assert wanted == ('pandas; python_version < "3.9"', 'pyarrow; python_version < "3.9"')
+
+
+def test_what_conda_or_an_image_that_is_added_to_has_is_not_brought_again() -> None:
+    asked = ("azureml-dataset-runtime[pandas]",)
+    wanted, notes = to_install(Spec(packages=asked), {"pandas", "python"})
+    assert wanted == ("pyarrow",)
+    assert "pyarrow is installed: azureml-dataset-runtime[pandas] brings it" in notes
+    on_image, _ = to_install(Spec(packages=asked, base=Base("3.11.7", ("pandas==2.2.0", "pyarrow==15.0.0"))))
+    assert on_image == ()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +177,7 @@ def test_other_keys_of_conda_are_refused(line: str) -> None:
 
 
 def test_what_conda_channels_bring_is_all_but_azures_packages() -> None:
-    specs, notes = from_channels(parse_conda(dependencies("openmpi=4", "azureml-core", "sklearn")))
+    specs, notes = from_channels(parse_conda(dependencies("openmpi=4", "azureml_core", "sklearn")))
     assert [one.text for one in specs] == ["openmpi==4.*", "sklearn"]
     assert any("azureml-core is not installed" in note for note in notes)
 

@@ -63,7 +63,7 @@ class CondaResolver:
     def resolve(self, spec: Spec, interpreter: Found, log: Log, cancel: threading.Event | None = None) -> Lock:
         """Implement Resolver.resolve; of `interpreter` only the platform counts."""
         chosen = _Chosen(spec.base.conda_packages) if spec.base else self._chosen(spec, interpreter, log, cancel)
-        wanted, notes = to_install(replace(spec, conda_packages=()))
+        wanted, notes = to_install(replace(spec, conda_packages=()), {one.name for one in chosen.packages})
         for line in (*chosen.warnings, *notes):
             log(line)
         kept = () if spec.base is None else spec.base.packages
