@@ -18,6 +18,7 @@ from tests.fakes.services.data import FakeData
 from tests.fakes.services.images import FakeImages
 
 STD_LOG = "user_logs/std_log.txt"
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 FINAL = (runs_pb2.Run.STATE_COMPLETED, runs_pb2.Run.STATE_FAILED, runs_pb2.Run.STATE_CANCELED)
 
 # A fake has what tests need; the rest answers UNIMPLEMENTED.
@@ -257,9 +258,11 @@ class FakeRuns(_RunServiceServicer):
         return runs_service_pb2.ListRunLogsResponse(logs=self._logs(request.parent))
 
     def _logs(self, run: str) -> list[runs_pb2.RunLog]:
+        own = {file: (len(log.data), log.complete) for file, log in self.logs[run].items()}
+        built = {BUILD_LOG: (len(self.images.log), True)} if self.runs[run].build else {}
         return [
-            runs_pb2.RunLog(name=f"{run}/logs/{file}", size=len(log.data), complete=log.complete)
-            for file, log in sorted(self.logs[run].items())
+            runs_pb2.RunLog(name=f"{run}/logs/{file}", size=size, complete=complete)
+            for file, (size, complete) in sorted((built | own).items())
         ]
 
     def ReadRunLog(self, request: Any, context: Any) -> Iterator[Any]:

@@ -202,12 +202,29 @@ def test_the_builds_log_comes_first(
 
     server.runs.script = work
     run = submit(lab, source)
-    run.wait_for_completion(show_output=True)
+    details = run.wait_for_completion(show_output=True)
     printed = capsys.readouterr().out
     assert printed.index("resolving\ninstalling\n") < printed.index("hello\n")
     assert "Streaming azureml-logs/20_image_build_log.txt\n" in printed
     assert run.get_file_names() == ["azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt"]
     assert run.get_logs("azureml-logs/20_image_build_log.txt") == "resolving\ninstalling\n"
+    assert [*details["logFiles"]] == run.get_file_names()
+
+
+def test_the_builds_log_is_saved_once(server: FakeOrris, lab: Workspace, source: Path, tmp_path: Path) -> None:
+    build = images_pb2.Build(name="workspaces/lab/builds/b")
+    server.images.builds[build.name] = build
+
+    def work(name: str) -> None:
+        server.runs.write(name, b"hello\n")
+        server.runs.end(name, build=build.name)
+
+    server.runs.script = work
+    run = submit(lab, source)
+    run.wait_for_completion()
+    saved = run.download_files("azureml-logs", tmp_path / "logs")
+    assert saved == [str(tmp_path / "logs" / "azureml-logs" / "20_image_build_log.txt")]
+    assert Path(saved[0]).read_text() == "resolving\ninstalling\n"
 
 
 def test_a_failed_build_is_shown_to_its_end(

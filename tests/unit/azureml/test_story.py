@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from azureml import exceptions
+from orris.images.v1 import images_pb2
 from orris.runs.v1 import runs_pb2
 from tests.fakes.services.server import FakeOrris
 
@@ -78,6 +79,25 @@ def test_the_output_is_azures_but_live(ws: Any, orris: FakeOrris, capsys: Printe
     streamed = "\nStreaming user_logs/std_log.txt\n===============================\n\nhello\n"
     assert printed.startswith(f"{head}{streamed}")
     assert f"\nExecution Summary\n=================\n{head}" in printed
+
+
+def test_all_logs_are_saved_each_once(ws: Any, orris: FakeOrris, tmp_path: Path) -> None:
+    """That of the environment's build among them."""
+    build = images_pb2.Build(name="workspaces/lab/builds/b")
+    orris.images.builds[build.name] = build
+
+    def script(name: str) -> None:
+        orris.runs.write(name, b"trained\n")
+        orris.runs.end(name, build=build.name)
+
+    orris.runs.script = script
+    run = submitted(ws)
+    run.wait_for_completion()
+    names = ["azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt"]
+    assert run.get_all_logs(tmp_path / "logs") == [str(tmp_path / "logs" / name) for name in names]
+    assert [(tmp_path / "logs" / name).read_text() for name in names] == ["resolving\ninstalling\n", "trained\n"]
+    assert run.get_all_logs() == names
+    assert Path(names[1]).read_text() == "trained\n"
 
 
 def test_a_failed_run_raises_with_the_reason(ws: Any, orris: FakeOrris) -> None:

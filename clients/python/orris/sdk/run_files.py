@@ -24,9 +24,9 @@ OLD_NAMES = {"azureml-logs/70_driver_log.txt": STD_LOG}
 
 
 def log_names(run: Run) -> list[str]:
-    """Return the names of a run's logs, the build's included where the run waited for one."""
+    """Return the names of a run's logs, the build's before all others where the run waited for one."""
     own = [LogName.parse(each.name).file for each in _logs(run)]
-    return ([BUILD_LOG] if run.message.build else []) + own
+    return [*dict.fromkeys([BUILD_LOG, *own] if run.message.build else own)]
 
 
 def names(run: Run) -> list[str]:
