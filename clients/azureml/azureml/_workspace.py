@@ -121,8 +121,9 @@ class Workspace(Refusing, sdk.Workspace):
     def compute_targets(self) -> dict[str, AmlCompute]:
         """The targets by name: the pools of the installation, "local" among them."""
         from azureml._compute import AmlCompute
+        from azureml._compute_targets import ComputeTargets
 
-        return {each.name: each for each in AmlCompute.list(self)}
+        return ComputeTargets({each.name: each for each in AmlCompute.list(self)})
 
     @property
     def experiments(self) -> dict[str, Experiment]:  # type: ignore[override]  # the facade's kind

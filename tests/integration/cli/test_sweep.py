@@ -107,6 +107,14 @@ def test_options_are_the_quick_way_and_arguments_behind_the_script_are_its_own(s
     assert shown["best"]["hyperparameters"] == {"C": 1, "kernel": "rbf"}, "the smallest"
 
 
+def test_a_hyperparameter_that_is_given_twice_is_refused(server: FakeOrris, folder: Path) -> None:
+    options = ("--param", "x=choice:1,2", "--param", "C=choice:1", "--param", "x=choice:3", "--metric", "m")
+    done = run("sweep", *options, "train.py")
+    assert (done.exit_code, "--param" in done.output) == (2, True)
+    assert "'x': it is there twice; give it once" in " ".join(done.output.replace("│", " ").split())
+    assert not server.sweeps.sweeps
+
+
 def test_options_behind_the_script_are_the_scripts_and_it_is_said(server: FakeOrris, folder: Path) -> None:
     told = "put options of Orris before train.py"
     wrong = run("sweep", "train.py", "--param", "x=choice:1", "--metric=m", "--own")

@@ -45,6 +45,26 @@ def test_a_created_target_is_an_aml_compute_over_a_pool(ws: Any, orris: FakeOrri
     assert (target.vm_size, target.vm_priority, target.tags) == ("STANDARD_D2_V2", "dedicated", {"team": "lab"})
 
 
+def test_a_target_is_found_by_the_name_that_it_was_created_with(ws: Any) -> None:
+    """Pools have names in lower case."""
+    from azureml.core.compute import AmlCompute, ComputeTarget
+
+    create(ws, "CpuCluster")
+    targets = ws.compute_targets
+    assert sorted(targets) == ["cpucluster", "local"]
+    for name in ("CpuCluster", "cpucluster"):
+        assert name in targets
+        for found in (targets[name], targets.get(name), ComputeTarget(ws, name)):
+            assert type(found) is AmlCompute
+            assert found.get_status().serialize() == targets["cpucluster"].get_status().serialize()
+    for missing in ("GpuCluster", "gpucluster", "", None):
+        assert missing not in targets
+        assert targets.get(missing) is None
+        assert targets.get(missing, "none") == "none"
+        with pytest.raises(KeyError, match=repr(missing)):
+            targets[missing]
+
+
 def test_azures_sizes_are_asked_for_as_what_they_have_and_that_is_said(
     ws: Any, orris: FakeOrris, capsys: pytest.CaptureFixture[str]
 ) -> None:

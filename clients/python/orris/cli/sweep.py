@@ -249,7 +249,7 @@ def trial_summary(trial: Trial) -> dict[str, Any]:
 
 
 def _described(target: str, param: list[str] | None, behind: str) -> dict[str, Any]:
-    from orris.cli.sweep_file import parse_parameter, read_sweep
+    from orris.cli.sweep_file import parse_parameters, read_sweep
     from orris.errors import InvalidArgument
 
     described = read_sweep(Path(target)) if Path(target).suffix in (".yml", ".yaml") else {}
@@ -259,7 +259,7 @@ def _described(target: str, param: list[str] | None, behind: str) -> dict[str, A
         # Found from the file, as it was written.
         described["script"] = str(Path(target).parent / described["script"])
     try:
-        more = dict(map(parse_parameter, param or ()))
+        more = parse_parameters(param or ())
     except InvalidArgument as error:
         raise typer.BadParameter(error.message, param_hint="--param") from None
     described["parameters"] = {**described.get("parameters", {}), **more}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,16 @@ def read_sweep(path: Path) -> dict[str, Any]:
         **({"policy": _policy(described["policy"])} if described.get("policy") else {}),
         **_mapping("limits", described.get("limits") or {}, LIMITS),
     }
+
+
+def parse_parameters(texts: Iterable[str]) -> dict[str, Expression]:
+    """Return what several of `parse_parameter` say, by name. Raises InvalidArgument: one is there twice, too."""
+    found: dict[str, Expression] = {}
+    for name, expression in map(parse_parameter, texts):
+        if name in found:
+            raise InvalidArgument(f"{name!r}: it is there twice; give it once, with all its values", field="param")
+        found[name] = expression
+    return found
 
 
 def parse_parameter(text: str) -> tuple[str, Expression]:
