@@ -73,6 +73,11 @@ def _answer(answers: TextIO, answer: dict[str, Any]) -> None:
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == "ray":
+        return (
+            f"{sys.executable} does not have it: install orris-runs[ray] there, or let ORRIS_RUNS_RAY_PYTHON name the "
+            "interpreter that has it"
+        )
     return f"{type(error).__name__}: {error}"
 
 
