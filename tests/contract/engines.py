@@ -27,6 +27,7 @@ from tests.servers.ray_cluster import RESOURCE, RayCluster, ray_versions
 class EngineLab(Protocol):
     """An engine, another one over the same machines, and a way to kill a node's agent behind its back."""
 
+    name: str
     engine: Engine
     options: Mapping[str, str]
     ray: RayVersions | None
@@ -59,6 +60,7 @@ def surroundings(home: Path) -> Surroundings:
 class LocalLab:
     """Processes of this machine."""
 
+    name = "local"
     options: Mapping[str, str] = {}
     ray: RayVersions | None = None
 
@@ -78,6 +80,8 @@ class LocalLab:
 
 class RayLab:
     """Machines of a Ray cluster, which is that of the session."""
+
+    name = "ray"
 
     def __init__(self, home: Path, cluster: RayCluster) -> None:
         self._surroundings = surroundings(home)

@@ -43,6 +43,11 @@ def test_every_engine_has_its_place_in_this_suite() -> None:
     assert set(LABS) == set(ENGINES)
 
 
+def test_an_engine_names_what_a_pool_can_say_to_it(lab: EngineLab) -> None:
+    """A pool that says something else is refused."""
+    assert lab.options.keys() <= {*ENGINES[lab.name].options()}
+
+
 def test_a_node_that_is_asked_for_comes_up_goes_on_when_the_engine_is_closed_and_ends_when_it_is_stopped(
     lab: EngineLab,
 ) -> None:

@@ -1,6 +1,5 @@
 """The rules of runs, gathered: one object per subject, over one store."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from orris_runs.agents import Agents
@@ -19,6 +18,7 @@ from orris_runs.leases import Leases
 from orris_runs.logs import Logs, LogSizes
 from orris_runs.loose import Loose
 from orris_runs.moves import Moves
+from orris_runs.pools.checks import EngineOptions
 from orris_runs.pools.keeping import Keeping
 from orris_runs.pools.pools import Pools
 from orris_runs.pools.withdrawal import Withdrawal
@@ -97,7 +97,7 @@ def make_core(
     lease_margin: float = 10,
     log_sizes: LogSizes | None = None,
     session_times: SessionTimes | None = None,
-    engines: Collection[str] = (),
+    engines: EngineOptions | None = None,
 ) -> Core:
     """Put the rules together.
 
@@ -113,7 +113,7 @@ def make_core(
     workspaces = Workspaces(store)
     experiments = Experiments(store, workspaces, queue)
     reading = Reading(store, workspaces, experiments, queue)
-    pools = Pools(store, agents, engines)
+    pools = Pools(store, agents, engines or {})
     submission, events = Submission(store, experiments, queue, pools), Events(store, reading, moves)
     leases = Leases(store, agents, deadlines, queue, moves, retries)
     log_sizes = log_sizes or LogSizes()

@@ -80,7 +80,7 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> list[tuple[
 
 
 def _open_engine(settings: Settings, name: str) -> Engine:
-    return ENGINES[name](settings.surroundings)
+    return ENGINES[name].open(settings.surroundings)
 
 
 async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
@@ -95,7 +95,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack) -> Core:
         lease_margin=settings.lease_margin,
         log_sizes=LogSizes(cap=settings.log_cap),
         session_times=SessionTimes(settings.session_patience, settings.session_duration),
-        engines=ENGINES,
+        engines={name: kind.options for name, kind in ENGINES.items()},
     )
     await run_blocking(core.start)
     return core

@@ -16,7 +16,7 @@ from orris.runs.v1 import pools_service_pb2 as pb
 from orris.runs.v1.pools_service_pb2_grpc import PoolServiceStub
 from orris_kit.auth import Role
 from orris_runs.engines import ENGINES
-from orris_runs.engines.port import Engine, NodePhase
+from orris_runs.engines.port import Engine, EngineKind, NodePhase
 from tests.fakes.engine import FakeEngine
 
 from .conftest import FakeAgent, Service, State, open_neighbours
@@ -79,7 +79,7 @@ async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     def make(_: object) -> Engine:
         return engine
 
-    monkeypatch.setitem(ENGINES, "fake", make)
+    monkeypatch.setitem(ENGINES, "fake", EngineKind(make, tuple))
     async with AsyncExitStack() as stack:
         yield Lab(await open_neighbours(stack, tmp_path), engine)
 

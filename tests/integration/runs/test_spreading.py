@@ -18,7 +18,7 @@ from orris.runs.v1.pools_service_pb2_grpc import PoolServiceStub
 from orris.runs.v1.sweeps_service_pb2_grpc import SweepServiceStub
 from orris_kit.ray_versions import RayVersions
 from orris_runs.engines import ENGINES
-from orris_runs.engines.port import Engine
+from orris_runs.engines.port import Engine, EngineKind
 from tests.fakes.engine import FakeEngine
 from tests.fakes.images import COLD, IMAGE, READY
 
@@ -77,7 +77,7 @@ async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     def make(_: object) -> Engine:
         return engine
 
-    monkeypatch.setitem(ENGINES, "fake", make)
+    monkeypatch.setitem(ENGINES, "fake", EngineKind(make, tuple))
     async with AsyncExitStack() as stack:
         yield Lab(await open_neighbours(stack, tmp_path), engine)
 

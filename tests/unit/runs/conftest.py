@@ -66,7 +66,11 @@ class World:
         setattr(changes, "notify", self.notified.append)  # noqa: B010  # what would be woken, in order
         store = Store(self.engine, changes, self.clock, lambda: f"{next(self._numbers):032x}")
         core = make_core(
-            store, lease_duration=DURATION, lease_margin=MARGIN, log_sizes=self.log_sizes, engines={"fake"}
+            store,
+            lease_duration=DURATION,
+            lease_margin=MARGIN,
+            log_sizes=self.log_sizes,
+            engines={"fake": lambda: ("queue", "account"), "bare": tuple},
         )
         core.start()
         return core

@@ -482,3 +482,27 @@ def test_a_pool_that_cannot_be_is_refused_by_its_fields(world: World, fields: di
     with pytest.raises(InvalidArgument) as refused:
         world.core.pools.create(NewPool(**{"id": "p", **fields}))
     assert named in [violation.field for violation in refused.value.violations]
+
+
+@pytest.mark.parametrize(
+    ("fields", "remedy"),
+    [
+        ({"engine": "fake", "max_nodes": 1}, "'adress' is no option of the engine 'fake'; there are account, queue"),
+        ({"engine": "bare", "max_nodes": 1}, "'adress' is no option of the engine 'bare'; it has none: leave it out"),
+        ({}, "a pool without an engine has nobody to tell: leave them out, or set `engine`"),
+    ],
+)
+def test_options_that_nobody_takes_are_refused_with_those_there_are(
+    world: World, fields: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        world.core.pools.create(NewPool("p", **fields, options={"adress": "head:1"}))
+    assert [each.field for each in refused.value.violations] == ["pool.options"]
+    assert refused.value.message == f"pool.options: {remedy}"
+    with pytest.raises(NotFound):
+        world.core.pools.get("p")
+
+
+def test_an_option_of_its_engine_is_kept_with_the_pool(world: World) -> None:
+    made = world.core.pools.create(NewPool("p", engine="fake", max_nodes=1, options={"queue": "short"}))
+    assert made.options == {"queue": "short"}

@@ -4,7 +4,7 @@ A node is one agent that an engine was asked for. Nothing here assumes that it i
 Slurm or a pod of Kubernetes is as good.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -95,3 +95,14 @@ class Engine(Protocol):
     def close(self) -> None:
         """Let go of resources; nodes go on."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """An engine that pools can have. Neither call imports it before.
+
+    open: makes it. options: the names of what a pool can say to it.
+    """
+
+    open: Callable[[Surroundings], Engine]
+    options: Callable[[], Collection[str]]

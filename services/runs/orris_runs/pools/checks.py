@@ -1,7 +1,7 @@
 """What a pool must look like. Bad fields are all named at once, each with what to do about it."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import isfinite
 
 from orris.errors import FieldViolation, InvalidArgument
@@ -11,12 +11,16 @@ from orris_runs import limits
 from orris_runs.demands import Resources
 from orris_runs.pools.model import NewPool, PoolUpdate
 
+# What a pool can say to an engine, by the engine's name.
+EngineOptions = Mapping[str, Callable[[], Collection[str]]]
+
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
-def check_pool(pool: NewPool, engines: Collection[str]) -> None:
+def check_pool(pool: NewPool, engines: EngineOptions) -> None:
     """Raise InvalidArgument (INVALID_POOL) with a violation for each field that cannot be used."""
-    _refuse([*_wrong_id(pool.id), *_wrong_engine(pool, engines), *_wrong_rest(pool)])
+    options = _wrong_options(pool, engines)
+    _refuse([*_wrong_id(pool.id), *_wrong_engine(pool, engines), *options, *_wrong_rest(pool)])
 
 
 def check_update(pool: NewPool, update: PoolUpdate) -> None:
@@ -47,6 +51,16 @@ def _wrong_engine(pool: NewPool, engines: Collection[str]) -> Iterator[FieldViol
         yield _violation("max_nodes", "a pool without an engine has the agents that come to it: set `engine`")
     if pool.engine and not pool.max_nodes:
         yield _violation("max_nodes", f"1 to {limits.NODES:,}")
+
+
+def _wrong_options(pool: NewPool, engines: EngineOptions) -> Iterator[FieldViolation]:
+    if not pool.engine and pool.options:
+        yield _violation("options", "a pool without an engine has nobody to tell: leave them out, or set `engine`")
+    if pool.engine in engines:
+        known = engines[pool.engine]()
+        there = f"there are {', '.join(sorted(known))}" if known else "it has none: leave it out"
+        for name in sorted(pool.options.keys() - set(known)):
+            yield _violation("options", f"{name[:50]!r} is no option of the engine {pool.engine!r}; {there}")
 
 
 def _wrong_rest(pool: NewPool) -> Iterator[FieldViolation]:

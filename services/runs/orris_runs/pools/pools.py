@@ -3,7 +3,7 @@
 import builtins
 import json
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from orris_runs import limits
 from orris_runs.agent_rows import check_agent
 from orris_runs.agents import Agents
 from orris_runs.model import DEFAULT_POOL, Agent
-from orris_runs.pools.checks import check_pool, check_update
+from orris_runs.pools.checks import EngineOptions, check_pool, check_update
 from orris_runs.pools.model import SERVING, NewPool, Node, NodeState, Pool, PoolState, PoolUpdate
 from orris_runs.pools.rows import LIVE, as_asked, as_seen, find_pool, live_nodes, node_of, pool_of, pool_to_row
 from orris_runs.schema import nodes, pools, requests, runs
@@ -24,9 +24,9 @@ from orris_runs.store import POOLS_CHANGED, Change, Store, pool_changed
 
 
 class Pools:
-    """The pools of this installation. `engines` are the names of those that can be had."""
+    """The pools of this installation. `engines` are those that can be had."""
 
-    def __init__(self, store: Store, agents: Agents, engines: Collection[str]) -> None:
+    def __init__(self, store: Store, agents: Agents, engines: EngineOptions) -> None:
         self._store = store
         self._agents = agents
         self._engines = engines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orris.errors import InvalidArgument
+from orris_runs.engines import ENGINES
 from orris_runs.engines.ray.config import PoolOptions, pool_options
 
 
@@ -22,6 +23,12 @@ def test_an_unknown_option_is_refused_with_those_there_are() -> None:
         InvalidArgument, match="'adress' is none of Ray's; there are address, folder, processors, python, resource"
     ):
         pool_options({"adress": "head:6379"}, "")
+
+
+def test_a_pool_can_say_what_the_engine_names_before_it_is_needed() -> None:
+    said = {"address": "head:6379", "resource": "r", "python": "/p", "folder": "/f", "processors": "2"}
+    assert ENGINES["ray"].options() == said.keys()
+    assert pool_options(said, "") == PoolOptions("head:6379", "r", "/p", "/f", "2")
 
 
 @pytest.mark.parametrize("processors", ["0", "-1", "many", "1.5"])

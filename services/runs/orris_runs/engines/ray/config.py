@@ -54,11 +54,13 @@ class PoolOptions:
     processors: str = ""
 
 
+OPTIONS = frozenset(PoolOptions.__dataclass_fields__)
+
+
 def pool_options(said: Mapping[str, str], default_address: str) -> PoolOptions:
     """Return the options as Ray takes them. Raises InvalidArgument (UNKNOWN_OPTION, NO_ADDRESS, ...)."""
-    known = set(PoolOptions.__dataclass_fields__)
-    for name in sorted(said.keys() - known):
-        message = f"options: {name!r} is none of Ray's; there are {', '.join(sorted(known))}"
+    for name in sorted(said.keys() - OPTIONS):
+        message = f"options: {name!r} is none of Ray's; there are {', '.join(sorted(OPTIONS))}"
         raise InvalidArgument(message, field="options", reason="UNKNOWN_OPTION")
     options = PoolOptions(**{"address": default_address, **{name: text for name, text in said.items() if text}})
     host, separator, port = options.address.rpartition(":")
