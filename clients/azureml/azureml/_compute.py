@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from azureml._compute_lacking import INSTEAD
 from azureml._compute_status import AmlComputeStatus, ScaleSettings, status_of
-from azureml._errors import translating
+from azureml._errors import translated
 from azureml._placeholder import Refusing
-from azureml._vm_sizes import resources_of
+from azureml._vm_sizes import described, resources_of
 from azureml.exceptions import ComputeTargetException
 from orris.errors import DeadlineExceeded, InvalidArgument, NotFound
 from orris.sdk.pools import Pool
+from orris.sdk.run_list import list_runs
 
 if TYPE_CHECKING:
+    from azureml._run import Run
     from azureml._workspace import Workspace
     from orris.sdk import workspace as sdk
 
@@ -43,14 +46,20 @@ class AmlComputeProvisioningConfiguration:
     description: str = ""
 
 
+@translated(not_found=ComputeTargetException)
 class ComputeTarget(Refusing):
     """A compute target by its name. Raises ComputeTargetException when there is none of that name.
 
     Always an AmlCompute.
     """
 
-    _lacking = "attach attach_configuration detach"
+    _lacking = " ".join(INSTEAD)
+    _instead = INSTEAD
     type = "AmlCompute"
+    location = LOCAL
+    cluster_location = LOCAL
+    cluster_resource_id = None  # of what was attached: nothing can be
+    subnet_id = None  # in no network of Azure
 
     def __new__(cls, workspace: Workspace, name: str, **_options: Any) -> ComputeTarget:
         return object.__new__(AmlCompute)
@@ -70,20 +79,23 @@ class ComputeTarget(Refusing):
         already is that pool, with the numbers of nodes that are given.
         """
         asked = provisioning_configuration
-        with translating(ComputeTargetException):
-            found = _existing(workspace, name)
-            if found is None:
-                pool = _create(workspace, name, asked)
-            else:
-                idle = asked.idle_seconds_before_scaledown
-                pool = found.update(min_nodes=asked.min_nodes, max_nodes=asked.max_nodes, idle_seconds=idle)
+        found = _existing(workspace, name)
+        if found is None:
+            pool = _create(workspace, name, asked)
+        else:
+            idle = asked.idle_seconds_before_scaledown
+            pool = found.update(min_nodes=asked.min_nodes, max_nodes=asked.max_nodes, idle_seconds=idle)
         return AmlCompute(workspace, name, _pool=pool)
 
     @staticmethod
     def list(workspace: Workspace) -> builtins.list[AmlCompute]:
         """Return all pools as targets."""
-        with translating(ComputeTargetException):
-            return [AmlCompute(workspace, pool.name, _pool=pool) for pool in Pool.list(workspace.connection)]
+        return [AmlCompute(workspace, pool.name, _pool=pool) for pool in Pool.list(workspace.connection)]
+
+    @property
+    def id(self) -> str:
+        """What names it in the whole installation: `pools/NAME`."""
+        return self._pool.message.name
 
     @property
     def provisioning_state(self) -> str:
@@ -121,6 +133,12 @@ class ComputeTarget(Refusing):
         return created
 
     @property
+    def modified_on(self) -> datetime | None:
+        """When somebody last changed it."""
+        modified: datetime | None = self._pool.details()["updated"]
+        return modified
+
+    @property
     def scale_settings(self) -> ScaleSettings:
         """The numbers of nodes."""
         details = self._pool.details()
@@ -128,18 +146,30 @@ class ComputeTarget(Refusing):
 
     def refresh_state(self) -> None:
         """Read the target again."""
-        with translating(ComputeTargetException):
-            self._pool.refresh()
+        self._pool.refresh()
 
     def get_status(self) -> AmlComputeStatus:
         """Return how the nodes stand."""
         self.refresh_state()
         return status_of(self._pool, self)
 
+    @property
+    def status(self) -> AmlComputeStatus:
+        """How the nodes stand now."""
+        return self.get_status()
+
+    def get_active_runs(self) -> Iterator[Run]:
+        """Yield the runs of the workspace that wait for nodes of it, or execute on them, newest first."""
+        from azureml._run import adopted
+
+        parent = self.workspace.resource_name
+        for each in list_runs(self.workspace, parent, include_children=True, archived=None, unfinished=True):
+            if each.message.pool == self._pool.name:
+                yield adopted(each)
+
     def list_nodes(self) -> builtins.list[dict[str, Any]]:
         """Return the nodes, each with nodeId, nodeState and runId."""
-        with translating(ComputeTargetException):
-            nodes = self._pool.nodes()
+        nodes = self._pool.nodes()
         return [
             {
                 "nodeId": node["name"],
@@ -178,15 +208,14 @@ class ComputeTarget(Refusing):
         say(f"\nAmlCompute wait for completion finished\n{said}")
 
     def _wait(self, count: int | None, seconds: float | None, deleting: bool, each_time: Callable[[], object]) -> None:
-        with translating(ComputeTargetException):
-            try:
-                if deleting:
-                    self._pool.wait_until_gone(seconds)
-                else:
-                    wanted = self._pool.message.min_nodes if count is None else count
-                    self._pool.wait_for_nodes(wanted, seconds, lambda _: each_time())
-            except DeadlineExceeded as late:
-                raise TimeoutError(late.message) from late
+        try:
+            if deleting:
+                self._pool.wait_until_gone(seconds)
+            else:
+                wanted = self._pool.message.min_nodes if count is None else count
+                self._pool.wait_for_nodes(wanted, seconds, lambda _: each_time())
+        except DeadlineExceeded as late:
+            raise TimeoutError(late.message) from late
 
     def update(
         self,
@@ -197,17 +226,15 @@ class ComputeTarget(Refusing):
     ) -> None:
         """Change the numbers of nodes, and how long an idle one is kept."""
         idle = idle_seconds_before_scaledown
-        with translating(ComputeTargetException):
-            self._pool.update(
-                min_nodes=None if min_nodes is None else int(min_nodes),
-                max_nodes=None if max_nodes is None else int(max_nodes),
-                idle_seconds=None if idle is None else int(idle),
-            )
+        self._pool.update(
+            min_nodes=None if min_nodes is None else int(min_nodes),
+            max_nodes=None if max_nodes is None else int(max_nodes),
+            idle_seconds=None if idle is None else int(idle),
+        )
 
     def delete(self) -> None:
         """Delete the pool; its nodes end. Raises ComputeTargetException while runs need it."""
-        with translating(ComputeTargetException):
-            self._pool.delete()
+        self._pool.delete()
 
     def serialize(self) -> dict[str, Any]:
         """Return what is known of the target, under Azure's keys."""
@@ -229,6 +256,7 @@ class ComputeTarget(Refusing):
         return f"AmlCompute(workspace={self.workspace!r}, name={self.name}, type={self.type})"
 
 
+@translated(not_found=ComputeTargetException)
 class AmlCompute(ComputeTarget):
     """A cluster: a pool whose nodes come when runs wait for them, and go when they are idle."""
 
@@ -255,6 +283,14 @@ class AmlCompute(ComputeTarget):
             description or "",
         )
 
+    @staticmethod
+    def supported_vmsizes(workspace: Workspace, location: str | None = None) -> builtins.list[dict[str, Any]]:
+        """Return the sizes that `provisioning_configuration` knows, each with what it has on Azure.
+
+        Nodes are asked for with its processors and memory; for its graphics processors and its disk they are not.
+        """
+        return described()
+
 
 def pool_of(target: object) -> str:
     """Return the pool that runs for a target (an object, a name, or None) go to."""
@@ -268,8 +304,7 @@ def priority_of(workspace: sdk.Workspace, pool: str) -> str:
 
 
 def _find(workspace: Workspace, name: str) -> Pool:
-    with translating(ComputeTargetException):
-        found = _existing(workspace, name)
+    found = _existing(workspace, name)
     if found is None:
         raise ComputeTargetException(
             f"ComputeTargetNotFound: there is no compute target {name!r}; create it with ComputeTarget.create, or use "

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azureml._errors import translating
-from azureml.exceptions import ComputeTargetException
-from orris.sdk.spelling import utc_text
+from orris.sdk.spelling import moment_text, utc_text
 
 if TYPE_CHECKING:
     from azureml._compute import ComputeTarget
@@ -52,6 +50,8 @@ class AmlComputeStatus:
     creation_time: str | None = None
     modified_time: str | None = None
     provisioning_state: str = "Succeeded"
+    provisioning_state_transition_time: str | None = None
+    allocation_state_transition_time: str | None = None
     errors: list[dict[str, Any]] | None = None
 
     @property
@@ -77,12 +77,12 @@ class AmlComputeStatus:
             "targetNodeCount": self.target_node_count,
             "nodeStateCounts": self.node_state_counts,
             "allocationState": self.allocation_state,
-            "allocationStateTransitionTime": self.modified_time,
+            "allocationStateTransitionTime": self.allocation_state_transition_time,
             "errors": self.errors,
             "creationTime": self.creation_time,
             "modifiedTime": self.modified_time,
             "provisioningState": self.provisioning_state,
-            "provisioningStateTransitionTime": None,
+            "provisioningStateTransitionTime": self.provisioning_state_transition_time,
             "scaleSettings": self.scale_settings.serialize(),
             "vmPriority": self.vm_priority,
             "vmSize": self.vm_size,
@@ -91,19 +91,26 @@ class AmlComputeStatus:
 
 def status_of(pool: Pool, target: ComputeTarget) -> AmlComputeStatus:
     """Return how the nodes of a pool stand."""
-    with translating(ComputeTargetException):
-        nodes = pool.nodes()
+    nodes = pool.nodes()
     counts = dict.fromkeys(_NODE_STATES, 0)
     for node in nodes:
         counts["preempted" if node["preempted"] else _AZURES_STATE[node["state"]]] += 1
-    message = pool.message
+    created, modified = utc_text(pool.message.create_time), utc_text(pool.message.update_time)
     return AmlComputeStatus(
         node_state_counts={f"{state}NodeCount": count for state, count in counts.items()},
         scale_settings=target.scale_settings,
         vm_size=target.vm_size,
         vm_priority=target.vm_priority,
-        creation_time=utc_text(message.create_time),
-        modified_time=utc_text(message.update_time),
+        creation_time=created,
+        modified_time=modified,
         provisioning_state=target.provisioning_state,
+        provisioning_state_transition_time=created if target.provisioning_state == "Succeeded" else modified,
+        allocation_state_transition_time=_last_moved(nodes) or modified,
         errors=[{"error": {"code": "NodeError", "message": pool.error}}] if pool.error else None,
     )
+
+
+def _last_moved(nodes: list[dict[str, Any]]) -> str | None:
+    """Return when one of the nodes that are there was asked for, or was ready; None where there is none."""
+    times = [time for node in nodes for time in (node["created"], node["ready"]) if time is not None]
+    return moment_text(max(times, default=None))

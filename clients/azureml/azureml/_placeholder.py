@@ -14,7 +14,10 @@ _DATA = "upload the files to ws.get_default_datastore() and use Dataset.File.fro
 _DEPLOY = "leave deployment_target out of Model.deploy: the model is served on the machines that there are"
 _SCORING = "give Model.deploy an InferenceConfig(entry_script, source_directory, environment): it is served as it is"
 _RAW = "use it in the scoring script: it is there when the script is served"
-_COMPUTE = 'use the compute target "local"; a cluster (AmlCompute) is this machine too'
+_COMPUTE = (
+    'use the compute target "local", or a cluster (AmlCompute): a pool, whose nodes are processes of the service\'s '
+    "machine unless ORRIS_POOL_ENGINE names another engine"
+)
 
 # What to do instead: by the name, else by the module it is imported from.
 _BY_NAME = {
@@ -81,7 +84,19 @@ def _instead(name: str) -> str:
     return _BY_MODULE[max(places, key=len)] if places else ""
 
 
-class Refusing:
+class RefusingType(type):
+    """The type of classes that say what they lack: also where it is the class itself that is asked for it."""
+
+    _lacking: str
+    _instead: Mapping[str, str]
+
+    def __getattr__(cls, name: str) -> Any:
+        if not name.startswith("_") and name in cls._lacking.split():
+            refuse(f"{cls.__name__}.{name}", cls._instead.get(name, ""))
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+
+
+class Refusing(metaclass=RefusingType):
     """A class that says of Azure's attributes it lacks (`_lacking`: names, separated by spaces) that it lacks them."""
 
     _lacking = ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from orris.runs.v1 import pools_service_pb2
+from orris.runs.v1 import pools_service_pb2, runs_pb2
 from tests.fakes.services.server import FakeOrris
 
 Node = pools_service_pb2.Node
@@ -172,3 +173,86 @@ def test_a_run_goes_to_the_pool_of_its_target(ws: Any, orris: FakeOrris) -> None
         config = ScriptRunConfig(source_directory=".", script="train.py", compute_target=target)
         Experiment(ws, "e").submit(config)
     assert sorted(run.pool for run in orris.runs.runs.values()) == ["cpu-cluster", "cpu-cluster", "local"]
+
+
+def test_the_sizes_that_are_known_are_said_as_azure_says_them(ws: Any, orris: FakeOrris) -> None:
+    from azureml.core.compute import AmlCompute
+
+    sizes = {each["name"]: each for each in AmlCompute.supported_vmsizes(workspace=ws)}
+    assert sizes["Standard_D2_v2"] == {
+        "name": "Standard_D2_v2", "vCPUs": 2, "gpus": 0, "memoryGB": 7.0, "maxResourceVolumeMB": 102400
+    }  # fmt: skip
+    assert {name for name, size in sizes.items() if size["gpus"] == 4} == {
+        "Standard_NC24", "Standard_NC24s_v2", "Standard_NC24s_v3"
+    }  # fmt: skip
+    for number, size in enumerate(sizes.values()):
+        create(ws, f"c{number}", vm_size=size["name"])
+        asked = orris.pools.pools[f"pools/c{number}"].node_resources
+        assert (asked.cpus, asked.memory_bytes) == (size["vCPUs"], size["memoryGB"] * 1024**3)
+
+
+def test_active_runs_are_those_of_the_target_that_have_not_ended(ws: Any, orris: FakeOrris) -> None:
+    from azureml.core import Experiment, Run, ScriptRunConfig
+
+    target = create(ws)
+    orris.runs.script = lambda _name: None  # they wait
+    config = ScriptRunConfig(source_directory=".", script="train.py")
+    submitted = []
+    for where in (target, "local", target, target):
+        config.run_config.target = where
+        submitted.append(Experiment(ws, "e").submit(config))
+    first, _, ended, last = submitted
+    orris.runs.end(ended.resource_name, runs_pb2.Run.STATE_FAILED)
+    active = list(target.get_active_runs())
+    assert [each.id for each in active] == [last.id, first.id]
+    assert {type(each) for each in active} == {Run}
+
+
+def test_a_target_says_what_it_is_under_azures_names(ws: Any, orris: FakeOrris) -> None:
+    target = create(ws)
+    orris.pools.pools["pools/cpu-cluster"].update_time.FromDatetime(datetime(2026, 1, 31, tzinfo=UTC))
+    target.refresh_state()
+    assert (target.id, target.location, target.modified_on) == (
+        "pools/cpu-cluster", "local", datetime(2026, 1, 31, tzinfo=UTC)
+    )  # fmt: skip
+    assert (target.cluster_resource_id, target.subnet_id) == (None, None)
+    assert target.status.serialize() == target.get_status().serialize()
+
+
+def test_a_status_says_since_when(ws: Any, orris: FakeOrris) -> None:
+    target = create(ws)
+    pool = orris.pools.pools["pools/cpu-cluster"]
+    pool.create_time.FromDatetime(datetime(2026, 1, 30, tzinfo=UTC))
+    pool.update_time.FromDatetime(datetime(2026, 1, 31, tzinfo=UTC))
+    status = target.get_status()
+    assert status.provisioning_state_transition_time == "2026-01-30T00:00:00.000000Z"
+    assert status.allocation_state_transition_time == "2026-01-31T00:00:00.000000Z"
+    orris.pools.have("cpu-cluster", Node.STATE_RUNNING, Node.STATE_STARTING)
+    for day, node in enumerate(orris.pools.nodes["pools/cpu-cluster"], 1):
+        node.create_time.FromDatetime(datetime(2026, 2, day, tzinfo=UTC))
+    status = target.get_status().serialize()
+    assert status["provisioningStateTransitionTime"] == "2026-01-30T00:00:00.000000Z"
+    assert status["allocationStateTransitionTime"] == "2026-02-02T00:00:00.000000Z"
+    pool.state = pools_service_pb2.Pool.STATE_DELETING
+    assert target.get_status().provisioning_state_transition_time == "2026-01-31T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize("name", ["add_identity", "admin_username", "attach", "deserialize", "detach"])
+def test_what_a_target_lacks_is_refused_by_the_object_and_by_its_classes(ws: Any, name: str) -> None:
+    from azureml.core.compute import AmlCompute, ComputeTarget
+    from azureml.exceptions import NotSupportedException
+
+    for owner in (create(ws), AmlCompute, ComputeTarget):
+        with pytest.raises(NotSupportedException, match=f"{name} is not available in Orris yet: "):
+            getattr(owner, name)
+        assert not hasattr(owner, name)
+    with pytest.raises(AttributeError, match="'AmlCompute' has no attribute 'nonsense'"):
+        _ = AmlCompute.nonsense
+
+
+def test_other_kinds_of_compute_say_what_there_is_instead() -> None:
+    from azureml.core.compute import ComputeInstance
+    from azureml.exceptions import NotSupportedException
+
+    with pytest.raises(NotSupportedException, match=r"a pool, whose nodes .* ORRIS_POOL_ENGINE names another engine"):
+        ComputeInstance.provisioning_configuration(vm_size="STANDARD_D2_V2")

@@ -39,12 +39,14 @@ def list_runs(
     parent_run: str = "",
     include_children: bool = False,
     archived: bool | None = False,
+    unfinished: bool = False,
 ) -> Iterator[Run]:
     """Yield the runs of a workspace or experiment that users began, newest first, `limit` at most.
 
     `tags` and `properties` are what a run must have; a text alone means a key with any value. `status` is Azure's
     spelling. `kind` is "training", "interactive" or "sweep". Children are left out unless `include_children`;
-    `archived` is None for all. Raises InvalidArgument when there is no such status or kind.
+    `archived` is None for all; `unfinished` leaves out those in a final state. Raises InvalidArgument when there is no
+    such status or kind.
     """
     from orris.sdk.run import Run
 
@@ -52,7 +54,7 @@ def list_runs(
         parent=parent,
         tags=_wanted(tags),
         properties=_wanted(properties),
-        states=[state_number(status)] if status else [],
+        states=[state_number(status)] if status else _unfinished() if unfinished else [],
         kinds=[_kind(kind)] if kind else [],
         parent_run=parent_run,
         view=VIEWS[archived],
@@ -68,6 +70,12 @@ def list_runs(
 
 def _wanted(pairs: Mapping[str, str] | str | None) -> dict[str, str]:
     return {pairs: ""} if isinstance(pairs, str) else {key: value or "" for key, value in (pairs or {}).items()}
+
+
+def _unfinished() -> list[Any]:
+    from orris.sdk.run import FINAL
+
+    return [number for number in runs_pb2.Run.State.values() if number and number not in FINAL]
 
 
 def _kind(kind: str) -> Any:

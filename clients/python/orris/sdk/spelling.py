@@ -25,5 +25,9 @@ def moment(timestamp: Timestamp) -> datetime | None:
 
 def utc_text(timestamp: Timestamp) -> str | None:
     """Return the time as Azure writes it, `2026-01-31T12:00:00.123456Z`; None where it is not set."""
-    time = moment(timestamp)
+    return moment_text(moment(timestamp))
+
+
+def moment_text(time: datetime | None) -> str | None:
+    """Return a time in UTC as Azure writes it; None for None."""
     return None if time is None else time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
