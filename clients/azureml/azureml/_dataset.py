@@ -6,19 +6,16 @@ import tempfile
 import uuid
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, NoReturn, Self
 
+from azureml._abstract_dataset import AbstractDataset, Registered
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse
 from orris.sdk import data_outputs, table_options
-from orris.sdk import dataset as sdk
 from orris.sdk import file_dataset as sdk_files
 from orris.sdk import tabular_dataset as sdk_tables
 from orris.sdk.dataset_factory import files_at, from_table, with_paths_checked
 from orris.sdk.datastore import DataPath, Datastore, paths_of
-
-if TYPE_CHECKING:
-    from orris.sdk.workspace import Workspace
 
 
 class PromoteHeadersBehavior(Enum):
@@ -52,14 +49,14 @@ def _refuse_headers(header: Any) -> None:
 
 
 @translated()
-class FileDataset(Refusing, sdk_files.FileDataset):
+class FileDataset(sdk_files.FileDataset, AbstractDataset):  # type: ignore[misc]  # Azure's parameters
     """Files that never change."""
 
     _lacking = "as_hdfs as_cache file_metadata"
 
 
 @translated()
-class TabularDataset(Refusing, sdk_tables.TabularDataset):
+class TabularDataset(sdk_tables.TabularDataset, AbstractDataset):  # type: ignore[misc]  # Azure's parameters
     """A table that never changes; it is read where it is used."""
 
     _lacking = """as_cache get_profile get_profile_runs partition_by submit_profile to_dask_dataframe
@@ -244,27 +241,12 @@ class Scenario:
 
 
 @translated()
-class Dataset:
+class Dataset(Registered):
     """Datasets by name, and what makes them: `Dataset.File` and `Dataset.Tabular`."""
 
     File = FileDatasetFactory
     Tabular = TabularDatasetFactory
     Scenario = Scenario
-
-    @staticmethod
-    def get_by_name(workspace: Workspace, name: str, version: int | str = sdk.LATEST) -> FileDataset | TabularDataset:
-        """Return a registered version."""
-        return adopted(sdk.Dataset.get(workspace, name, version))
-
-    @staticmethod
-    def get_by_id(workspace: Workspace, id: str, **_options: Any) -> FileDataset | TabularDataset:
-        """Return a registered version by what it is."""
-        return adopted(sdk.Dataset.get_by_id(workspace, id))
-
-    @staticmethod
-    def get_all(workspace: Workspace) -> dict[str, FileDataset | TabularDataset]:
-        """Return the latest version of each dataset by name."""
-        return {name: adopted(each) for name, each in sdk.Dataset.get_all(workspace).items()}
 
 
 def _place(target: Any) -> DataPath:
@@ -272,9 +254,3 @@ def _place(target: Any) -> DataPath:
     if isinstance(target, Datastore):
         return DataPath(target, f"managed-dataset/{uuid.uuid4()}")
     return paths_of(target)[0]
-
-
-def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:
-    """Return a dataset of Orris's library as one of Azure's kind."""
-    kind = FileDataset if found.table is None else TabularDataset
-    return kind(found.files, found.table, found.message)

@@ -17,8 +17,23 @@ _UPLOAD = "upload the files to ws.get_default_datastore(): they are kept in the 
 _NOT_THERE = {"unregister": "it is a place of the workspace itself; delete() ends it with its files"}
 
 
+class AbstractDatastore(Refusing):
+    """A datastore of any kind. One that is there is what `Datastore.get(workspace, name)` returns."""
+
+    def __init__(self, *_args: Any, **_options: Any) -> None:
+        refuse(f"{type(self).__name__}(...)", "Datastore.get(workspace, name) returns one")
+
+
+class AbstractAzureStorageDatastore(AbstractDatastore):
+    """A datastore that files are kept in."""
+
+
+class AzureBlobDatastore(AbstractAzureStorageDatastore):
+    """What all datastores are, as far as scripts ask."""
+
+
 @translated(not_found=UserErrorException)
-class Datastore(Refusing, sdk.Datastore):
+class Datastore(sdk.Datastore, AzureBlobDatastore):
     """A datastore of the workspace, the default one unless it is named."""
 
     _lacking = """account_key account_name as_default blob_service container_name credential_type endpoint protocol

@@ -44,7 +44,7 @@ def datasets_of(workspace: Workspace, properties: Mapping[str, str]) -> dict[str
 
 
 def _found(workspace: Workspace, known: Mapping[str, Any]) -> FileDataset | TabularDataset | None:
-    from azureml._dataset import adopted
+    from azureml._abstract_dataset import adopted
     from orris.sdk.dataset import Dataset
 
     try:

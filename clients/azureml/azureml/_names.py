@@ -5,6 +5,7 @@ a run is the same list (a test compares them): a script that imports what it nee
 """
 
 _PLACES = {
+    "_abstract_dataset": "AbstractDataset",
     "_authentication": (
         "AbstractAuthentication ArmTokenAuthentication AzureCliAuthentication InteractiveLoginAuthentication "
         "MsiAuthentication ServicePrincipalAuthentication TokenAuthentication"
@@ -17,7 +18,8 @@ _PLACES = {
         "Dataset FileDataset FileDatasetFactory OutputFileDatasetConfig PromoteHeadersBehavior TabularDataset "
         "TabularDatasetFactory"
     ),
-    "_datastore": "Datastore",
+    "_data_type": "DataType",
+    "_datastore": "AbstractAzureStorageDatastore AbstractDatastore AzureBlobDatastore Datastore",
     "_environment": "Environment",
     "_environment_sections": "ContainerRegistry DockerSection PythonSection",
     "_image_details": "DockerImageDetails",
@@ -45,12 +47,11 @@ _PLACES = {
     ),
     "_widgets": "RunDetails",
     "_workspace": "Workspace",
-    "exceptions": "ComputeTargetException WebserviceException",
+    "exceptions": "ComputeTargetException DatasetExecutionError DatasetValidationError WebserviceException",
 }
 
 REAL = {name: f"azureml.{place}:{name}" for place, names in _PLACES.items() for name in names.split()} | {
     "DataPath": "orris.sdk.datastore:DataPath",
-    "DataType": "orris.sdk.table_options:DataType",
     "DatasetConsumptionConfig": "orris.sdk.data_inputs:DatasetConsumptionConfig",
     "_OfflineRun": "orris.sdk.offline:OfflineRun",
     "_SubmittedRun": "azureml._run:Run",
@@ -62,6 +63,12 @@ CONSTANTS = {
     "DEFAULT_CPU_IMAGE": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
     "DEFAULT_GPU_IMAGE": "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04",
     "SNAPSHOT_MAX_SIZE_BYTES": 300 * 1024 * 1024,
+    "WORKSPACE_BLOB_DATASTORE": "workspaceblobstore",
+    "WORKSPACE_FILE_DATASTORE": "workspacefilestore",
+    "DIRECT_MODE": "direct",
+    "DOWNLOAD_MODE": "download",
+    "MOUNT_MODE": "mount",
+    "UPLOAD_MODE": "upload",
 }
 
 _HYPERDRIVE_POLICIES = (
@@ -144,11 +151,15 @@ MODULES = {
     "azureml.data.abstract_datastore": "AbstractDatastore",
     "azureml.data.azure_data_lake_datastore": "AzureDataLakeDatastore AzureDataLakeGen2Datastore",
     "azureml.data.azure_storage_datastore": _DATASTORES,
-    "azureml.data.constants": "",
+    "azureml.data.constants": (
+        "DIRECT_MODE DOWNLOAD_MODE MOUNT_MODE UPLOAD_MODE WORKSPACE_BLOB_DATASTORE WORKSPACE_FILE_DATASTORE"
+    ),
+    "azureml.data.context_managers": "DatasetContextManager DatastoreContextManager",
     "azureml.data.data_reference": "DataReference",
     "azureml.data.datacache": "DatacacheStore",
     "azureml.data.datapath": "DataPath DataPathComputeBinding",
     "azureml.data.dataset_consumption_config": "DatasetConsumptionConfig",
+    "azureml.data.dataset_error_handling": "DatasetExecutionError DatasetValidationError",
     "azureml.data.dataset_factory": "DataType FileDatasetFactory TabularDatasetFactory",
     "azureml.data.dataset_type_definitions": "FileType HistogramCompareMethod PromoteHeadersBehavior SkipLinesBehavior",
     "azureml.data.file_dataset": "FileDataset",

@@ -70,7 +70,7 @@ class OpenTable:
         create_new_version: bool = False,
     ) -> FileDataset | TabularDataset:
         """Register it as a dataset of the workspace, which can be given to runs."""
-        from azureml._dataset import adopted
+        from azureml._abstract_dataset import adopted
 
         with tempfile.TemporaryDirectory(prefix="orris-data-") as folder:
             file = Path(folder) / f"{self.name}.csv"

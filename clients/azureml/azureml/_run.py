@@ -182,7 +182,7 @@ class Run(Refusing, sdk.Run):
 
     def get_output_datasets(self) -> dict[str, FileDataset | TabularDataset]:  # type: ignore[override]  # of its kind
         """Return what the run has left in the folders that it was to fill, by the names of its outputs."""
-        from azureml._dataset import adopted as dataset_adopted
+        from azureml._abstract_dataset import adopted as dataset_adopted
 
         return {name: dataset_adopted(each) for name, each in super().get_output_datasets().items()}
 

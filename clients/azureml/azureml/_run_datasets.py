@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from azureml._dataset import FileDataset, TabularDataset, adopted
+from azureml._abstract_dataset import adopted
+from azureml._dataset import FileDataset, TabularDataset
 from orris.artifacts.v1 import data_pb2
 from orris.errors import NotFound
 from orris.names import DatasetVersionName

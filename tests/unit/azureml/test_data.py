@@ -336,3 +336,53 @@ def test_a_model_says_which_datasets_it_has_to_do_with(ws: Any, project: Path, d
     for wrong in ([table], [("training", "one")], ["ab"]):
         with pytest.raises(UserErrorException, match="training data"):
             Model.register(ws, "model.pkl", "m", datasets=wrong)
+
+
+def test_scripts_ask_of_which_kind_data_is(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset, Datastore
+    from azureml.data.abstract_dataset import AbstractDataset
+    from azureml.data.abstract_datastore import AbstractDatastore
+    from azureml.data.azure_storage_datastore import (
+        AbstractAzureStorageDatastore,
+        AzureBlobDatastore,
+        AzureFileDatastore,
+    )
+
+    store = ws.get_default_datastore()
+    store.upload(str(data))
+    files = Dataset.File.from_files((store, "one.csv")).register(ws, "files")
+    table = Dataset.Tabular.from_delimited_files((store, "one.csv"))
+    for dataset in (files, table, files.take(1), table.take(1), Dataset.get_by_name(ws, "files")):
+        assert isinstance(dataset, AbstractDataset)
+    for found in (store, Datastore.get(ws, store.name), ws.datastores[store.name]):
+        assert isinstance(found, AzureBlobDatastore)
+        assert isinstance(found, AbstractAzureStorageDatastore)
+        assert isinstance(found, AbstractDatastore)
+        assert not isinstance(found, AzureFileDatastore)
+    with pytest.raises(exceptions.NotSupportedException, match=r"Datastore\.get\(workspace, name\) returns one"):
+        AzureBlobDatastore(ws, "x", "container", "account")
+
+
+def test_every_kind_of_dataset_finds_registered_ones(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+    from azureml.data import FileDataset
+    from azureml.data.abstract_dataset import AbstractDataset
+
+    store = ws.get_default_datastore()
+    store.upload(str(data))
+    made = Dataset.File.from_files((store, "one.csv")).register(ws, "files")
+    for kind in (Dataset, AbstractDataset, FileDataset):
+        assert type(kind.get_by_name(ws, "files")) is type(kind.get_by_id(ws, id=made.id)) is FileDataset
+        assert list(kind.get_all(ws)) == ["files"]
+        with pytest.raises(exceptions.UserErrorException):
+            kind.get_by_name(ws, "nothing")
+
+
+def test_types_that_are_not_read_say_what_is() -> None:
+    from azureml.data.dataset_factory import DataType
+
+    assert isinstance(DataType.to_string(), DataType)
+    with pytest.raises(exceptions.UserErrorException, match="decimal_mark"):
+        DataType.to_float(decimal_mark=",")
+    with pytest.raises(exceptions.NotSupportedException, match=r"keep the paths as text, DataType\.to_string"):
+        DataType.to_stream(workspace=None)

@@ -69,6 +69,18 @@ def test_a_name_means_the_same_wherever_it_is_imported_from() -> None:
     assert isinstance(Run.get_context(), _OfflineRun)
 
 
+def test_errors_and_constants_of_data_are_where_scripts_import_them_from() -> None:
+    from azureml.data.constants import WORKSPACE_BLOB_DATASTORE
+    from azureml.data.context_managers import DatastoreContextManager
+    from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
+
+    assert DatasetExecutionError is exceptions.DatasetExecutionError
+    assert DatasetValidationError is exceptions.DatasetValidationError
+    assert WORKSPACE_BLOB_DATASTORE == "workspaceblobstore"
+    with pytest.raises(exceptions.NotSupportedException, match="upload the files"):
+        DatastoreContextManager()
+
+
 def test_modules_below_are_found_without_being_imported() -> None:
     code = "import azureml.core; print(azureml.core.model.Model.Framework.ONNX, azureml.core.VERSION)"
     assert python(code).stdout == "Onnx 1.61.0\n"

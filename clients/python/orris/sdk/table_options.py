@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
@@ -97,33 +97,33 @@ class DataType:
         self.word = word
         self.formats = formats
 
-    @staticmethod
-    def to_string() -> DataType:
+    @classmethod
+    def to_string(cls) -> Self:
         """Return text."""
-        return DataType("string")
+        return cls("string")
 
-    @staticmethod
-    def to_long() -> DataType:
+    @classmethod
+    def to_long(cls) -> Self:
         """Return whole numbers."""
-        return DataType("int")
+        return cls("int")
 
-    @staticmethod
-    def to_float(decimal_mark: str = ".") -> DataType:
+    @classmethod
+    def to_float(cls, decimal_mark: str = ".") -> Self:
         """Return numbers. Raises InvalidArgument for other decimal marks than a point."""
         if decimal_mark != ".":
             message = f"decimal_mark: {decimal_mark!r} is not read; take to_string(), and convert it with pandas"
             raise InvalidArgument(message, field="decimal_mark")
-        return DataType("float")
+        return cls("float")
 
-    @staticmethod
-    def to_bool() -> DataType:
+    @classmethod
+    def to_bool(cls) -> Self:
         """Return truth values."""
-        return DataType("bool")
+        return cls("bool")
 
-    @staticmethod
-    def to_datetime(formats: Any = None) -> DataType:
+    @classmethod
+    def to_datetime(cls, formats: Any = None) -> Self:
         """Return moments, written as a format of Python's strptime, or the first of several that fits, says."""
-        return DataType("datetime", [formats] if isinstance(formats, str) else list(formats or ()))
+        return cls("datetime", [formats] if isinstance(formats, str) else list(formats or ()))
 
     def __repr__(self) -> str:
         return f"DataType({self.word!r})"

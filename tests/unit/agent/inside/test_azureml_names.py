@@ -52,6 +52,37 @@ def test_what_public_scripts_import(program: Program) -> None:
     )
 
 
+def test_scripts_ask_for_the_kinds_and_the_errors_of_data(program: Program) -> None:
+    program.execute(
+        """
+        from azureml.core import Dataset
+        from azureml.data import FileDataset, TabularDataset
+        from azureml.data.abstract_dataset import AbstractDataset
+        from azureml.data.constants import WORKSPACE_BLOB_DATASTORE
+        from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
+        from azureml.data.dataset_factory import DataType
+        from azureml.exceptions import DatasetValidationError as Same, UserErrorException
+        given = {"id": "i", "dataset": "", "table": None, "partition": None}
+        assert isinstance(FileDataset("folder", given), AbstractDataset)
+        assert isinstance(TabularDataset("folder", dict(given, table={})), AbstractDataset)
+        assert Same is DatasetValidationError and WORKSPACE_BLOB_DATASTORE == "workspaceblobstore"
+        for use, said in (
+            (lambda: AbstractDataset(), "AbstractDataset is not available inside a run"),
+            (lambda: AbstractDataset.from_nothing, "AbstractDataset.from_nothing is not available inside a run"),
+            (lambda: FileDataset.get_by_name(None, "x"), "Dataset.get_by_name is not available"),
+            (lambda: DataType.to_stream(None), "keep the paths as text"),
+        ):
+            try:
+                use()
+            except UserErrorException as error:
+                assert said in str(error), error
+            else:
+                raise SystemExit("usable: " + said)
+        """,
+        submitted=False,
+    )
+
+
 def test_a_placeholder_can_be_named_but_not_used(program: Program) -> None:
     program.execute(
         """

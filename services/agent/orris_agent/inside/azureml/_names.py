@@ -4,11 +4,14 @@ REAL says where the ones are that work inside a run; all others are placeholders
 """
 
 REAL = {
+    "AbstractDataset": "orris._data:AbstractDataset",
     "AMLRequest": "azureml._scoring:AMLRequest",
     "AMLResponse": "azureml._scoring:AMLResponse",
     "ComputeTargetException": "azureml.exceptions:ComputeTargetException",
     "DataType": "orris._table_options:DataType",
     "Dataset": "orris._registered:Dataset",
+    "DatasetExecutionError": "azureml.exceptions:DatasetExecutionError",
+    "DatasetValidationError": "azureml.exceptions:DatasetValidationError",
     "Diabetes": "azureml._opendatasets:Diabetes",
     "Environment": "orris._environment:Environment",
     "Experiment": "orris._surroundings:Experiment",
@@ -35,6 +38,12 @@ CONSTANTS = {
     "DEFAULT_CPU_IMAGE": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
     "DEFAULT_GPU_IMAGE": "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04",
     "SNAPSHOT_MAX_SIZE_BYTES": 300 * 1024 * 1024,
+    "WORKSPACE_BLOB_DATASTORE": "workspaceblobstore",
+    "WORKSPACE_FILE_DATASTORE": "workspacefilestore",
+    "DIRECT_MODE": "direct",
+    "DOWNLOAD_MODE": "download",
+    "MOUNT_MODE": "mount",
+    "UPLOAD_MODE": "upload",
 }
 
 _HYPERDRIVE_POLICIES = (
@@ -117,11 +126,15 @@ MODULES = {
     "azureml.data.abstract_datastore": "AbstractDatastore",
     "azureml.data.azure_data_lake_datastore": "AzureDataLakeDatastore AzureDataLakeGen2Datastore",
     "azureml.data.azure_storage_datastore": _DATASTORES,
-    "azureml.data.constants": "",
+    "azureml.data.constants": (
+        "DIRECT_MODE DOWNLOAD_MODE MOUNT_MODE UPLOAD_MODE WORKSPACE_BLOB_DATASTORE WORKSPACE_FILE_DATASTORE"
+    ),
+    "azureml.data.context_managers": "DatasetContextManager DatastoreContextManager",
     "azureml.data.data_reference": "DataReference",
     "azureml.data.datacache": "DatacacheStore",
     "azureml.data.datapath": "DataPath DataPathComputeBinding",
     "azureml.data.dataset_consumption_config": "DatasetConsumptionConfig",
+    "azureml.data.dataset_error_handling": "DatasetExecutionError DatasetValidationError",
     "azureml.data.dataset_factory": "DataType FileDatasetFactory TabularDatasetFactory",
     "azureml.data.dataset_type_definitions": "FileType HistogramCompareMethod PromoteHeadersBehavior SkipLinesBehavior",
     "azureml.data.file_dataset": "FileDataset",

@@ -4,7 +4,7 @@ import os
 
 from ._exceptions import UserErrorException
 from ._inputs import named
-from ._placeholder import explain
+from ._placeholder import ExplainingType, explain
 
 
 def make(given: dict):
@@ -16,7 +16,7 @@ def make(given: dict):
     return TabularDataset(given.get("folder"), given)
 
 
-class GivenDataset:
+class AbstractDataset(metaclass=ExplainingType):
     """A dataset that the run was given, or has asked for."""
 
     def __init__(self, folder=None, given=None) -> None:
@@ -27,6 +27,27 @@ class GivenDataset:
         self.id = given["id"]
         self.name, version = named(given["dataset"])
         self.version = int(version) if version else None
+
+    @staticmethod
+    def get_by_name(workspace=None, name=None, version="latest"):
+        """Return a registered dataset by its name: `Dataset.get_by_name`."""
+        from ._registered import Dataset
+
+        return Dataset.get_by_name(workspace, name, version)
+
+    @staticmethod
+    def get_by_id(workspace=None, id=None, **kwargs):  # noqa: A002  # Azure's parameter
+        """Return a registered dataset by its id: `Dataset.get_by_id`."""
+        from ._registered import Dataset
+
+        return Dataset.get_by_id(workspace, id)
+
+    @staticmethod
+    def get_all(workspace=None) -> dict:
+        """Return the latest version of each registered dataset by name: `Dataset.get_all`."""
+        from ._registered import Dataset
+
+        return Dataset.get_all(workspace)
 
     @property
     def description(self) -> str:
@@ -116,7 +137,7 @@ class GivenDataset:
         raise explain("%s.%s" % (type(self).__name__, name))
 
 
-class FileDataset(GivenDataset):
+class FileDataset(AbstractDataset):
     """Files that the run was given."""
 
     def __init__(self, folder=None, given=None, paths=None) -> None:

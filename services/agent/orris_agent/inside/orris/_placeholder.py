@@ -34,16 +34,20 @@ def explain(name: str) -> NotInsideRunException:
     )
 
 
-class PlaceholderType(type):
-    """The type of placeholders: classes that can be named, tested for and inherited from, but not used."""
-
-    def __call__(cls, *args, **kwargs):
-        raise explain(cls.__name__)
+class ExplainingType(type):
+    """The type of classes that explain what they have not."""
 
     def __getattr__(cls, name: str):
         if name.startswith("_"):
             raise AttributeError(name)
         raise explain("%s.%s" % (cls.__name__, name))
+
+
+class PlaceholderType(ExplainingType):
+    """The type of placeholders: classes that can be named, tested for and inherited from, but not used."""
+
+    def __call__(cls, *args, **kwargs):
+        raise explain(cls.__name__)
 
 
 def placeholder(name: str, module) -> PlaceholderType:

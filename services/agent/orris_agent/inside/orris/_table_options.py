@@ -57,6 +57,11 @@ class DataType:
         """Return moments, written as a format of Python's strptime, or the first of several that fits, says."""
         return DataType("datetime", [formats] if isinstance(formats, str) else list(formats or ()))
 
+    @staticmethod
+    def to_stream(*args, **kwargs):
+        """Refuse: paths are text."""
+        raise UserErrorException("DataType.to_stream: keep the paths as text, to_string(), and open the files yourself")
+
 
 def delimited(separator, header, encoding, include_path, types, infer_types, empty_is_text) -> dict:
     """Return how lines of values are read."""

@@ -2,12 +2,12 @@
 
 import os
 
-from ._data import FileDataset, GivenDataset, new_folder
+from ._data import AbstractDataset, FileDataset, new_folder
 from ._dataset_parts import at_least_0, probability, seed_or_new
 from ._exceptions import UserErrorException
 
 
-class TabularDataset(GivenDataset):
+class TabularDataset(AbstractDataset):
     """A table that the run was given. What is done with it before it is read is only noted."""
 
     def to_pandas_dataframe(self, on_error="null", out_of_range_datetime="null"):
