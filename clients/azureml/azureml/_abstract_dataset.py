@@ -9,6 +9,7 @@ from azureml._placeholder import Refusing
 from orris.sdk import dataset as sdk
 
 if TYPE_CHECKING:
+    from azureml._data_inputs import DatasetConsumptionConfig
     from azureml._dataset import FileDataset, TabularDataset
     from orris.sdk.workspace import Workspace
 
@@ -37,6 +38,12 @@ class Registered:
 @translated()
 class AbstractDataset(Registered, Refusing, sdk.Dataset):  # type: ignore[misc]  # Azure's parameters
     """A dataset of either kind."""
+
+    def as_named_input(self, name: str) -> DatasetConsumptionConfig:
+        """Return it as an input of a run."""
+        from azureml._data_inputs import DatasetConsumptionConfig
+
+        return DatasetConsumptionConfig(name, self)
 
 
 def adopted(found: sdk.Dataset) -> FileDataset | TabularDataset:

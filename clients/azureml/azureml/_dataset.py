@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from azureml._abstract_dataset import AbstractDataset, Registered
+from azureml._data_inputs import DatasetConsumptionConfig, OutputConsumptionConfig
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse
 from orris.sdk import data_outputs, table_options
@@ -91,6 +92,11 @@ class OutputFileDatasetConfig(Refusing, data_outputs.OutputFileDatasetConfig):
 
     _lacking = "add_to_model random_split"
     _instead = _OF_OUTPUTS
+
+    def as_input(self, name: str | None = None) -> DatasetConsumptionConfig:
+        """Return what the last run that was submitted with this leaves, as an input of another."""
+        given = super().as_input(name)
+        return OutputConsumptionConfig(given.name, self, given.mode)
 
     def read_delimited_files(
         self,

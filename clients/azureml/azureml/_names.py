@@ -13,6 +13,8 @@ _PLACES = {
     "_compute": "AmlCompute ComputeTarget",
     "_compute_status": "AmlComputeStatus ScaleSettings",
     "_conda_dependencies": "CondaDependencies",
+    "_data_inputs": "DatasetConsumptionConfig",
+    "_data_path": "DataPath",
     "_data_reference": "DataReference DataReferenceConfiguration",
     "_dataset": (
         "Dataset FileDataset FileDatasetFactory OutputFileDatasetConfig PromoteHeadersBehavior TabularDataset "
@@ -51,8 +53,6 @@ _PLACES = {
 }
 
 REAL = {name: f"azureml.{place}:{name}" for place, names in _PLACES.items() for name in names.split()} | {
-    "DataPath": "orris.sdk.datastore:DataPath",
-    "DatasetConsumptionConfig": "orris.sdk.data_inputs:DatasetConsumptionConfig",
     "_OfflineRun": "orris.sdk.offline:OfflineRun",
     "_SubmittedRun": "azureml._run:Run",
 }

@@ -104,6 +104,7 @@ class Webservice(Refusing, sdk.Endpoint):
         )
 
 
+@translated(not_found=WebserviceException)
 class AciWebservice(Webservice):
     """A service as on ACI: without a key unless one is asked for."""
 
@@ -129,6 +130,7 @@ class AciWebservice(Webservice):
         )
 
 
+@translated(not_found=WebserviceException)
 class AksWebservice(Webservice):
     """A service as on AKS, with a key; on the machines that there are, by one replica."""
 
@@ -163,7 +165,7 @@ class AksWebservice(Webservice):
         unused += ["num_replicas"] if replicas > 1 else []
         if unused:
             message = f"AksWebservice.deploy_configuration: not used are {', '.join(unused)}; there is one replica"
-            warnings.warn(message, stacklevel=2)
+            warnings.warn(message, stacklevel=3)  # where it was called: `translated` lies between
         return AksServiceDeploymentConfiguration(
             cpu_cores,
             memory_gb,
@@ -176,6 +178,7 @@ class AksWebservice(Webservice):
         )
 
 
+@translated(not_found=WebserviceException)
 class LocalWebservice(Webservice):
     """A service on this machine."""
 

@@ -386,3 +386,52 @@ def test_types_that_are_not_read_say_what_is() -> None:
         DataType.to_float(decimal_mark=",")
     with pytest.raises(exceptions.NotSupportedException, match=r"keep the paths as text, DataType\.to_string"):
         DataType.to_stream(workspace=None)
+
+
+def test_inputs_are_of_azures_kind_and_raise_azures_exceptions(ws: Any, data: Path) -> None:
+    from azureml.core import Dataset
+    from azureml.data import FileDataset
+    from azureml.data.data_reference import DataReference
+    from azureml.data.datapath import DataPath
+    from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
+
+    store = ws.get_default_datastore()
+    uploaded = store.upload(str(data), "iris")
+    files = Dataset.File.from_files((store, "iris"))
+    path = store.path("iris", data_reference_name="iris")
+    for each in (uploaded, path, path.path("one.csv"), DataPath(store, "iris"), DataPath(store)):
+        assert type(each) is DataPath
+        with pytest.raises(exceptions.UserErrorException, match="nothing is at"):
+            each.path("nothere").as_mount()
+    with pytest.raises(exceptions.UserErrorException, match="nothing is at"):
+        store.path("nothere").as_download()
+    for given in (path.as_mount(), store.as_download(), files.as_mount(), files.as_named_input("x").as_download("/d")):
+        assert type(given) is DatasetConsumptionConfig
+        assert type(given.dataset) is FileDataset
+    assert path.as_mount().name == "iris"
+    assert DataPath.create_from_data_reference(DataReference(store, "iris", "iris")) == path
+    assert [DatasetConsumptionConfig("x", files, mode=mode).mode for mode in ("Mount", "DOWNLOAD")] == [
+        "mount", "download"
+    ]  # fmt: skip
+    with pytest.raises(exceptions.UserErrorException, match="'fly' is none of direct, download, mount"):
+        DatasetConsumptionConfig("x", files, mode="fly")
+
+
+def test_what_runs_upload_is_what_they_leave_in_an_output(ws: Any, data: Path) -> None:
+    store = ws.get_default_datastore()
+    store.upload(str(data), "iris")
+    for source in (store, store.path("out"), store.path("iris").as_mount()):
+        with pytest.raises(exceptions.NotSupportedException, match="give the run OutputFileDatasetConfig"):
+            source.as_upload()
+
+
+def test_an_output_as_an_input_is_of_azures_kind(ws: Any) -> None:
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
+
+    given = OutputFileDatasetConfig("clean").as_input("cleaned")
+    for each in (given, given.as_download(), given.as_mount()):
+        assert isinstance(each, DatasetConsumptionConfig)
+        assert each.name == "cleaned"
+        with pytest.raises(exceptions.UserErrorException, match="what is left in this output is not there"):
+            _ = each.dataset

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from orris.errors import InvalidArgument, NotFound
 from orris.names import DatastoreName
@@ -32,9 +32,9 @@ class DataPath:
     path_on_datastore: str = ""
     name: str | None = None
 
-    def path(self, path: str | None = None) -> DataPath:
+    def path(self, path: str | None = None) -> Self:
         """Return a path below this one."""
-        return DataPath(self.datastore, "/".join(filter(None, [self.path_on_datastore.strip("/"), path or ""])))
+        return type(self)(self.datastore, "/".join(filter(None, [self.path_on_datastore.strip("/"), path or ""])))
 
     def as_mount(self) -> DatasetConsumptionConfig:
         """Return the files that are there now as an input of a run that is only to be read."""
@@ -193,7 +193,7 @@ class Datastore:
             with bytes_shown("Uploading the data") as progress:
                 tree = self.workspace.transfer.upload(named, progress, cache=DigestCache.of(folder))
             self.files.put({entry.path: entry for entry in self.workspace.transfer.entries(tree.name)})
-        return DataPath(self, below)
+        return self.path(below)
 
     def __repr__(self) -> str:
         return f"Datastore({self.name!r})"
