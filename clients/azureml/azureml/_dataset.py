@@ -12,6 +12,7 @@ from azureml._abstract_dataset import AbstractDataset, Registered
 from azureml._data_inputs import DatasetConsumptionConfig, OutputConsumptionConfig
 from azureml._errors import translated
 from azureml._placeholder import Refusing, refuse
+from azureml._table_filter import Column
 from orris.sdk import data_outputs, table_options
 from orris.sdk import file_dataset as sdk_files
 from orris.sdk import tabular_dataset as sdk_tables
@@ -55,6 +56,9 @@ class FileDataset(sdk_files.FileDataset, AbstractDataset):  # type: ignore[misc]
 
     _lacking = "as_hdfs as_cache file_metadata"
 
+    def __getitem__(self, name: str) -> Column:
+        return Column(name)
+
 
 @translated()
 class TabularDataset(sdk_tables.TabularDataset, AbstractDataset):  # type: ignore[misc]  # Azure's parameters
@@ -63,6 +67,9 @@ class TabularDataset(sdk_tables.TabularDataset, AbstractDataset):  # type: ignor
     _lacking = """as_cache get_profile get_profile_runs partition_by submit_profile to_dask_dataframe
     to_spark_dataframe"""
     _instead = _ON_TABLES
+
+    def __getitem__(self, name: str) -> Column:
+        return Column(name)
 
     def to_csv_files(self, separator: str = ",") -> FileDataset:
         """Return the table as it is now as a file of lines of values."""

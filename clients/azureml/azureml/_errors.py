@@ -16,6 +16,9 @@ from orris.sdk import failures
 ClassT = TypeVar("ClassT")
 NotFoundKind = type[azure.AzureMLException]
 
+# What is called without being named.
+_OPERATORS = ("and", "or", "invert", "bool", "eq", "ne", "lt", "le", "gt", "ge", "getitem")
+_MEANT = frozenset(f"__{name}__" for name in ("init", *_OPERATORS))
 _OF_POOLS = frozenset({"POOL_NOT_FOUND", "POOL_IN_USE", "POOL_IS_DEFAULT", "POOL_DELETED", "INVALID_POOL"})
 _KINDS: tuple[tuple[type[errors.OrrisError], type[azure.AzureMLException]], ...] = (
     (failures.StillRunning, azure.ExperimentExecutionException),
@@ -59,12 +62,12 @@ def translating(not_found: NotFoundKind = azure.UserErrorException) -> Iterator[
 
 
 def translated(not_found: NotFoundKind = azure.UserErrorException) -> Callable[[type[ClassT]], type[ClassT]]:
-    """Have all public methods and properties of a class, inherited ones included, raise Azure's exceptions."""
+    """Have all public methods, operators and properties of a class, inherited ones too, raise Azure's exceptions."""
 
     def decorate(kind: type[ClassT]) -> type[ClassT]:
         members = {name: member for base in reversed(kind.__mro__[:-1]) for name, member in vars(base).items()}
         for name, member in members.items():
-            if name == "__init__" or not name.startswith("_"):
+            if name in _MEANT or not name.startswith("_"):
                 setattr(kind, name, _wrapped(member, not_found))
         return kind
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,17 @@ def test_rows_are_chosen_by_what_is_in_a_column(ws: Any, data: Path) -> None:
     table = Dataset.Tabular.from_delimited_files((store, "one.csv"))
     chosen = table.filter(table["species"].isin(["setosa", "x"]) & ~table["species"].contains("virg"))
     assert list(chosen.to_pandas_dataframe().sepal) == [1.5]
+    condition, column = ~(table["sepal"] > 1), Dataset.File.from_files((store, "one.csv"))["day"]
+    mistakes: list[Callable[[], object]] = [
+        lambda: column == object(),
+        lambda: column.isin("ab"),
+        lambda: column.contains(1),
+        lambda: condition & 1,
+        lambda: (condition | condition) and condition,
+    ]
+    for wrong in mistakes:
+        with pytest.raises(exceptions.UserErrorException, match=r"^filter: "):
+            wrong()
 
 
 def test_a_data_frame_is_registered_where_only_a_datastore_is_named(ws: Any) -> None:

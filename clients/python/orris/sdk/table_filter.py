@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from numbers import Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from orris.artifacts.v1.data_pb2 import Table
 from orris.errors import InvalidArgument
@@ -20,14 +20,14 @@ class RowCondition:
     def __init__(self, message: Table.Condition) -> None:
         self.message = message
 
-    def __and__(self, other: RowCondition) -> RowCondition:
-        return RowCondition(_C(all=_C.Conditions(conditions=_messages(self, other))))
+    def __and__(self, other: RowCondition) -> Self:
+        return type(self)(_C(all=_C.Conditions(conditions=_messages(self, other))))
 
-    def __or__(self, other: RowCondition) -> RowCondition:
-        return RowCondition(_C(any=_C.Conditions(conditions=_messages(self, other))))
+    def __or__(self, other: RowCondition) -> Self:
+        return type(self)(_C(any=_C.Conditions(conditions=_messages(self, other))))
 
-    def __invert__(self) -> RowCondition:
-        return RowCondition(_C(negated=self.message))
+    def __invert__(self) -> Self:
+        return type(self)(_C(negated=self.message))
 
     def __bool__(self) -> NoReturn:
         raise InvalidArgument("filter: combine conditions with &, | and ~, not with and, or, not", field="filter")
@@ -35,6 +35,9 @@ class RowCondition:
 
 class Column:
     """A column of a table, to be compared with a text, a number, a truth value or a moment."""
+
+    # The kind of what its comparisons are.
+    _condition = RowCondition
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -61,14 +64,14 @@ class Column:
 
     def is_null(self) -> RowCondition:
         """Return that the row has no value there."""
-        return RowCondition(_C(compare=_C.Comparison(column=self.name, operator=_C.OPERATOR_MISSING)))
+        return self._condition(_C(compare=_C.Comparison(column=self.name, operator=_C.OPERATOR_MISSING)))
 
     def isin(self, values: Iterable[object]) -> RowCondition:
         """Return that the value is one of these; of none, no row has it."""
         if isinstance(values, str):
             raise InvalidArgument(f"filter: isin([{values!r}]) is of a list, not of a text", field="filter")
         found = [(self == each).message for each in values]
-        return RowCondition(_C(any=_C.Conditions(conditions=found))) if found else self.is_null() & ~self.is_null()
+        return self._condition(_C(any=_C.Conditions(conditions=found))) if found else self.is_null() & ~self.is_null()
 
     def starts_with(self, text: str) -> RowCondition:
         """Return that the value is a text that begins like this."""
@@ -102,7 +105,7 @@ class Column:
         else:
             message = f"filter: {value!r} is no text, number, truth value or moment"
             raise InvalidArgument(message, field="filter")
-        return RowCondition(_C(compare=comparison))
+        return self._condition(_C(compare=comparison))
 
 
 def _is_exact(value: Any) -> bool:
