@@ -8,11 +8,11 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from azureml._data_inputs import DatasetConsumptionConfig
+from azureml._data_path import DataPath
 from azureml._datastore import Datastore
 from azureml._errors import translated
 from azureml.exceptions import UserErrorException
-from orris.sdk.data_inputs import DatasetConsumptionConfig
-from orris.sdk.datastore import DataPath
 
 if TYPE_CHECKING:
     from orris.sdk import datastore as sdk

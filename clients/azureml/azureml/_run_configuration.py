@@ -13,8 +13,8 @@ from orris.sdk.script_run_config import DEFAULT_ENVIRONMENT
 
 if TYPE_CHECKING:
     from azureml._conda_dependencies import CondaDependencies
+    from azureml._data_inputs import DatasetConsumptionConfig
     from orris.sdk import environment as sdk
-    from orris.sdk.data_inputs import DatasetConsumptionConfig
     from orris.sdk.workspace import Workspace
 
 

@@ -21,6 +21,7 @@ UNTRANSLATED = {
     **dict.fromkeys(("HyperDriveConfig", "HyperDriveRunConfig", "HyperParameterSampling"), _CALL_NOTHING),
     **dict.fromkeys(("PrimaryMetricGoal", "PromoteHeadersBehavior"), "an Enum"),
     **dict.fromkeys(("RunConfiguration", "ScriptRunConfig", "DockerConfiguration"), _CALL_NOTHING),
+    "DataReferenceConfiguration": _CALL_NOTHING,
     **dict.fromkeys(("CondaDependencies", "ContainerRegistry", "DockerSection", "PythonSection"), _CALL_NOTHING),
     **dict.fromkeys(("AmlComputeStatus", "ScaleSettings", "DockerImageDetails"), "says what was read before"),
     **dict.fromkeys(("AbstractDatastore", "AbstractAzureStorageDatastore", "AzureBlobDatastore"), "has no methods"),
