@@ -203,6 +203,77 @@ async def test_a_file_of_the_run_takes_the_place_of_an_installed_module(machine:
     assert ended.told.startswith("It was not started warm: its own ")
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["sys.path.insert(0, 'lib')", "sys.path[:0] = ['lib']", "sys.path = ['lib', *sys.path]"],
+)
+async def test_a_script_that_changes_where_modules_are_found_gets_those(machine: Machine, change: str) -> None:
+    script = f"import sys\n{change}\nimport joblib\nprint(joblib.__file__)"
+    ended = await machine.run(script, files={"lib/joblib.py": ""}, **WARM)
+    assert ended.text.endswith("lib/joblib.py\n")
+    assert "it changes sys.path" in ended.told
+    behind = script.replace(change, "sys.path.append('lib'); print(sys.path[0] == sys.path[-2])")
+    assert (await machine.run(behind, files={"lib/joblib.py": ""}, **WARM)).told == ""
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "os.environ['OPENBLAS_NUM_THREADS'] = '1'",
+        "os.environ.setdefault('SCIPY_ARRAY_API', '1')",
+        "os.environ.update(OMP_NUM_THREADS='1')",
+        "os.putenv('MKL_NUM_THREADS', '1')",
+        "for name in ('OMP_NUM_THREADS', 'A'): os.environ[name] = '1'",
+    ],
+)
+async def test_a_variable_that_a_script_sets_before_its_imports_is_seen_by_them(machine: Machine, setting: str) -> None:
+    ended = await machine.run(f"import os\n{setting}\nimport sklearn", **WARM)
+    assert re.search(r"it sets \w+ itself, which what it imports looks at", ended.told)
+    other = f"import os\n{setting}\nimport sklearn".replace("NUM_THREADS", "OF_MINE").replace("ARRAY_API", "OF_MINE")
+    ended = await machine.run(re.sub("OPENBLAS|OMP|MKL|SCIPY", "ANY", other), **WARM)
+    assert (ended.exit.exit_code, ended.told) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        ("import random; own = random.Random()", "draws numbers by chance"),
+        ("import numpy; own = numpy.random.default_rng()", "draws numbers by chance"),
+        ("import uuid; own = uuid.uuid4()", "draws numbers by chance"),
+        ("import random; random.seed(42)", "seeds what numbers are drawn from"),
+        ("import numpy; numpy.random.seed(42)", "seeds what numbers are drawn from"),
+        ("from os import getpid; own = getpid()", "asks for the process's id"),
+        ("import os; own = os.getcwd()", "asks for the working directory"),
+        ("own = open(__file__)", "opens files"),
+    ],
+)
+async def test_a_module_whose_import_asks_for_what_is_each_process_s_own_is_left_to_the_runs(
+    tmp_path: Path, module: str, why: str
+) -> None:
+    machine = Machine(tmp_path)
+    packages = next((tmp_path / "environments").glob("*/lib/python*/site-packages"))
+    (packages / "asking.py").write_text(module)
+    (packages / "seeded.py").write_text("import random, tempfile; own = random.Random(1)")
+    script = "import asking, seeded\nprint('here')"
+    for _ in range(2):
+        assert (await machine.run(script, **WARM)).told == ""
+    (launcher,) = machine.launchers._places
+    unfit = machine.launchers._lessons.of(launcher.lesson).unfit
+    assert list(unfit) == ["asking"]
+    assert why in unfit["asking"]
+    await machine.launchers.close()
+
+
+async def test_nothing_that_was_noticed_is_left_behind(machine: Machine) -> None:
+    """Who has taken a function by its name has that function."""
+    script = (
+        "import random, os, tempfile, multiprocessing, joblib\nprint(random._urandom, os.getpid, random.Random.seed)"
+    )
+    fresh, warm = await both(machine, script)
+    assert warm.text == fresh.text
+    assert "asking" not in warm.text
+
+
 async def test_a_module_that_prints_when_it_is_imported_prints_in_each_run(machine: Machine) -> None:
     fresh, warm = await both(machine, "import this, joblib\nprint('then')")
     assert warm.text == fresh.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orris_agent.beneath import Beneath
-from orris_agent.runtimes.warm.imports import imports_of, in_order
+from orris_agent.runtimes.warm.imports import in_order, source_of
 from orris_agent.runtimes.warm.learned import Lesson, Lessons, modules_in
 
 
@@ -33,7 +33,7 @@ from orris_agent.runtimes.warm.learned import Lesson, Lessons, modules_in
 )
 def test_imports_are_read_as_text(tmp_path: Path, text: str, imports: set[str]) -> None:
     (tmp_path / "main.py").write_text(text)
-    assert imports_of(tmp_path / "main.py") == imports
+    assert source_of(tmp_path / "main.py").imports == imports
 
 
 def test_what_is_beside_the_script_is_read_too_and_never_named(tmp_path: Path) -> None:
@@ -43,13 +43,13 @@ def test_what_is_beside_the_script_is_read_too_and_never_named(tmp_path: Path) -
     (tmp_path / "package" / "__init__.py").write_text("import pandas")
     (tmp_path / "package" / "part.py").write_text("import scipy.stats")
     (tmp_path / "numpy").mkdir()
-    assert imports_of(tmp_path / "main.py") == {"joblib", "pandas", "scipy.stats"}
+    assert source_of(tmp_path / "main.py").imports == {"joblib", "pandas", "scipy.stats"}
 
 
 def test_any_bytes_are_read(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_bytes(b"\xff\x00import numpy\n(" * 10_000 + b"\nimport joblib")
-    assert "joblib" in imports_of(tmp_path / "main.py")
-    assert imports_of(tmp_path / "absent.py") == set()
+    assert "joblib" in source_of(tmp_path / "main.py").imports
+    assert source_of(tmp_path / "absent.py").imports == set()
 
 
 def test_packages_come_before_what_is_in_them() -> None:

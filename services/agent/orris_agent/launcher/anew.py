@@ -115,10 +115,17 @@ def _processes(module: "Any") -> None:
     module.current_process().authkey = os.urandom(32)
 
 
+def _threads(module: "Any") -> None:
+    main = module.main_thread()
+    if hasattr(main, "_set_native_id"):
+        main._set_native_id()
+
+
 # By the name of the module, which is passed.
 _REFRESH = {
     "random": lambda module: module.seed(),
     "numpy.random": lambda module: module.seed(),
     "logging": _logging,
+    "threading": _threads,
     "multiprocessing.process": _processes,
 }  # type: dict[str, Any]

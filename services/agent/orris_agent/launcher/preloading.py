@@ -1,11 +1,14 @@
 """Importing what runs will import, and seeing whether that may be done before them.
 
 An import may be done early when nobody can tell afterwards. One that prints, starts threads or processes, or changes
-what belongs to the whole process would be seen in the wrong run, or in none.
+what belongs to the whole process would be seen in the wrong run, or in none; one that draws numbers by chance, or asks
+for what only its process has, would have all runs go by the same answer.
 """
 
 import os
 import sys
+
+from orris_agent.launcher import asking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +32,14 @@ def preload(names: "Iterable[str]") -> None:
 
     Raises UnfitError.
     """
+    asking.begin()
+    try:
+        _preload(names)
+    finally:
+        asking.end()
+
+
+def _preload(names: "Iterable[str]") -> None:
     state = _state()
     for name in names:
         if name.partition(".")[0].rstrip("?") in NEVER:
@@ -39,7 +50,7 @@ def preload(names: "Iterable[str]") -> None:
             pass  # not installed, or an attribute: the run's own import will tell
         except BaseException as error:
             raise UnfitError(name.rstrip("?"), "its import fails: %s" % type(error).__name__)
-        changed = _difference(state, _state())
+        changed = asking.asked() or _difference(state, _state())
         if changed:
             raise UnfitError(name.rstrip("?"), changed)
 
@@ -67,6 +78,8 @@ def _state() -> "dict[str, Any]":
         "its import changes the umask": umask,
         "its import changes signal handlers": [signal.getsignal(number) for number in range(1, signal.NSIG)],
         "its import replaces standard streams": (sys.stdin, sys.stdout, sys.stderr),
+        "its import seeds what numbers are drawn from, or draws some": asking.chance(),
+        "its import opens files": asking.files(),
     }
 
 

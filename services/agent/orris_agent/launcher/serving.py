@@ -41,7 +41,8 @@ def _import(names: "list[str]", requests: int, replies: int) -> Imported:
     aside = arenas.set_aside() if os.getpid() != 1 else []  # a container's may be small, and its launcher forks once
     noticing.begin()
     try:
-        preloading.preload(names)
+        if names:
+            preloading.preload(names)
     except preloading.UnfitError as unfit:
         _reply(replies, {"unfit": unfit.module, "why": unfit.why})
         os._exit(0)

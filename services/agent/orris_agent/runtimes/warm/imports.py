@@ -1,4 +1,4 @@
-"""What a script imports, read as text: nothing of a user's is parsed or executed here, and a guess is enough.
+"""What a script says, read as text: nothing of a user's is parsed or executed here, and a guess is enough.
 
 What is wrongly taken for an import is not there, or is dropped when it shows that runs do not import it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _MOST_FILES, _MOST_BYTES = 200, 4 * 1024 * 1024
@@ -16,25 +17,49 @@ _STATEMENT = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"#[^\n]*")
+_SETS_VARIABLES = re.compile(
+    r"\benviron\s*(?:\[[^\]\n]*\]\s*=(?!=)|\|=|\.\s*(?:setdefault|update|pop|clear)\b)|\bputenv\b|\bdel\s+(?:os\.)?environ"
+)
+_MAY_BE_VARIABLE = re.compile(r"""["']([A-Za-z_]\w*)["']|\b([A-Za-z_]\w*)\s*=(?!=)""")
+# Anything but adding to its end, where what is installed goes first.
+_CHANGES_PATH = re.compile(
+    r"\bsys\s*\.\s*path\s*(?:\.\s*(?:insert|remove|pop|clear|reverse|sort)\b|\[[^\]\n]*\]\s*=(?!=)|=(?!=))"
+    r"|\bdel\s+sys\.path|\bfrom\s+sys\s+import\b[^\n]*\bpath\b"
+)
 
 
-def imports_of(script: Path) -> frozenset[str]:
-    """Return what a script, and files beside it that it imports, import from elsewhere.
+@dataclass(frozen=True)
+class Source:
+    """What a script says, and files beside it that it imports.
 
-    In the launcher's words: `package`, and `package.name?` for what may be a module of it or something else.
+    `imports`: from elsewhere, in the launcher's words: `package`, and `package.name?` for what may be a module of it or
+    something else. `sets`: words that may be names of environment variables that it sets. `changes_path`: whether it
+    may get other modules than those that are found at first.
     """
+
+    imports: frozenset[str]
+    sets: frozenset[str] = frozenset()
+    changes_path: bool = False
+
+
+def source_of(script: Path) -> Source:
+    """Return what a script says."""
     found: set[str] = set()
+    sets: set[str] = set()
+    changes_path = False
     todo, seen, left = [script], {script}, _MOST_BYTES
     while todo:
         text = _text(todo.pop(), left)
         left -= len(text)
+        sets.update(_may_set(text))
+        changes_path = changes_path or bool(_CHANGES_PATH.search(text))
         for name in _named(text):
             own = list(_own(name.rstrip("?"), script.parent))
             todo += [path for path in own if path not in seen and len(seen) < _MOST_FILES]
             seen.update(own)
             if not own:
                 found.add(name)
-    return frozenset(found)
+    return Source(frozenset(found), frozenset(sets), changes_path)
 
 
 def in_order(names: frozenset[str]) -> list[str]:
@@ -48,6 +73,12 @@ def _text(path: Path, most: int) -> str:
             return file.read(max(0, most)).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _may_set(text: str) -> set[str]:
+    if not _SETS_VARIABLES.search(text):
+        return set()
+    return {quoted or keyword for quoted, keyword in _MAY_BE_VARIABLE.findall(text)}
 
 
 def _named(text: str) -> Iterator[str]:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
+from orris_agent.runtimes.warm.imports import Source
 from orris_agent.runtimes.warm.protocol import Imports
 
-# What interpreters and libraries in C read when they start or are loaded, where no launcher notices it.
-_READ_EARLY = re.compile(
-    r"(PYTHON|LD_|LC_|MALLOC_|OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|GOTO_|BLIS_|BLAS_|VECLIB_|NUMEXPR_|CUDA_|NVIDIA_)\w*"
-    r"|GLIBC_TUNABLES|LANG|LANGUAGE|TZ|TZDIR|NPY_DISABLE_CPU_FEATURES"
+# What libraries in C read when they are loaded, and interpreters when they start, where no launcher notices it.
+_READ_ON_LOAD = re.compile(
+    r"(OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|GOTO_|BLIS_|BLAS_|VECLIB_|NUMEXPR_|CUDA_|NVIDIA_)\w*|NPY_DISABLE_CPU_FEATURES"
 )
+_READ_EARLY = re.compile(rf"{_READ_ON_LOAD.pattern}|(PYTHON|LD_|LC_|MALLOC_)\w*|GLIBC_TUNABLES|LANG|LANGUAGE|TZ|TZDIR")
 _OURS = {"PYTHONPATH", "PYTHONUNBUFFERED"}  # the same for every run, unless it sets them
 
 
@@ -65,8 +66,15 @@ def _why_fresh(lease: agents.Lease) -> str:
     return ""
 
 
-def why_not_from(imports: Imports, folder: Path, base: Mapping[str, str], variables: Mapping[str, str]) -> str:
+def why_not_from(
+    imports: Imports, source: Source, folder: Path, base: Mapping[str, str], variables: Mapping[str, str]
+) -> str:
     """Return why a run cannot be a fork of a launcher; empty where it can. `folder`: of its script."""
+    for name in sorted(source.sets if imports.loaded else ()):
+        if name in imports.variables or _READ_ON_LOAD.fullmatch(name):
+            return f"it sets {name} itself, which what it imports looks at"
+    if source.changes_path and imports.loaded:
+        return "it changes sys.path, and may import other modules than those that are found without that"
     for name in sorted(imports.variables):
         if base.get(name) != variables.get(name):
             return f"what it imports looks at {name}, which it has for itself"

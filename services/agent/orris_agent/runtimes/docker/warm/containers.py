@@ -18,7 +18,7 @@ from orris_agent.runtimes.docker.engine import Engine
 from orris_agent.runtimes.docker.starting import hand_over
 from orris_agent.runtimes.docker.warm.kind import Kind
 from orris_agent.runtimes.docker.warm.waiting import Waiting
-from orris_agent.runtimes.warm.imports import imports_of
+from orris_agent.runtimes.warm.imports import source_of
 from orris_agent.runtimes.warm.learned import Lessons
 from orris_agent.runtimes.warm.protocol import LauncherError
 from orris_agent.runtimes.warm.room import Room
@@ -104,8 +104,11 @@ class WarmContainers:
         if why_no_waiting_container(lease):
             return False
         script = folder.work / script_of(lease.run)
-        kind = Kind.of(container, image, base, await run_blocking(imports_of, script))
-        waiting = await self._taken(kind, lambda each: not why_not_from(each.imports, script.parent, base, variables))
+        source = await run_blocking(source_of, script)
+        kind = Kind.of(container, image, base, source.imports)
+        waiting = await self._taken(
+            kind, lambda each: not why_not_from(each.imports, source, script.parent, base, variables)
+        )
         warm = waiting is not None and await self._begun(waiting, container, kind)
         self._executed[lease.id] = _Executed(kind, warm)
         if kind in self._places:  # else nobody knows whether there will be another one, and this one needs its time

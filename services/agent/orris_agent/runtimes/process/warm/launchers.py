@@ -14,7 +14,7 @@ from orris.runs.v1 import agents_service_pb2 as agents
 from orris_agent.exits import Exit
 from orris_agent.folder import RunFolder
 from orris_agent.runtimes.process.warm.process import Launcher
-from orris_agent.runtimes.warm.imports import imports_of
+from orris_agent.runtimes.warm.imports import Source, source_of
 from orris_agent.runtimes.warm.learned import Lessons
 from orris_agent.runtimes.warm.protocol import LauncherError
 from orris_agent.runtimes.warm.room import Room
@@ -27,7 +27,7 @@ log = get_logger(__name__)
 _PATIENCE_SECONDS = 15.0  # a run waits so long for a launcher that is being made
 _QUIET_SECONDS = 2.0  # without a run, before a launcher is replaced by one that has learned
 _PAUSE_SECONDS = 60.0  # after a launcher could not be made
-_MOST_SCRIPTS = 64  # whose imports are remembered
+_MOST_SCRIPTS = 64  # that are remembered
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Launchers:
         self._lessons = Lessons(folder / "imports")
         self._places: dict[Kind, _Place] = {}
         self._failed: dict[Kind, float] = {}
-        self._imports: dict[tuple[str, str], frozenset[str]] = {}
+        self._sources: dict[tuple[str, str], Source] = {}
         self._started: dict[Path, _Started] = {}
         self._number = 0
 
@@ -108,12 +108,12 @@ class Launchers:
         if why := why_no_fork(lease):
             return why
         script = folder.work / script_of(lease.run)
-        imports = await self._imports_of(lease, script)
+        source = await self._source_of(lease, script)
         principal = (lease.run.name.split("/")[1], lease.run.submitted_by)
-        kind = Kind(python, lease.image.name, principal, tuple(sorted(base.items())), imports)
+        kind = Kind(python, lease.image.name, principal, tuple(sorted(base.items())), source.imports)
         try:
             launcher = await self._launcher(kind)
-            if why := why_not_from(launcher.imports, script.parent, base, variables):
+            if why := why_not_from(launcher.imports, source, script.parent, base, variables):
                 return why
             started = self._started[folder.root] = _Started(kind)
             await launcher.fork(folder.root.absolute(), started.told, learn=self._lessons.of(kind.lesson).is_wanted)
@@ -124,15 +124,15 @@ class Launchers:
             return f"no interpreter with its imports could be had: {error}"
         return ""
 
-    async def _imports_of(self, lease: agents.Lease, script: Path) -> frozenset[str]:
-        """Return what a script imports; of a snapshot's that nothing is put beside that is known from another run."""
+    async def _source_of(self, lease: agents.Lease, script: Path) -> Source:
+        """Return what a script says; of a snapshot's that nothing is put beside that is known from another run."""
         of = lease.run.snapshot, script_of(lease.run)
         if not lease.run.snapshot or lease.run.inputs:
-            return await run_blocking(imports_of, script)
-        if (known := self._imports.get(of)) is None:
-            known = self._imports[of] = await run_blocking(imports_of, script)
-            for oldest in list(self._imports)[:-_MOST_SCRIPTS]:
-                self._imports.pop(oldest, None)
+            return await run_blocking(source_of, script)
+        if (known := self._sources.get(of)) is None:
+            known = self._sources[of] = await run_blocking(source_of, script)
+            for oldest in list(self._sources)[:-_MOST_SCRIPTS]:
+                self._sources.pop(oldest, None)
         return known
 
     def told_of_end(self, folder: RunFolder) -> asyncio.Future[None] | None:
