@@ -11,6 +11,8 @@ from typing import Any
 
 from orris.errors import InvalidArgument
 from orris.runs.v1 import runs_pb2, sweeps_pb2
+from orris.sdk.given_values import finite, plain, shown, text, whole
+from orris.sdk.metric_values import INT64
 
 Value = float | int | bool | str
 
@@ -29,8 +31,8 @@ class Expression:
 
 
 def choice(*options: Any) -> Expression:
-    """Return one of some values, given one by one, as a list or as a range."""
-    single = options[0] if len(options) == 1 else None
+    """Return one of some values, given one by one, as a list, as a range or as an array."""
+    single = plain(options[0]) if len(options) == 1 else None
     return Expression("choice", tuple(single if isinstance(single, list | tuple | range) else options))
 
 
@@ -106,6 +108,10 @@ _ARGUMENTS = {
 
 def parameters(space: Mapping[str, Any]) -> list[sweeps_pb2.SweepParameter]:
     """Return the contract's form of a space. Raises InvalidArgument that names the hyperparameter."""
+    if not isinstance(space, Mapping):
+        raise InvalidArgument(
+            f"parameters: hyperparameters by name are expected, not {shown(space)}", field="parameters"
+        )
     return [_parameter(name, each) for name, each in space.items()]
 
 
@@ -114,18 +120,22 @@ def values_of(messages: Mapping[str, runs_pb2.MetricValue]) -> dict[str, Value]:
     return {name: getattr(messages[name], messages[name].WhichOneof("kind") or "text") for name in sorted(messages)}
 
 
-def _parameter(name: str, expression: Any) -> sweeps_pb2.SweepParameter:
+def _parameter(name: Any, expression: Any) -> sweeps_pb2.SweepParameter:
+    if text(name) is None:
+        raise _wrong(name, "a name is a text")
     if not isinstance(expression, Expression):
-        raise _wrong(name, f"say which values it may have, for example choice(1, 2), not {expression!r:.100}")
+        raise _wrong(name, f"say which values it may have, for example choice(1, 2), not {shown(expression)}")
     message = sweeps_pb2.SweepParameter(name=name)
     if expression.name == "choice":
         message.choice.values.extend(_value(name, each) for each in expression.arguments)
     elif expression.name == "randint":
-        message.randint.upper = int(_numbers(name, expression, whole=True)[0])
+        message.randint.upper = _upper(name, expression)
     else:
         _set_numbers(message, name, expression)
     if expression.condition is not None:
         other, values = expression.condition
+        if text(other) is None:
+            raise _wrong(name, f"its condition names another hyperparameter, not {shown(other)}")
         message.condition.parameter = other
         message.condition.values.extend(_value(name, each) for each in values)
     return message
@@ -136,41 +146,56 @@ def _set_numbers(message: sweeps_pb2.SweepParameter, name: str, expression: Expr
     quantum = rest[0] if rest else 0.0
     if rest and not quantum > 0:
         raise _wrong(name, f"q is a number over 0, not {quantum!r}")
-    plain = expression.name.removeprefix("q")
-    if plain in ("uniform", "loguniform"):
+    family = expression.name.removeprefix("q")
+    if family in ("uniform", "loguniform"):
         bounds = sweeps_pb2.SweepRange(minimum=first, maximum=second, quantum=quantum)
-        getattr(message, plain).CopyFrom(bounds)
+        getattr(message, family).CopyFrom(bounds)
     else:
         bell = sweeps_pb2.SweepNormal(mean=first, deviation=second, quantum=quantum)
-        getattr(message, plain).CopyFrom(bell)
+        getattr(message, family).CopyFrom(bell)
 
 
-def _numbers(name: str, expression: Expression, *, whole: bool = False) -> list[float]:
+def _upper(name: str, expression: Expression) -> int:
+    (given,) = _given(name, expression)
+    upper = whole(given)
+    if upper is None or not 0 < upper < INT64.stop:
+        raise _wrong(name, f"upper is a whole number over 0, and no larger than 2**63 - 1; not {shown(given)}")
+    return upper
+
+
+def _numbers(name: str, expression: Expression) -> list[float]:
+    given = _given(name, expression)
+    numbers = [number for each in given if (number := finite(each)) is not None]
+    if len(numbers) != len(given):
+        raise _unfit(name, expression)
+    return numbers
+
+
+def _given(name: str, expression: Expression) -> tuple[Any, ...]:
+    if len(expression.arguments) != len(_ARGUMENTS[expression.name]):
+        raise _unfit(name, expression)
+    return expression.arguments
+
+
+def _unfit(name: str, expression: Expression) -> InvalidArgument:
     expected = _ARGUMENTS[expression.name]
-    wanted = int if whole else int | float
-    given = expression.arguments
-    if len(given) != len(expected) or any(isinstance(each, bool) or not isinstance(each, wanted) for each in given):
-        raise _wrong(
-            name, f"{expression.name} takes {len(expected)} numbers ({', '.join(expected)}), not {given!r:.100}"
-        )
-    if whole and not 0 < given[0] < 2**63:
-        raise _wrong(name, f"upper is a whole number over 0, not {given[0]}")
-    return [each if whole else float(each) for each in given]
+    wanted = f"{len(expected)} numbers" if len(expected) > 1 else "a whole number"
+    return _wrong(name, f"{expression.name} takes {wanted} ({', '.join(expected)}), not {shown(expression.arguments)}")
 
 
-def _value(name: str, value: Any) -> runs_pb2.MetricValue:
-    if hasattr(value, "item") and not isinstance(value, str):  # one of numpy's
-        value = value.item()
+def _value(name: str, given: Any) -> runs_pb2.MetricValue:
+    value = plain(given)
     if isinstance(value, bool):
         return runs_pb2.MetricValue(boolean=value)
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return runs_pb2.MetricValue(integer=value)
-    if isinstance(value, float):
-        return runs_pb2.MetricValue(number=value)
-    if isinstance(value, str):
-        return runs_pb2.MetricValue(text=value)
-    raise _wrong(name, f"a value is a number, a truth value or a text, not {value!r:.100}")
+    if (integer := whole(value)) is not None and integer in INT64:
+        return runs_pb2.MetricValue(integer=integer)
+    if integer is None and (number := finite(value)) is not None:
+        return runs_pb2.MetricValue(number=number)
+    if (word := text(value)) is not None:
+        return runs_pb2.MetricValue(text=word)
+    what = "a finite number, if it is whole within 64 bits, a truth value or a text"
+    raise _wrong(name, f"a value is {what}, not {shown(given)}")
 
 
-def _wrong(name: str, what: str) -> InvalidArgument:
-    return InvalidArgument(f"parameters: {name!r}: {what}", field="parameters")
+def _wrong(name: Any, what: str) -> InvalidArgument:
+    return InvalidArgument(f"parameters: {shown(name)}: {what}", field="parameters")
