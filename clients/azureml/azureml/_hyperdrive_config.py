@@ -11,6 +11,7 @@ from azureml._hyperdrive_sampling import HyperParameterSampling
 from azureml._placeholder import refuse, refuse_given
 from azureml._script_run_config import ScriptRunConfig
 from azureml.exceptions import UserErrorException
+from orris.sdk.given_values import finite, shown, whole
 from orris.sdk.sweep_config import SweepConfig
 
 if TYPE_CHECKING:
@@ -64,16 +65,20 @@ class HyperDriveConfig:
             refuse(f"HyperDriveConfig(run_config={type(run_config).__name__})", "give a ScriptRunConfig")
         if not isinstance(hyperparameter_sampling, HyperParameterSampling):
             raise UserErrorException("hyperparameter_sampling: give a RandomParameterSampling, Grid… or Bayesian…")
-        _demand("max_total_runs", max_total_runs, MOST_RUNS)
+        max_total_runs = _count("max_total_runs", max_total_runs, MOST_RUNS)
         if max_concurrent_runs is not None:
-            _demand("max_concurrent_runs", max_concurrent_runs, MOST_CONCURRENT)
+            max_concurrent_runs = _count("max_concurrent_runs", max_concurrent_runs, MOST_CONCURRENT)
             if max_concurrent_runs > max_total_runs:
                 raise UserErrorException("max_concurrent_runs: at most max_total_runs")
-        _demand("max_duration_minutes", max_duration_minutes, MOST_MINUTES)
+        minutes = finite(max_duration_minutes)
+        if minutes is None or not 1 <= minutes <= MOST_MINUTES:
+            raise UserErrorException(f"max_duration_minutes: 1 to {MOST_MINUTES:,}, not {shown(max_duration_minutes)}")
         if not isinstance(primary_metric_goal, PrimaryMetricGoal):
             raise UserErrorException(
                 "primary_metric_goal: give PrimaryMetricGoal.MAXIMIZE or PrimaryMetricGoal.MINIMIZE"
             )
+        if policy is not None and not isinstance(policy, EarlyTerminationPolicy):
+            raise UserErrorException(f"policy: give a BanditPolicy, MedianStoppingPolicy or …, not {shown(policy)}")
         self.hyperparameter_sampling, self.policy = hyperparameter_sampling, policy
         self.primary_metric_name, self.primary_metric_goal = primary_metric_name, primary_metric_goal
         self.max_total_runs, self.max_concurrent_runs = max_total_runs, max_concurrent_runs
@@ -129,9 +134,11 @@ class HyperDriveRunConfig(HyperDriveConfig):
         )
 
 
-def _demand(name: str, value: Any, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= most:
-        raise UserErrorException(f"{name}: 1 to {most:,}, not {value!r}")
+def _count(name: str, given: Any, most: int) -> int:
+    number = whole(given)
+    if number is None or not 1 <= number <= most:
+        raise UserErrorException(f"{name}: 1 to {most:,}, a whole number, not {shown(given)}")
+    return number
 
 
 def _several(runs: Any) -> Sequence[Any]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from azureml._errors import translating
 from azureml.exceptions import UserErrorException
-from orris.sdk.sweep_config import EarlyTermination
+from orris.sdk.given_values import shown, whole
+from orris.sdk.sweep_policy import EarlyTermination
 
 
 class EarlyTerminationPolicy:
-    """A policy; `to_orris` is None where nothing is ended early."""
+    """A policy; `to_orris` is None where nothing is ended early. Raises UserErrorException for what cannot be."""
 
     def __init__(self, to_orris: EarlyTermination | None) -> None:
+        if to_orris is not None:
+            with translating():
+                to_orris.to_message()
         self.to_orris = to_orris
 
 
@@ -49,14 +54,17 @@ class TruncationSelectionPolicy(EarlyTerminationPolicy):
         delay_evaluation: int = 0,
         exclude_finished_jobs: bool = False,
     ) -> None:
-        if not 1 <= truncation_percentage <= 99:
-            raise UserErrorException(f"truncation_percentage: 1 to 99, not {truncation_percentage!r}")
+        percentage = whole(truncation_percentage)
+        if percentage is None or not 1 <= percentage <= 99:
+            raise UserErrorException(
+                f"truncation_percentage: 1 to 99, a whole number, not {shown(truncation_percentage)}"
+            )
         super().__init__(
             EarlyTermination(
                 "truncation_selection",
                 evaluation_interval,
                 delay_evaluation,
-                percentage=truncation_percentage,
+                percentage=percentage,
                 exclude_finished=exclude_finished_jobs,
             )
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from azureml.exceptions import UserErrorException
+from orris.sdk.given_values import shown
 from orris.sdk.sweep_space import (
     Expression,
     choice,
@@ -59,9 +60,12 @@ class HyperParameterSampling:
 
     @property
     def seed(self) -> int | None:
-        """The seed among the properties."""
+        """The seed among the properties. Raises UserErrorException unless it is a whole number."""
         seed = self._properties.get("seed")
-        return None if seed is None else int(seed)
+        try:
+            return None if seed is None else int(seed)
+        except (TypeError, ValueError, OverflowError):
+            raise UserErrorException(f"properties: seed is a whole number, not {shown(seed)}") from None
 
 
 class RandomParameterSampling(HyperParameterSampling):

@@ -17,7 +17,7 @@ from orris.cli.sweep_file import parse_parameter, read_sweep
 from orris.errors import InvalidArgument
 from orris.runs.v1 import runs_pb2, sweeps_pb2
 from orris.sdk.sweep import Sweep, Trial
-from orris.sdk.sweep_config import EarlyTermination
+from orris.sdk.sweep_policy import EarlyTermination
 from orris.sdk.sweep_space import choice, loguniform, normal, quniform, randint, uniform
 from orris.sdk.sweep_view import Lanes, lines_of
 from tests.fakes.services.server import FakeOrris
@@ -177,6 +177,130 @@ def test_a_wrong_file_is_refused_with_its_key(tmp_path: Path, text: str, remedy:
     with pytest.raises(InvalidArgument) as caught:
         read_sweep(file)
     assert remedy in caught.value.message
+
+
+HUGE = "0x" + "f" * 5000  # Python does not write it down
+# What a file says that is right but for one line, that line, and what is told of it: the field, and what may be there.
+WRONG_LINES = [
+    ("[1]", "the file: keys and values are expected, not [1]"),
+    ("5", "the file: keys and values are expected, not 5"),
+    (f"? {HUGE}\n: 1", "a number of thousands of digits is not known; there are arguments, environment"),
+    ("arguments: -v", "arguments: a list is expected, not '-v'"),
+    ('arguments: ["\\ud800"]', "arguments: '\\ud800' has half a character in it"),
+    ("environment: 5", "environment: a text is expected, not 5"),
+    ("experiment: [x]", "experiment: a text is expected, not ['x']"),
+    ("resume_from: {a: 1}", "resume_from: a list is expected, not {'a': 1}"),
+    ("resume_runs: 1", "resume_runs: a list is expected, not 1"),
+    ("space: 5", "space: keys and values are expected, not 5"),
+    ("space: null", "space: keys and values are expected, not None"),
+    ("space: {1: [1]}", "space: a name is a text, not 1: put it in quotes"),
+    ("space: {on: [1]}", "space: a name is a text, not True: put it in quotes"),
+    ("space: {x: 5}", "space: x: keys and values are expected, not 5"),
+    ("space: {x: [[1, 2]]}", "'x': a value is a finite number"),
+    ("space: {x: [{a: 1}]}", "'x': a value is a finite number"),
+    ("space: {x: [null]}", "'x': a value is a finite number"),
+    ("space: {x: [.nan]}", "not nan"),
+    ("space: {x: [2026-01-01]}", "'x': a value is a finite number"),
+    (f"space: {{x: [{10**30}]}}", "if it is whole within 64 bits"),
+    (f"space: {{x: [{HUGE}]}}", "not a number of thousands of digits"),
+    ('space: {x: ["\\ud800"]}', "'x': a value is a finite number"),
+    ('space: {"\\ud800": [1]}', "a name is a text"),
+    ("space: {x: {uniform: [true, 2]}}", "'x': uniform takes 2 numbers (smallest, largest), not (True, 2)"),
+    ("space: {x: {uniform: [a, 2]}}", "'x': uniform takes 2 numbers"),
+    ("space: {x: {uniform: [0, .inf]}}", "'x': uniform takes 2 numbers"),
+    (f"space: {{x: {{uniform: [0, {10**400}]}}}}", "'x': uniform takes 2 numbers"),
+    ("space: {x: {uniform: {smallest: 1}}}", "x: uniform takes min_value, max_value; 1 given"),
+    ("space: {x: {quniform: [0, 1, 0]}}", "'x': q is a number over 0"),
+    ("space: {x: {randint: 1.5}}", "'x': upper is a whole number over 0"),
+    ("space: {x: {randint: true}}", "'x': upper is a whole number over 0"),
+    (f"space: {{x: {{randint: {2**63}}}}}", "no larger than 2**63 - 1"),
+    ("space: {x: {choice: [1], when: [y]}}", "space: x: when: keys and values are expected"),
+    ("space: {x: {choice: [1], when: {1: y}}}", "space: x: when: a name is a text, not 1"),
+    ("space: {x: {choice: [1], when: {y: [[1]]}}}", "'x': a value is a finite number"),
+    ("metric: 5", "metric: keys and values are expected, not 5"),
+    ("metric: null", "metric: keys and values are expected, not None"),
+    ("metric: 2026-02-30", "sweep.yml: "),
+    ("metric: {goal: maximize}", "metric: give the `name:`"),
+    ("metric: {name: 5}", "metric: a name is a text, not 5"),
+    ("metric: {name: [m]}", "metric: a name is a text, not ['m']"),
+    ('metric: "\\ud800"', "metric: the name of what the script logs is expected"),
+    ("metric: {name: m, aim: maximize}", "metric: aim is not known; there are goal, name"),
+    ("metric: {name: m, goal: 5}", "goal: 5 is neither 'maximize' nor 'minimize'"),
+    ("metric: {name: m, goal: [maximize]}", "goal: ['maximize'] is neither"),
+    ("metric: {name: m, goal: up}", "goal: 'up' is neither"),
+    ("sampling: 5", "sampling: keys and values are expected, not 5"),
+    ("sampling: []", "sampling: keys and values are expected, not []"),
+    ("sampling: magic", "sampling: 'magic' is none of grid, random"),
+    ("sampling: {method: 5}", "sampling: 5 is none of grid, random"),
+    ("sampling: {method: [random]}", "sampling: ['random'] is none of grid, random"),
+    ("sampling: {way: random}", "sampling: way is not known; there are method, seed"),
+    ("sampling: {method: random, seed: x}", "seed: a whole number from -9,223,372,036,854,775,808 to"),
+    ("sampling: {method: random, seed: 1.5}", "seed: a whole number"),
+    ("sampling: {method: random, seed: true}", "seed: a whole number"),
+    (f"sampling: {{method: random, seed: {2**63}}}", "seed: a whole number"),
+    (f"sampling: {{method: random, seed: {HUGE}}}", "not a number of thousands of digits"),
+    ("policy: 5", "policy: keys and values are expected, not 5"),
+    ("policy: {}", "policy: give one of bandit, median_stopping"),
+    ("policy: []", "policy: keys and values are expected, not []"),
+    ("policy: magic", "policy: 'magic' is none of bandit, median_stopping"),
+    ("policy: {magic: {}}", "policy: magic is not known; there are asha, bandit"),
+    ("policy: {bandit: {slack_factor: 1}, asha: {}}", "policy: give one of bandit, median_stopping"),
+    ("policy: {bandit: 5}", "policy: bandit: keys and values are expected, not 5"),
+    ("policy: {bandit: 0}", "policy: bandit: keys and values are expected, not 0"),
+    ("policy: {bandit: {}}", "policy: give either slack_factor or slack_amount"),
+    ("policy: {bandit: {slack_factor: 1, slack_amount: 1}}", "policy: give either slack_factor or slack_amount"),
+    ("policy: {bandit: {kind: asha}}", "policy: bandit: kind is not known; there are delay_evaluation"),
+    ("policy: {bandit: {1: 2}}", "policy: bandit: 1 is not known"),
+    ("policy: {bandit: {percentage: 5}}", "policy: bandit: percentage is not known"),
+    ("policy: {bandit: {slack_factor: x}}", "slack_factor: a number over 0 is expected, not 'x'"),
+    ("policy: {bandit: {slack_factor: true}}", "slack_factor: a number over 0 is expected, not True"),
+    ("policy: {bandit: {slack_factor: .nan}}", "slack_factor: a number over 0 is expected, not nan"),
+    ("policy: {bandit: {slack_factor: 0}}", "slack_factor: a number over 0 is expected, not 0"),
+    ("policy: {bandit: {slack_amount: -1}}", "slack_amount: a number over 0 is expected, not -1"),
+    (f"policy: {{bandit: {{slack_amount: {10**400}}}}}", "slack_amount: a number over 0 is expected, not 1000"),
+    ("policy: {median_stopping: {}, evaluation_interval: 0}", "evaluation_interval: a whole number from 1 to"),
+    ("policy: {median_stopping: {}, evaluation_interval: 1.5}", "evaluation_interval: a whole number from 1 to"),
+    ("policy: {median_stopping: {}, evaluation_interval: true}", "evaluation_interval: a whole number from 1 to"),
+    ("policy: {median_stopping: {}, delay_evaluation: -1}", "delay_evaluation: a whole number from 0 to"),
+    ("policy: {median_stopping: {}, delay_evaluation: 9999999999}", "delay_evaluation: a whole number from 0 to"),
+    ("policy: {median_stopping: {evaluation_interval: 1}, evaluation_interval: 1}", "evaluation_interval is not known"),
+    ("policy: {truncation_selection: {}}", "percentage: a whole number from 1 to 99 is expected, not None"),
+    ("policy: {truncation_selection: {percentage: 100}}", "percentage: a whole number from 1 to 99"),
+    ("policy: {truncation_selection: {percentage: x}}", "percentage: a whole number from 1 to 99"),
+    ("policy: {truncation_selection: {percentage: 5, exclude_finished: 1}}", "exclude_finished: true or false"),
+    ("policy: {asha: {min_interval: 0}}", "min_interval: a whole number from 1 to"),
+    ("policy: {asha: {reduction_factor: 1}}", "reduction_factor: a whole number from 2 to 100"),
+    ("limits: 5", "limits: keys and values are expected, not 5"),
+    ("limits: []", "limits: keys and values are expected, not []"),
+    ("limits: {runs: 5}", "limits: runs is not known; there are max_concurrent_runs"),
+    ("limits: {max_total_runs: x}", "max_total_runs: a whole number from 1 to 1,000 is expected, not 'x'"),
+    ("limits: {max_total_runs: 0}", "max_total_runs: a whole number from 1 to 1,000"),
+    ("limits: {max_total_runs: true}", "max_total_runs: a whole number from 1 to 1,000"),
+    ("limits: {max_total_runs: 5.0}", "max_total_runs: a whole number from 1 to 1,000"),
+    (f"limits: {{max_total_runs: {HUGE}}}", "max_total_runs: a whole number from 1 to 1,000"),
+    ("limits: {max_concurrent_runs: 101}", "max_concurrent_runs: a whole number from 0 to 100"),
+    ("limits: {max_concurrent_runs: [4]}", "max_concurrent_runs: a whole number from 0 to 100"),
+    ('limits: {max_duration_minutes: "x"}', "max_duration_minutes: a number over 0 and at most 527,040"),
+    ("limits: {max_duration_minutes: 0}", "max_duration_minutes: a number over 0"),
+    ("limits: {max_duration_minutes: true}", "max_duration_minutes: a number over 0"),
+    ("limits: {max_duration_minutes: .nan}", "max_duration_minutes: a number over 0"),
+    (f"limits: {{max_duration_minutes: {HUGE}}}", "max_duration_minutes: a number over 0"),
+    (f"limits: {{max_duration_minutes: {10**30}}}", "max_duration_minutes: a number over 0"),
+    ("a: " + "[" * 5000, "it is nested too deeply"),
+]
+
+
+@pytest.mark.parametrize(("line", "remedy"), WRONG_LINES)
+def test_whatever_is_wrong_in_a_file_is_told_by_its_field_and_nothing_begins(
+    server: FakeOrris, folder: Path, line: str, remedy: str
+) -> None:
+    right = {"script": "script: train.py", "space": "space: {x: {uniform: [0, 1]}}", "metric": "metric: m"}
+    lines = {**right, line.partition(":")[0]: line} if ":" in line else {"whole": line}
+    (folder / "sweep.yml").write_text("\n".join(lines.values()))
+    done = run("sweep", "sweep.yml")
+    told = " ".join(done.stderr.split())
+    assert (done.exit_code, told.startswith("orris: "), remedy in told) == (2, True, True), done.output
+    assert not server.called("CreateSweep")
 
 
 @pytest.mark.parametrize("text", ["x", "x=1", "x=range:1,2", "=choice:1"])

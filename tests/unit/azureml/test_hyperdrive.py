@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy
 import pytest
 
 from azureml.exceptions import NotSupportedException, UserErrorException
 from orris.runs.v1 import sweeps_pb2
 from tests.fakes.services.server import FakeOrris
+
+# Its types are not those that the functions ask for.
+np: Any = numpy
 
 
 def config(**options: Any) -> Any:
@@ -109,6 +113,59 @@ def test_wrong_spaces_are_refused_when_they_are_written(ws: Any) -> None:
         config(pipeline=object())
     with pytest.raises(NotSupportedException, match="give a ScriptRunConfig"):
         config(run_config=None)
+
+
+def test_numpys_arrays_and_numbers_are_taken(ws: Any) -> None:
+    from azureml.train.hyperdrive import (
+        BanditPolicy,
+        RandomParameterSampling,
+        TruncationSelectionPolicy,
+        choice,
+        randint,
+        uniform,
+    )
+
+    space = {"a": choice(np.arange(3)), "b": uniform(np.float32(0.5), np.int64(2)), "c": randint(np.int64(5))}
+    sampling = RandomParameterSampling(space, {"seed": np.int64(7)})
+    limits = {"max_total_runs": np.int64(5), "max_concurrent_runs": np.int32(2), "max_duration_minutes": np.float64(90)}
+    policy = BanditPolicy(slack_factor=np.float64(0.5), evaluation_interval=np.int64(3))
+    message = config(hyperparameter_sampling=sampling, policy=policy, **limits).to_orris(ws).to_message(ws)
+    assert [each.integer for each in message.parameters[0].choice.values] == [0, 1, 2]
+    assert (message.parameters[1].uniform.minimum, message.parameters[2].randint.upper) == (0.5, 5)
+    assert (message.max_total_runs, message.max_concurrent_runs, message.max_duration.seconds) == (5, 2, 5400)
+    assert (message.sampling.seed, message.policy.bandit.slack_factor) == (7, 0.5)
+    worst = TruncationSelectionPolicy(np.int64(20)).to_orris
+    assert worst is not None
+    assert worst.to_message().truncation_selection.percentage == 20
+
+
+def test_wrong_policies_and_limits_are_refused_when_they_are_written(ws: Any) -> None:
+    from azureml.train.hyperdrive import (
+        BanditPolicy,
+        MedianStoppingPolicy,
+        RandomParameterSampling,
+        TruncationSelectionPolicy,
+        choice,
+    )
+
+    with pytest.raises(UserErrorException, match="slack_factor: a number over 0 is expected, not 'x'"):
+        BanditPolicy(slack_factor="x")
+    with pytest.raises(UserErrorException, match="evaluation_interval: a whole number from 1"):
+        MedianStoppingPolicy(evaluation_interval=0)
+    with pytest.raises(UserErrorException, match="truncation_percentage: 1 to 99, a whole number, not 'x'"):
+        TruncationSelectionPolicy("x")
+    with pytest.raises(UserErrorException, match="exclude_finished: true or false"):
+        TruncationSelectionPolicy(5, exclude_finished_jobs="x")
+    with pytest.raises(UserErrorException, match="seed is a whole number, not 'x'"):
+        _ = RandomParameterSampling({"x": choice(1)}, {"seed": "x"}).seed
+    with pytest.raises(UserErrorException, match="max_total_runs: 1 to 1,000, a whole number, not 'x'"):
+        config(max_total_runs="x")
+    with pytest.raises(UserErrorException, match="max_concurrent_runs: 1 to 100, a whole number"):
+        config(max_concurrent_runs=1.5)
+    with pytest.raises(UserErrorException, match="max_duration_minutes: 1 to 10,080, not nan"):
+        config(max_duration_minutes=float("nan"))
+    with pytest.raises(UserErrorException, match="policy: give a BanditPolicy"):
+        config(policy="bandit")
 
 
 def test_sampling_and_goals_are_orris_own(ws: Any, orris: FakeOrris) -> None:

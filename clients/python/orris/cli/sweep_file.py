@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orris.errors import InvalidArgument
-from orris.sdk.sweep_config import EarlyTermination
+from orris.sdk.given_values import shown
+from orris.sdk.sweep_policy import EarlyTermination
 from orris.sdk.sweep_space import EXPRESSIONS, Expression
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ KINDS: dict[str, tuple[type, str]] = {
 KEYS = frozenset({*KINDS, "space", "sampling", "metric", "policy", "limits"})
 LIMITS = frozenset({"max_total_runs", "max_concurrent_runs", "max_duration_minutes"})
 POLICY_TIMES = frozenset({"evaluation_interval", "delay_evaluation"})
+# What each policy can be told besides.
+POLICIES: dict[str, frozenset[str]] = {
+    "bandit": frozenset({"slack_factor", "slack_amount"}),
+    "median_stopping": frozenset(),
+    "truncation_selection": frozenset({"percentage", "exclude_finished"}),
+    "asha": frozenset({"min_interval", "reduction_factor"}),
+}
 
 
 def read_sweep(path: Path) -> dict[str, Any]:
@@ -39,31 +47,31 @@ def read_sweep(path: Path) -> dict[str, Any]:
     resume_from: [iris_1764000000_0123abcd]
     resume_runs: [iris_1764000000_0123abcd_7]
     """
-    import yaml
-
-    try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidArgument(f"{path}: {error}", field="file") from error
-    described = _mapping("the file", found, KEYS)
+    described = _mapping("the file", _loaded(path), KEYS)
     if "space" not in described or "metric" not in described:
         raise InvalidArgument(f"{path}: give `space:` and `metric:`", field="space")
     for key, (kind, word) in KINDS.items():
         if key in described and not isinstance(described[key], kind):
-            raise InvalidArgument(f"{key}: {word} is expected, not {described[key]!r:.100}", field=key)
-    metric = described["metric"]
-    metric = {"name": metric} if isinstance(metric, str) else _mapping("metric", metric, {"name", "goal"})
+            raise InvalidArgument(f"{key}: {word} is expected, not {shown(described[key])}", field=key)
     return {
         **{key: described[key] for key in KINDS if key in described},
-        "parameters": {
-            name: _expression(str(name), each) for name, each in _mapping("space", described["space"]).items()
-        },
-        "metric": str(metric.get("name", "")),
-        **({"goal": str(metric["goal"]).lower()} if "goal" in metric else {}),
+        "parameters": _space(described["space"]),
+        **_metric(described["metric"]),
         **_sampling(described.get("sampling")),
-        **({"policy": _policy(described["policy"])} if described.get("policy") else {}),
-        **_mapping("limits", described.get("limits") or {}, LIMITS),
+        **_policy(described.get("policy")),
+        **_optional_mapping("limits", described.get("limits"), LIMITS),
     }
+
+
+def _loaded(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text())
+    except RecursionError:
+        raise InvalidArgument(f"{path}: it is nested too deeply", field="file") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:  # a ValueError: no text, or 2026-02-30
+        raise InvalidArgument(f"{path}: {error}", field="file") from error
 
 
 def parse_parameters(texts: Iterable[str]) -> dict[str, Expression]:
@@ -98,6 +106,10 @@ def _scalar(text: str) -> Value:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
+def _space(described: Any) -> dict[str, Expression]:
+    return {_name("space", name): _expression(name, each) for name, each in _mapping("space", described).items()}
+
+
 def _expression(name: str, described: Any) -> Expression:
     if isinstance(described, list):
         return _made(name, "choice", described)
@@ -113,7 +125,7 @@ def _expression(name: str, described: Any) -> Expression:
     if len(conditions) != 1:
         raise InvalidArgument(f"space: {name}: when: name one other hyperparameter and its values", field="space")
     ((other, values),) = conditions.items()
-    return made.when(str(other), *(values if isinstance(values, list) else [values]))
+    return made.when(_name(f"space: {name}: when", other), *(values if isinstance(values, list) else [values]))
 
 
 def _made(name: str, kind: str, arguments: list[Any]) -> Expression:
@@ -129,35 +141,52 @@ def _called(name: str, kind: str, arguments: list[Any]) -> Expression:
         raise InvalidArgument(f"{name}: {kind} takes {takes}; {len(arguments)} given", field="space") from None
 
 
+def _metric(described: Any) -> dict[str, Any]:
+    given = {"name": described} if isinstance(described, str) else _mapping("metric", described, {"name", "goal"})
+    if "name" not in given:
+        raise InvalidArgument("metric: give the `name:` of what the script logs", field="metric")
+    goal = given.get("goal")
+    named = {"metric": _name("metric", given["name"])}
+    return named if goal is None else {**named, "goal": goal.lower() if isinstance(goal, str) else goal}
+
+
 def _sampling(described: Any) -> dict[str, Any]:
-    if described is None:
-        return {}
     if isinstance(described, str):
         return {"sampling": described}
-    given = _mapping("sampling", described, {"method", "seed"})
+    given = _optional_mapping("sampling", described, {"method", "seed"})
     return {"sampling": given.get("method"), "seed": given.get("seed")}
 
 
-def _policy(described: Any) -> EarlyTermination:
+def _policy(described: Any) -> dict[str, EarlyTermination]:
+    if described is None:
+        return {}
     if isinstance(described, str):
-        return EarlyTermination(described)
-    given = dict(_mapping("policy", described))
+        return {"policy": EarlyTermination(described)}
+    given = dict(_mapping("policy", described, {*POLICIES, *POLICY_TIMES}))
     times = {key: given.pop(key) for key in POLICY_TIMES if key in given}
     if len(given) != 1:
-        message = "policy: give one of bandit, median_stopping, truncation_selection, asha"
-        raise InvalidArgument(message, field="policy")
+        raise InvalidArgument(f"policy: give one of {', '.join(POLICIES)}", field="policy")
     ((kind, settings),) = given.items()
-    try:
-        return EarlyTermination(str(kind), **times, **_mapping(f"policy: {kind}", settings or {}))
-    except TypeError as error:
-        raise InvalidArgument(f"policy: {kind}: {str(error).partition(' ')[2]}", field="policy") from None
+    known = POLICIES[kind] | (POLICY_TIMES - times.keys())
+    return {"policy": EarlyTermination(kind, **times, **_optional_mapping(f"policy: {kind}", settings, known))}
+
+
+def _optional_mapping(what: str, value: Any, known: frozenset[str] | set[str]) -> Mapping[str, Any]:
+    return {} if value is None else _mapping(what, value, known)
 
 
 def _mapping(what: str, value: Any, known: frozenset[str] | set[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidArgument(f"{what}: keys and values are expected, not {value!r:.100}", field=what)
-    unknown = sorted(str(key) for key in value if known is not None and key not in known)
-    if unknown:
-        message = f"{what}: {', '.join(unknown)} is not known; there are {', '.join(sorted(known or ()))}"
+        raise InvalidArgument(f"{what}: keys and values are expected, not {shown(value)}", field=what)
+    strange = [key for key in value if known is not None and key not in known]
+    if strange:
+        unknown = sorted(key if isinstance(key, str) else shown(key) for key in strange)
+        message = f"{what}: {', '.join(unknown)} is not known; there are {', '.join(sorted(known or ())) or 'none'}"
         raise InvalidArgument(message, field=what)
     return value
+
+
+def _name(what: str, given: Any) -> str:
+    if not isinstance(given, str):
+        raise InvalidArgument(f"{what}: a name is a text, not {shown(given)}: put it in quotes", field=what)
+    return given

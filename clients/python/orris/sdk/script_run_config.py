@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orris.errors import InvalidArgument
 from orris.runs.v1 import runs_pb2
 from orris.sdk.distribution import distribution_number
+from orris.sdk.given_values import shown, text
 from orris.sdk.resources import Resources, isolation_number
 
 if TYPE_CHECKING:
@@ -73,12 +74,19 @@ class ScriptRunConfig:
 
     @property
     def argument_texts(self) -> list[str]:
-        """The arguments as text, in order. Raises InvalidArgument when one text was given instead of a list."""
+        """The arguments as text, in order. Raises InvalidArgument when one text was given instead of a list.
+
+        Also for half a character, as YAML can name one.
+        """
         if isinstance(self.arguments, str | bytes):
             raise InvalidArgument(
                 "arguments: give a list, one item an argument, for example ['--kernel', 'linear']", field="arguments"
             )
-        return [str(each) for each in self.arguments or ()]
+        texts = [str(each) for each in self.arguments or ()]
+        if broken := [each for each in texts if text(each) is None]:
+            message = f"arguments: {shown(broken[0])} has half a character in it: give text that is UTF-8"
+            raise InvalidArgument(message, field="arguments")
+        return texts
 
     @property
     def command_texts(self) -> list[str]:

@@ -11,6 +11,9 @@ from google.protobuf.duration_pb2 import Duration
 from orris.errors import InvalidArgument
 from orris.names import RunName
 from orris.runs.v1 import sweeps_pb2
+from orris.sdk.given_values import count, finite, shown, text
+from orris.sdk.metric_values import INT64
+from orris.sdk.sweep_policy import EarlyTermination
 from orris.sdk.sweep_space import Expression, parameters
 
 if TYPE_CHECKING:
@@ -29,53 +32,8 @@ SPELLINGS = {"bayesian": "tpe", "gp": "gaussian_process"}
 GOALS = {"maximize": sweeps_pb2.Sweep.GOAL_MAXIMIZE, "minimize": sweeps_pb2.Sweep.GOAL_MINIMIZE}
 # Of a grid all points, up to the most that there can be.
 DEFAULT_TOTAL, WHOLE_GRID = 100, 1000
-
-
-@dataclass(frozen=True)
-class EarlyTermination:
-    """Which trials are ended early: "bandit" (`slack_factor` or `slack_amount`), "median_stopping",
-    "truncation_selection" (`percentage`, `exclude_finished`) or "asha" (`min_interval`, `reduction_factor`).
-
-    A trial's intervals are counted by the values that it logs of the metric; it is judged at the multiples of
-    `evaluation_interval` that are not below `delay_evaluation`, with "asha" at its rungs.
-    """
-
-    kind: str
-    evaluation_interval: int = 1
-    delay_evaluation: int = 0
-    slack_factor: float | None = None
-    slack_amount: float | None = None
-    percentage: int | None = None
-    exclude_finished: bool = False
-    min_interval: int = 1
-    reduction_factor: int = 4
-
-    def to_message(self) -> sweeps_pb2.SweepPolicy:
-        """Return the contract's form. Raises InvalidArgument."""
-        message = sweeps_pb2.SweepPolicy(
-            evaluation_interval=_count(self.evaluation_interval, "evaluation_interval"),
-            delay_evaluation=_count(self.delay_evaluation, "delay_evaluation"),
-        )
-        match self.kind:
-            case "bandit":
-                if (self.slack_factor is None) == (self.slack_amount is None):
-                    raise InvalidArgument("policy: give either slack_factor or slack_amount", field="policy")
-                if self.slack_factor is not None:
-                    message.bandit.slack_factor = float(self.slack_factor)
-                else:
-                    message.bandit.slack_amount = float(self.slack_amount or 0)
-            case "median_stopping":
-                message.median_stopping.SetInParent()
-            case "truncation_selection":
-                message.truncation_selection.percentage = _count(self.percentage, "percentage")
-                message.truncation_selection.exclude_finished = self.exclude_finished
-            case "asha":
-                message.asha.min_interval = _count(self.min_interval, "min_interval")
-                message.asha.reduction_factor = _count(self.reduction_factor, "reduction_factor")
-            case _:
-                names = "bandit, median_stopping, truncation_selection, asha"
-                raise InvalidArgument(f"policy: {self.kind!r} is none of {names}", field="policy")
-        return message
+# What the service takes; 0 at a time means as many as there are.
+MOST_TOTAL, MOST_AT_A_TIME, MOST_MINUTES = 1000, 100, 366 * 24 * 60
 
 
 @dataclass
@@ -106,57 +64,92 @@ class SweepConfig:
 
     @property
     def method(self) -> str:
-        """The sampling's name."""
+        """The sampling's name. Raises InvalidArgument unless there is one of that name."""
         if self.sampling is None:
             expressions = [each for each in self.parameters.values() if isinstance(each, Expression)]
             return "grid" if all(each.name == "choice" for each in expressions) else "random"
-        wanted = self.sampling.lower().replace("-", "_")
-        return SPELLINGS.get(wanted, wanted)
-
-    @property
-    def _total(self) -> int:
-        if self.max_total_runs is None:
-            return WHOLE_GRID if self.method == "grid" else DEFAULT_TOTAL
-        return _count(self.max_total_runs, "max_total_runs")
+        wanted = self.sampling.lower().replace("-", "_") if isinstance(self.sampling, str) else ""
+        method = SPELLINGS.get(wanted, wanted)
+        if method not in METHODS:
+            known = ", ".join((*METHODS, *SPELLINGS))
+            raise InvalidArgument(f"sampling: {shown(self.sampling)} is none of {known}", field="sampling")
+        return method
 
     def to_message(self, workspace: Workspace) -> sweeps_pb2.Sweep:
         """Return the contract's form, without the runs. Raises InvalidArgument that names the field."""
-        if self.goal not in GOALS:
-            raise InvalidArgument(f"goal: {self.goal!r} is neither 'maximize' nor 'minimize'", field="goal")
-        if self.method not in METHODS:
-            known = ", ".join((*METHODS, *SPELLINGS))
-            raise InvalidArgument(f"sampling: {self.sampling!r} is none of {known}", field="sampling")
         message = sweeps_pb2.Sweep(
             parameters=parameters(self.parameters),
-            sampling=sweeps_pb2.SweepSampling(method=METHODS[self.method], seed=self.seed),
-            metric=self.metric,
-            goal=GOALS[self.goal],
-            policy=self.policy.to_message() if self.policy else None,
+            sampling=sweeps_pb2.SweepSampling(method=METHODS[self.method], seed=self._seed),
+            metric=self._metric,
+            goal=self._goal,
+            policy=self._policy,
             max_total_runs=self._total,
-            max_concurrent_runs=_count(self.max_concurrent_runs, "max_concurrent_runs"),
-            resume_from=[_name(workspace, each) for each in self.resume_from],
-            resume_runs=[_name(workspace, each) for each in self.resume_runs],
+            max_concurrent_runs=self._concurrent,
+            resume_from=_names(workspace, self.resume_from, "resume_from"),
+            resume_runs=_names(workspace, self.resume_runs, "resume_runs"),
         )
         if self.max_duration_minutes is not None:
             message.max_duration.CopyFrom(_minutes(self.max_duration_minutes))
         return message
 
+    @property
+    def _seed(self) -> int | None:
+        return None if self.seed is None else count(self.seed, "seed", INT64.start, INT64.stop - 1)
 
-def _minutes(minutes: float) -> Duration:
-    if not 0 < minutes < 366 * 24 * 60 + 1:
-        raise InvalidArgument("max_duration_minutes: more than 0, at most 366 days", field="max_duration_minutes")
+    @property
+    def _metric(self) -> str:
+        if not (metric := text(self.metric)):
+            message = f"metric: the name of what the script logs is expected, not {shown(self.metric)}"
+            raise InvalidArgument(message, field="metric")
+        return metric
+
+    @property
+    def _goal(self) -> sweeps_pb2.Sweep.Goal.ValueType:
+        if not isinstance(self.goal, str) or self.goal not in GOALS:
+            raise InvalidArgument(f"goal: {shown(self.goal)} is neither 'maximize' nor 'minimize'", field="goal")
+        return GOALS[self.goal]
+
+    @property
+    def _policy(self) -> sweeps_pb2.SweepPolicy | None:
+        if self.policy is None:
+            return None
+        if not isinstance(self.policy, EarlyTermination):
+            message = f"policy: EarlyTermination(...) is expected, not {shown(self.policy)}"
+            raise InvalidArgument(message, field="policy")
+        return self.policy.to_message()
+
+    @property
+    def _total(self) -> int:
+        if self.max_total_runs is None:
+            return WHOLE_GRID if self.method == "grid" else DEFAULT_TOTAL
+        return count(self.max_total_runs, "max_total_runs", 1, MOST_TOTAL)
+
+    @property
+    def _concurrent(self) -> int:
+        given = self.max_concurrent_runs
+        return 0 if given is None else count(given, "max_concurrent_runs", 0, MOST_AT_A_TIME)
+
+
+def _minutes(given: Any) -> Duration:
+    minutes = finite(given)
+    if minutes is None or not 0 < minutes <= MOST_MINUTES:
+        message = f"max_duration_minutes: a number over 0 and at most {MOST_MINUTES:,} is expected, not {shown(given)}"
+        raise InvalidArgument(message, field="max_duration_minutes")
     length = Duration()
     length.FromNanoseconds(int(minutes * 60e9))
     return length
 
 
-def _count(count: int | None, field: str) -> int:
-    if count is None:
-        return 0
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**31:
-        raise InvalidArgument(f"{field}: give a whole number, not {count!r}", field=field)
-    return count
+def _names(workspace: Workspace, runs: Any, field: str) -> list[str]:
+    if not isinstance(runs, list | tuple):
+        raise InvalidArgument(f"{field}: a list of runs, or of their ids, is expected, not {shown(runs)}", field=field)
+    return [_name(workspace, each, field) for each in runs]
 
 
-def _name(workspace: Workspace, run: Any) -> str:
-    return str(RunName(workspace.name, run)) if isinstance(run, str) else str(run.resource_name)
+def _name(workspace: Workspace, run: Any, field: str) -> str:
+    if run_id := text(run):
+        return str(RunName(workspace.name, run_id))
+    name = getattr(run, "resource_name", None)
+    if not isinstance(name, str):
+        raise InvalidArgument(f"{field}: a run, or its id, is expected, not {shown(run)}", field=field)
+    return name
