@@ -36,19 +36,17 @@ for step in range(5):
 with open(arguments.ledger, "a") as file:
     file.write(f"{arguments.number}\\n")
 """
-# One is as good as the other for a while, then one of them is not.
+# A good trial comes to its end; a bad one, which comes after it, ends only where it is ended.
 COURSES = """
-import argparse, os, time
+import argparse, time
 from orris import Run
 parser = argparse.ArgumentParser()
 parser.add_argument("--good", type=int)
 good = parser.parse_args().good
-run = Run.get_context()
-for step in range(2000):
-    run.log("score", 1.0 if good else 0.1)
-    if good and step == 20:
-        break
-    time.sleep(0.05)
+for step in range(20):
+    Run.get_context().log("score", 1.0 if good else 0.1)
+if not good:
+    time.sleep(600)
 """
 
 
@@ -77,17 +75,28 @@ def test_a_grid_over_the_demo_finds_the_best(
     assert trials[0]["runId"] not in listed, "trials are children"
 
 
-def test_a_policy_ends_a_bad_trial_early(orris: Orris, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("{bandit: {slack_factor: 0.2}, evaluation_interval: 5}", "bandit at interval"),
+        ("{median_stopping: {}, evaluation_interval: 5, delay_evaluation: 10}", "median stopping at interval"),
+        ("{truncation_selection: {percentage: 50}, evaluation_interval: 10}", "truncation selection at interval"),
+        ("{asha: {min_interval: 4, reduction_factor: 2}}", "ASHA at interval"),
+    ],
+    ids=["bandit", "median stopping", "truncation selection", "ASHA"],
+)
+def test_a_policy_ends_a_bad_trial_early(orris: Orris, tmp_path: Path, policy: str, told: str) -> None:
     (tmp_path / "courses.py").write_text(COURSES)
     (tmp_path / "sweep.yml").write_text(
         "script: courses.py\nspace: {good: [1, 0]}\nmetric: score\n"
-        "policy: {bandit: {slack_factor: 0.2}, evaluation_interval: 5}\nlimits: {max_concurrent_runs: 2}\n"
+        f"policy: {policy}\nlimits: {{max_concurrent_runs: 1}}\n"
     )
     sweep = json.loads(orris("sweep", "--python", sys.executable, "--json", "sweep.yml").stdout)
     assert sweep["status"] == "Completed"
     good, bad = sweep["trials"]
     assert (good["status"], bad["status"]) == ("Completed", "EarlyStopped")
-    assert "bandit at interval" in bad["earlyStopped"]
+    assert told in bad["earlyStopped"]
+    assert good["earlyStopped"] is None
     assert "EarlyStopped" in orris("runs", "show", bad["runId"]).stdout
 
 
