@@ -33,6 +33,18 @@ while not os.path.exists(sys.argv[1]):
     time.sleep(0.05)
 print("done", flush=True)
 """
+# The same; before that, it says once more something when it is asked to.
+SAYS_MORE = """
+import os, sys, time
+go, say = sys.argv[1], sys.argv[1] + ".say"
+print("begun", flush=True)
+while not os.path.exists(go):
+    if os.path.exists(say):
+        print("said while nobody listened", flush=True)
+        os.remove(say)
+    time.sleep(0.05)
+print("done", flush=True)
+"""
 # Has work done until some of it was done on another machine.
 ELSEWHERE = """
 import os, sys, time
@@ -110,16 +122,16 @@ def live_nodes(orris: Orris) -> list[dict[str, Any]]:
     return [node for node in pool(orris)["nodes"] if node["state"] != "Gone"]
 
 
-def submitted(orris: Orris, folder: Path, *more: str) -> str:
+def submitted(orris: Orris, folder: Path, *more: str, script: str = WAITS) -> str:
     """Submit a run that waits until there is a file `go`; return its id."""
-    (folder / "waits.py").write_text(WAITS)
+    (folder / "waits.py").write_text(script)
     submit = ("submit", "--environment", "orris-sklearn", "--no-wait", "--pool", "rack", *more)
     return orris(*submit, "waits.py", str(folder / "go"), cwd=folder).stdout.strip()
 
 
-def begun(orris: Orris, folder: Path, *more: str) -> str:
+def begun(orris: Orris, folder: Path, *more: str, script: str = WAITS) -> str:
     """Do the same, and wait until it is executed."""
-    run = submitted(orris, folder, *more)
+    run = submitted(orris, folder, *more, script=script)
     wait_until(lambda: "begun" in orris("runs", "logs", run).stdout, SECONDS)
     return run
 
@@ -183,6 +195,65 @@ def test_a_run_whose_machine_is_lost_says_so_and_begins_again_on_another(
     (lost,) = found["failedAttempts"]
     assert (found["status"], lost["error"].split(":")[0]) == ("Completed", "CODE_AGENT_LOST")
     assert "its machine was lost" in [node["endReason"] for node in pool(orris)["nodes"]]
+
+
+def test_a_machine_that_is_to_be_taken_away_ends_its_run_takes_no_more_and_another_comes(
+    orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """Its agent is told so by SIGTERM."""
+    first = begun(orris, tmp_path)
+    node, agent = agent_of(orris, home, ray_cluster, first)
+    os.kill(agent, signal.SIGTERM)
+    wait_until(lambda: [each["name"] for each in live_nodes(orris) if each["state"] == "Draining"] == [node], SECONDS)
+    second = begun(orris, tmp_path)
+    (tmp_path / "go").touch()
+    for run in (first, second):
+        ended(orris, run)
+        assert (shown(orris, run)["status"], shown(orris, run)["attempt"]) == ("Completed", 1)
+    wait_until(lambda: node not in [each["name"] for each in live_nodes(orris)], SECONDS)
+    (preempted,) = [each for each in pool(orris)["nodes"] if each["preempted"]]
+    assert (preempted["name"], "taken away" in preempted["endReason"]) == (node, True)
+
+
+def test_an_agent_that_comes_back_after_its_lease_has_run_out_has_lost_its_run(
+    orris: Orris, home: Path, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """As when its machine was cut off: it is stopped, and goes on. What its run wrote last is no part of the record."""
+    run = begun(orris, tmp_path, "--max-retries", "1", script=SAYS_MORE)
+    node, agent = agent_of(orris, home, ray_cluster, run)
+    lease = lease_of(home, node, run)
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        (tmp_path / "go.say").touch()
+        wait_until(lambda: not (tmp_path / "go.say").exists())
+        wait_until(lambda: shown(orris, run).get("failedAttempts"), SECONDS)
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    wait_until(lambda: lease_of(home, node, run) != lease, SECONDS)
+    (tmp_path / "go").touch()
+    ended(orris, run)
+    found = shown(orris, run)
+    (lost,) = found["failedAttempts"]
+    assert (found["status"], found["attempt"], lost["agent"]) == ("Completed", 2, node)
+    assert f"CODE_AGENT_LOST: agent {node} was lost while it had the run" in lost["error"]
+    said = orris("runs", "logs", run).stdout
+    assert said.count("done") == 1
+    assert "said while nobody listened" not in said
+
+
+def agent_of(orris: Orris, home: Path, cluster: RayCluster, run: str) -> tuple[str, int]:
+    """Return the name and the process of the agent that executes a run."""
+    node: str = next(each["name"] for each in live_nodes(orris) if run in each["runs"])
+    (agent,) = cluster.agents(home / "machine" / "nodes" / node)
+    return node, agent
+
+
+def lease_of(home: Path, node: str, run: str) -> str:
+    """Return what an agent keeps of its lease of a run; empty where it has given it up."""
+    try:
+        return (home / "machine" / "nodes" / node / "agent" / "runs" / run / "lease.json").read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def test_the_loss_of_the_head_ends_no_run_and_what_waits_says_so_until_it_is_back(

@@ -112,6 +112,7 @@ class AgentActor:
             "ORRIS_AGENT_SLOTS": str(self._order["slots"]),
             "ORRIS_AGENT_CPUS": f"{self._order['cpus']:g}",
             "ORRIS_AGENT_MEMORY": str(self._order["memory_bytes"]),
+            "ORRIS_AGENT_FINISH_ON_STOP": "true",
             "ORRIS_AGENT_ENVIRONMENTS": str(self._root / "environments"),
             "ORRIS_AGENT_RAY_ADDRESS": ray.get_runtime_context().gcs_address,
             "ORRIS_AGENT_RAY_PROCESSORS": self._order["processors"],
@@ -121,9 +122,9 @@ class AgentActor:
 
     def _stop(self) -> None:
         process = self._process
-        if process is None:
+        if process is None or process.stdin is None:
             return
-        process.terminate()
+        process.stdin.close()  # SIGTERM would be the end of the machine, before which it ends what it runs
         try:
             process.wait(_AGENT_SECONDS)
         except subprocess.TimeoutExpired:
