@@ -36,6 +36,13 @@ def append_row(connection: sa.Connection, log: Any, data: bytes) -> None:
     _UPDATE.run(connection, {"at": log.key, "size": log.size + len(data)})
 
 
+def append_line(connection: sa.Connection, log: Any, line: str) -> None:
+    """Append a line of our own to a log that goes on: the program's last one may lack its end."""
+    last = _LAST.first(connection, {"log": log.key}) if log.size else None
+    before = b"\n" if last is not None and not last.data.endswith(b"\n") else b""
+    append_row(connection, log, before + line.encode())
+
+
 def complete_log(connection: sa.Connection, log: Any) -> None:
     """Say that nothing more will come, and of one that was cut off, in its last line, how much is missing."""
     if log.dropped:

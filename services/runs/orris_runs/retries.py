@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from orris_kit.text import readable
 from orris_runs import limits, loose
 from orris_runs.line import slot_of
-from orris_runs.log_rows import append_row, begin_behind
+from orris_runs.log_rows import append_line, begin_behind
 from orris_runs.model import STD_LOG, Attempt, ErrorCode, RunError
 from orris_runs.moves import Moves
 from orris_runs.rows import attempts_of, attempts_to_json
@@ -88,10 +88,10 @@ class Retries:
         """What an agent sends from now on comes behind what there is."""
         said = readable(failed.error.message, limits.REASON_CHARACTERS)
         line = f"--- orris: attempt {failed.number} of {row.max_retries + 1} failed: {said}; another one follows ---\n"
-        own = logs.c.run_key == row.key
-        log = change.connection.execute(sa.select(logs).where(own, logs.c.file == STD_LOG)).one_or_none()
-        if log is not None:
-            append_row(change.connection, log, line.encode())
+        written = (logs.c.size > 0) | (logs.c.file == STD_LOG)
+        chosen = sa.select(logs).where(logs.c.run_key == row.key, written).order_by(logs.c.key)
+        for log in change.connection.execute(chosen).all():
+            append_line(change.connection, log, line)
         begin_behind(change.connection, row.key)
         change.wake(logs_changed(row.key))
 

@@ -35,8 +35,8 @@ def values(world: World, run: Run) -> list[Any]:
     return [each.value for each in world.core.events.list_metrics("default", run.id, "", 100, "").items]
 
 
-def log_of(world: World, run: Run) -> bytes:
-    return world.core.logs.read("default", run.id, STD_LOG, 0).data
+def log_of(world: World, run: Run, file: str = STD_LOG) -> bytes:
+    return world.core.logs.read("default", run.id, file, 0).data
 
 
 def test_a_failure_of_orriss_own_is_repeated_after_a_while(world: World) -> None:
@@ -154,6 +154,25 @@ def test_the_log_goes_on_and_the_metrics_are_those_of_the_last_attempt(world: Wo
     ]
     assert world.core.logs.read("default", run.id, STD_LOG, 0).end
     assert values(world, run) == [3]
+
+
+def test_every_log_says_where_the_next_attempt_begins(world: World) -> None:
+    """On a line of its own, whatever the last one broke off at."""
+    world.agent()
+    run, lease = world.start(max_retries=2)
+    world.core.logs.append(lease, "logs/whole.txt", 0, b"first\n", False)
+    world.core.logs.append(lease, "logs/broken.txt", 0, b"fir", False)
+    world.core.logs.append(lease, "logs/empty.txt", 0, b"", False)
+    fail(world, lease)
+    next_attempt(world)
+    lease = world.lease_of(run)
+    for file in ("whole", "broken", "empty"):
+        world.core.logs.append(lease, f"logs/{file}.txt", 0, b"second\n", True)
+    world.finish(lease)
+    line = "--- orris: attempt 1 of 3 failed: the engine is gone; another one follows ---"
+    assert log_of(world, run, "logs/whole.txt").decode().splitlines() == ["first", line, "second"]
+    assert log_of(world, run, "logs/broken.txt").decode().splitlines() == ["fir", line, "second"]
+    assert log_of(world, run, "logs/empty.txt") == b"second\n"
 
 
 def test_a_run_that_waits_for_its_next_attempt_is_canceled_at_once(world: World) -> None:
