@@ -13,6 +13,7 @@ from orris_runs.model import Run
 from orris_runs.reading import Reading
 from orris_runs.schema import (
     IS_CHILD,
+    labels_before,
     log_blobs,
     log_rows,
     logs,
@@ -121,6 +122,6 @@ def _remove_rest(connection: sa.Connection, key: int) -> None:
     own = sa.select(logs.c.key).where(logs.c.run_key == key).scalar_subquery()
     connection.execute(log_blobs.delete().where(log_blobs.c.log_key.in_(own)))
     connection.execute(sweep_trials.delete().where(sweep_trials.c.sweep_key == key))
-    for table in (logs, tags, properties, run_data, metric_summaries, usage, sweeps):
+    for table in (logs, tags, properties, labels_before, run_data, metric_summaries, usage, sweeps):
         connection.execute(table.delete().where(table.c.run_key == key))
     connection.execute(runs.delete().where(runs.c.key == key))

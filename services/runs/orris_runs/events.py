@@ -30,9 +30,10 @@ from orris_runs.model import (
     Warned,
 )
 from orris_runs.moves import Moves
+from orris_runs.own_labels import undoable
 from orris_runs.points import to_point, to_row
 from orris_runs.reading import Page, Reading
-from orris_runs.schema import metrics, runs
+from orris_runs.schema import metrics, properties, runs, tags
 from orris_runs.states import FINAL, State
 from orris_runs.store import Change, Store, run_changed
 from orris_runs.summaries import Keyed, sum_up
@@ -121,13 +122,12 @@ class Events:
         """Apply an event that is no metric; return what is wrong with it."""
         connection = change.connection
         match event:
-            case TagChange(key, None):
-                remove_tags(connection, row.key, [key])
-            case TagChange(key, str(value)):
-                if not set_tag(connection, row.key, key, value):
-                    return f"the tag {key!r} was not set: a run has at most {limits.TAGS}"
+            case TagChange(key, value):
+                with undoable(connection, row, tags, key):
+                    return _apply_tag(connection, row.key, key, value)
             case PropertyChange(key, value):
-                return _apply_property(connection, row.key, key, value)
+                with undoable(connection, row, properties, key):
+                    return _apply_property(connection, row.key, key, value)
             case Address(address):
                 if row.kind is not Kind.REPLICA:
                     return "an address was reported, but only replicas have one"
@@ -168,6 +168,14 @@ class _Parts:
         """Return what is wrong with an event of a run that was not found."""
         name = event.child[:100] if isinstance(event, ChildEvent) else ""
         return f"an event of the run {name!r} was not kept: it has ended, or is not part of this one"
+
+
+def _apply_tag(connection: sa.Connection, key: int, name: str, value: str | None) -> str | None:
+    if value is None:
+        remove_tags(connection, key, [name])
+    elif not set_tag(connection, key, name, value):
+        return f"the tag {name!r} was not set: a run has at most {limits.TAGS}"
+    return None
 
 
 def _apply_property(connection: sa.Connection, key: int, name: str, value: str) -> str | None:

@@ -1,6 +1,6 @@
 """Tags and properties: tags change, a property once set keeps its value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -9,6 +9,7 @@ from orris.errors import FailedPrecondition, FieldViolation, InvalidArgument, Re
 from orris_runs import limits
 from orris_runs.checks import check_labels
 from orris_runs.model import Run
+from orris_runs.own_labels import keep
 from orris_runs.reading import Reading
 from orris_runs.schema import properties, runs, tags
 from orris_runs.store import Store, run_changed
@@ -19,7 +20,7 @@ class Update:
     """What to change of a run. `display_name`: None leaves it."""
 
     set_tags: Mapping[str, str] = field(default_factory=dict)
-    remove_tags: Iterable[str] = ()
+    remove_tags: Collection[str] = ()
     set_properties: Mapping[str, str] = field(default_factory=dict)
     display_name: str | None = None
 
@@ -39,12 +40,15 @@ class Labels:
         _check(update)
         with self._store.change() as change:
             connection = change.connection
-            key = self._reading.require_row(connection, workspace, run, lock=True).key
+            row = self._reading.require_row(connection, workspace, run, lock=True)
+            key = row.key
             remove_tags(connection, key, update.remove_tags)
             for name, value in update.set_tags.items():
                 _demand(set_tag(connection, key, name, value), "tags")
             for name, value in update.set_properties.items():
                 _demand(_set_property(connection, key, name, value), "properties")
+            keep(connection, row, tags, [*update.remove_tags, *update.set_tags])
+            keep(connection, row, properties, update.set_properties)
             if update.display_name is not None:
                 renamed = runs.update().where(runs.c.key == key).values(display_name=update.display_name)
                 connection.execute(renamed)

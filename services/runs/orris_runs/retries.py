@@ -1,8 +1,8 @@
 """Another attempt after a failure that is not the program's: of which, after how long, and what becomes of the last.
 
 A run is executed anew only where it was submitted with retries, and only after what was executed has ended: its agent
-said so, or its lease has run out. What was logged stays, and goes on behind a line that says why; metrics and outputs
-are those of the last attempt.
+said so, or its lease has run out. What was logged stays, and goes on behind a line that says why; metrics, outputs and
+what the program says of its run are those of the last attempt.
 """
 
 import random
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orris_kit.text import readable
-from orris_runs import limits, loose
+from orris_runs import limits, loose, own_labels
 from orris_runs.line import slot_of
 from orris_runs.log_rows import append_line, begin_behind
 from orris_runs.model import STD_LOG, Attempt, ErrorCode, RunError
@@ -70,6 +70,7 @@ class Retries:
         self._go_on_logging(change, row, failed)
         for table in (metrics, metric_summaries, usage):
             change.connection.execute(table.delete().where(table.c.run_key == row.key))
+        own_labels.undo(change.connection, row.key)
         # Outputs may be kept already that are not the run's.
         loose.note(change, row.workspace, row.id)
         reason = f"attempt {failed.number} of {row.max_retries + 1} failed: {error.message}"

@@ -181,6 +181,17 @@ properties = sa.Table(
 )
 sa.Index("run_properties_by_key", properties.c.key, properties.c.run_key)
 
+# Of a run that may be executed anew: the tags and properties (`labels`: the table) that its program has changed in this
+# attempt, with the value that each had before; null: it was not set.
+labels_before = sa.Table(
+    "run_labels_before",
+    metadata,
+    sa.Column("run_key", sa.BigInteger, sa.ForeignKey("runs.key"), primary_key=True),
+    sa.Column("labels", Text(20), primary_key=True),
+    sa.Column("key", Text(255), primary_key=True),
+    sa.Column("value", Text()),
+)
+
 # The versions of datasets that a run had as an input, or `made` as an output, by what they were called in it. What it
 # has read without having been given it, `datasets_read` of the run, has a name that begins with a slash.
 run_data = sa.Table(

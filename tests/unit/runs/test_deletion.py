@@ -5,14 +5,17 @@ from sqlalchemy import func, select
 
 from orris.errors import FailedPrecondition, NotFound
 from orris.names import RunName
-from orris_runs.model import STD_LOG, Kind, MetricPoint, MetricType, Run
+from orris_runs.model import STD_LOG, Kind, MetricPoint, MetricType, Run, TagChange
 from orris_runs.reading import RunQuery
 from orris_runs.schema import metadata
 from orris_runs.states import State
 
 from .conftest import World
 
-EMPTIED = ("runs", "logs", "log_rows", "log_blobs", "run_tags", "run_properties", "metrics", "metric_summaries")
+EMPTIED = (
+    *("runs", "logs", "log_rows", "log_blobs", "run_tags", "run_properties", "run_labels_before"),
+    *("metrics", "metric_summaries"),
+)
 
 
 def listed(world: World, **query: object) -> list[str]:
@@ -22,10 +25,10 @@ def listed(world: World, **query: object) -> list[str]:
 
 def full_run(world: World) -> Run:
     """Return an ended run with rows in every table."""
-    run, lease = world.start(tags={"k": "v"}, properties={"p": "q"})
+    run, lease = world.start(tags={"k": "v"}, properties={"p": "q"}, max_retries=1)
     world.core.logs.append(lease, STD_LOG, 0, b"x" * 300_000, False)
     point = MetricPoint("a", MetricType.SCALAR, world.clock.now(), value=1)
-    world.core.events.append(lease, 0, [point] * 10)
+    world.core.events.append(lease, 0, [*[point] * 10, TagChange("k", "w")])
     world.finish(lease)
     segment = world.core.archive.next()
     assert segment is not None
@@ -97,7 +100,7 @@ def test_a_deleted_run_is_gone_at_once_and_nothing_of_it_is_left(world: World) -
         pass
     after = counts(world)
     assert {name: count * 2 for name, count in after.items()} == before
-    assert world.get(other).tags == {"k": "v"}
+    assert world.get(other).tags == {"k": "w"}
 
 
 def test_what_has_not_ended_is_not_deleted(world: World) -> None:

@@ -4,11 +4,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from orris.errors import FailedPrecondition, InvalidArgument
+from orris_runs.labels import Update
 from orris_runs.leases import Outcome
-from orris_runs.model import STD_LOG, ErrorCode, Kind, MetricPoint, MetricType, Run, RunError
+from orris_runs.limits import TAGS
+from orris_runs.model import (
+    STD_LOG,
+    ErrorCode,
+    Event,
+    Kind,
+    MetricPoint,
+    MetricType,
+    PropertyChange,
+    Run,
+    RunError,
+    TagChange,
+)
 from orris_runs.retries import LONGEST_SECONDS, back_off
+from orris_runs.schema import labels_before
 from orris_runs.states import State
 
 from .conftest import DURATION, MARGIN, World
@@ -154,6 +169,60 @@ def test_the_log_goes_on_and_the_metrics_are_those_of_the_last_attempt(world: Wo
     ]
     assert world.core.logs.read("default", run.id, STD_LOG, 0).end
     assert values(world, run) == [3]
+
+
+def test_what_the_program_says_of_its_run_is_of_the_last_attempt(world: World) -> None:
+    """A property never changes: one of the attempt before would be another's."""
+    world.agent()
+    run, lease = world.start(max_retries=2, tags={"team": "a"}, properties={"given": "1"})
+    own: list[Event] = [PropertyChange("when", "10:00"), PropertyChange("given", "1")]
+    world.core.events.append(lease, 0, [*own, TagChange("own", "1"), TagChange("own", "2")])
+    fail(world, lease)
+    assert (world.get(run).tags, world.get(run).properties) == ({"team": "a"}, {"given": "1"})
+    next_attempt(world)
+    lease = world.lease_of(run)
+    world.core.events.append(lease, 0, [PropertyChange("when", "11:00")])
+    world.finish(lease)
+    assert world.get(run).properties == {"given": "1", "when": "11:00"}
+    assert world.get(run).warnings == []
+
+
+def test_tags_that_the_program_changed_or_removed_are_what_they_were(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1, tags={"rate": "0.1", "team": "a", "kept": "1"})
+    again: list[Event] = [TagChange("rate", "0.2"), TagChange("rate", "0.3"), TagChange("team", None)]
+    world.core.events.append(lease, 0, [*again, TagChange("kept", None), TagChange("kept", "1")])
+    fail(world, lease)
+    assert world.get(run).tags == {"rate": "0.1", "team": "a", "kept": "1"}
+
+
+def test_what_others_set_meanwhile_stays(world: World) -> None:
+    """Also where the program had set the same before, or changes it afterwards."""
+    world.agent()
+    run, lease = world.start(max_retries=1, tags={"gone": "1"})
+    own: list[Event] = [
+        PropertyChange("p", "1"),
+        TagChange("a", "own"),
+        TagChange("b", "own"),
+        TagChange("gone", "own"),
+    ]
+    world.core.events.append(lease, 0, own)
+    said = Update({"a": "said", "c": "said"}, ["gone"], {"p": "1", "q": "2"})
+    world.core.labels.update("default", run.id, said)
+    world.core.events.append(lease, 4, [TagChange("c", "own")])
+    fail(world, lease)
+    assert (world.get(run).tags, world.get(run).properties) == ({"a": "said", "c": "said"}, {"p": "1", "q": "2"})
+
+
+def test_no_more_labels_are_remembered_than_a_run_may_have(world: World) -> None:
+    world.agent()
+    _, lease = world.start(max_retries=1)
+    events: list[Event] = []
+    for number in range(3 * TAGS):
+        events += [TagChange(f"t{number}", "1"), TagChange(f"t{number}", None)]
+    world.core.events.append(lease, 0, events)
+    with world.core.store.look() as connection:
+        assert connection.execute(sa.select(labels_before)).all() == []
 
 
 def test_every_log_says_where_the_next_attempt_begins(world: World) -> None:
