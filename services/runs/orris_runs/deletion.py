@@ -64,7 +64,7 @@ class Deletion:
                     message = f"the run {each.id} has not ended: cancel it and wait for its end"
                     raise FailedPrecondition(message, reason="RUN_ACTIVE")
             for each in (row, *below):
-                _take_out(change, each)
+                take_out(change, each)
 
     def remove_some(self) -> bool:
         """Remove some of what belonged to a deleted run; return whether there may be more."""
@@ -91,7 +91,7 @@ def _below(connection: sa.Connection, row: Any) -> Sequence[Any]:
     return list(found.values())
 
 
-def _take_out(change: Change, row: Any) -> None:
+def take_out(change: Change, row: Any) -> None:
     """Let a run be of no workspace: nothing finds it any more. What is kept for it is released."""
     gone = runs.update().where(runs.c.key == row.key).values(workspace="", id=str(row.key), lease="", holder=None)
     change.connection.execute(gone)

@@ -175,6 +175,9 @@ class Interactive:
             raise FailedPrecondition(message, reason="PARENT_ENDED")
         if session and root.lease != session:
             raise FailedPrecondition("session: it is not that of the parent run", reason="LEASE_LOST")
+        if caller == root.id and not root.lease:
+            message = f"the run {root.id} waits for another attempt: what this one begins would be nobody's"
+            raise FailedPrecondition(message, reason="LEASE_LOST")
         holder: int | None = root.key if session or caller == root.id else None
         return holder
 

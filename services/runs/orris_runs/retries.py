@@ -1,8 +1,8 @@
 """Another attempt after a failure that is not the program's: of which, after how long, and what becomes of the last.
 
 A run is executed anew only where it was submitted with retries, and only after what was executed has ended: its agent
-said so, or its lease has run out. What was logged stays, and goes on behind a line that says why; metrics, outputs and
-what the program says of its run are those of the last attempt.
+said so, or its lease has run out. What was logged stays, and goes on behind a line that says why; metrics, outputs,
+parts, and what the program says of its run are those of the last attempt.
 """
 
 import random
@@ -17,6 +17,7 @@ from orris_kit.text import readable
 from orris_runs import limits, loose, own_labels
 from orris_runs.line import slot_of
 from orris_runs.log_rows import append_line, begin_behind
+from orris_runs.lost_parts import drop_parts
 from orris_runs.model import STD_LOG, Attempt, ErrorCode, RunError
 from orris_runs.moves import Moves
 from orris_runs.rows import attempts_of, attempts_to_json
@@ -71,6 +72,7 @@ class Retries:
         for table in (metrics, metric_summaries, usage):
             change.connection.execute(table.delete().where(table.c.run_key == row.key))
         own_labels.undo(change.connection, row.key)
+        drop_parts(change, self._moves, row, failed)
         # Outputs may be kept already that are not the run's.
         loose.note(change, row.workspace, row.id)
         reason = f"attempt {failed.number} of {row.max_retries + 1} failed: {error.message}"

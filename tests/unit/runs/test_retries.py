@@ -6,22 +6,27 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from orris.errors import FailedPrecondition, InvalidArgument
+from orris.errors import FailedPrecondition, InvalidArgument, NotFound
 from orris_runs.labels import Update
 from orris_runs.leases import Outcome
 from orris_runs.limits import TAGS
 from orris_runs.model import (
     STD_LOG,
+    ChildEvent,
+    End,
     ErrorCode,
     Event,
     Kind,
     MetricPoint,
     MetricType,
+    NewRun,
+    Program,
     PropertyChange,
     Run,
     RunError,
     TagChange,
 )
+from orris_runs.reading import RunQuery
 from orris_runs.retries import LONGEST_SECONDS, back_off
 from orris_runs.schema import labels_before
 from orris_runs.states import State
@@ -223,6 +228,57 @@ def test_no_more_labels_are_remembered_than_a_run_may_have(world: World) -> None
     world.core.events.append(lease, 0, events)
     with world.core.store.look() as connection:
         assert connection.execute(sa.select(labels_before)).all() == []
+
+
+def part(world: World, parent: Run, holder: Run) -> Run:
+    """Return a run that a program begins as a part of the run that it is, below it or another part."""
+    begun = NewRun("default", "iris", Program(), kind=Kind.INTERACTIVE, parent_run=parent.name)
+    return world.core.interactive.begin(world.core.submission.new_id("iris"), begun, "", holder.id)[0]
+
+
+def children(world: World, run: Run) -> list[str]:
+    page = world.core.reading.page(RunQuery("default", parent_run=run.name, archived=(False, True)), 100, "")
+    return [each.id for each in page.items]
+
+
+def test_the_parts_of_a_run_are_those_of_the_last_attempt(world: World) -> None:
+    """Ended or not, as its metrics are; what it submitted is a run of its own, and stays."""
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    done, unended = part(world, run, run), part(world, run, run)
+    below = part(world, unended, run)
+    own = world.submit(parent_run=run.name)
+    world.core.events.append(lease, 0, [ChildEvent(done.id, End(State.COMPLETED)), ChildEvent(done.id, point(1))])
+    fail(world, lease)
+    assert children(world, run) == [own.id]
+    for each in (done, unended, below):
+        with pytest.raises(NotFound):
+            world.get(each)
+    assert {each.run for each in world.core.loose.due()} >= {done.id, unended.id, below.id}, "their files are released"
+    with pytest.raises(FailedPrecondition, match="waits for another attempt"):
+        part(world, run, run)
+    world.finish(world.lease_of(own))
+    next_attempt(world)
+    last = part(world, run, run)
+    world.finish(world.lease_of(run))
+    assert children(world, run) == [last.id, own.id]
+    assert world.get(last).state is State.COMPLETED
+
+
+def test_a_part_that_a_run_of_its_own_is_below_stays_and_has_failed(world: World) -> None:
+    world.agent()
+    run, lease = world.start(max_retries=1)
+    above, beside = part(world, run, run), part(world, run, run)
+    parent = part(world, above, run)
+    own = world.submit(parent_run=parent.name)
+    fail(world, lease)
+    assert (children(world, run), children(world, parent)) == ([above.id], [own.id])
+    for each in (above, parent):
+        ended = world.get(each)
+        assert (ended.state, ended.error and ended.error.code) == (State.FAILED, ErrorCode.SYSTEM)
+        assert f"attempt 1 of {run.id}" in (ended.error.message if ended.error else "")
+    with pytest.raises(NotFound):
+        world.get(beside)
 
 
 def test_every_log_says_where_the_next_attempt_begins(world: World) -> None:
