@@ -84,10 +84,58 @@ def test_only_what_is_in_the_folder_makes_it_dirty(tmp_path: Path, git: Git) -> 
     git("add", ".")
     git("commit", "-m", "first")
     (tmp_path / "train.py").write_text("2")
-    (tmp_path / "sub" / "new.py").write_text("not added")
+    (tmp_path / "new.py").write_text("not added")
     assert git_properties(tmp_path / "sub")["azureml.git.dirty"] == "False"
     (tmp_path / "sub" / "other.py").rename(tmp_path / "sub" / "an \u00e9\nother")
     assert git_properties(tmp_path / "sub")["azureml.git.dirty"] == "True"
+
+
+@pytest.mark.parametrize("made", ["new.py", "new/deep/er.py", "an \u00e9\nother", "# branch.oid 1"])
+@pytest.mark.parametrize("within", ["", "sub", "sub/sub"])
+def test_a_file_that_was_never_added_makes_what_is_submitted_another(
+    tmp_path: Path, git: Git, made: str, within: str
+) -> None:
+    folder = tmp_path / within
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "main.py").write_text("1")
+    git("add", ".")
+    git("commit", "-m", "first")
+    (folder / made).parent.mkdir(parents=True, exist_ok=True)
+    (folder / made).write_text("not added")
+    assert git_properties(folder)["azureml.git.dirty"] == "True"
+
+
+def test_a_folder_that_was_never_added_is_dirty_itself(tmp_path: Path, git: Git) -> None:
+    git("commit", "-m", "first")
+    (tmp_path / "new" / "below").mkdir(parents=True)
+    (tmp_path / "new" / "below" / "train.py").write_text("1")
+    assert git_properties(tmp_path / "new" / "below")["azureml.git.dirty"] == "True"
+
+
+def test_what_the_snapshot_leaves_out_makes_nothing_dirty(tmp_path: Path, git: Git) -> None:
+    """Be it git that ignores it, or only the snapshot; and what lies beside the folder."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "train.py").write_text("1")
+    (source / ".amlignore").write_text("*.csv\n/data/\n")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    git("add", ".")
+    git("commit", "-m", "first")
+    left_out = [
+        "big.csv",
+        "data/a.txt",
+        "__pycache__/train.pyc",
+        "lib/__pycache__/a.pyc",
+        "venv/pyvenv.cfg",
+        "venv/a.py",
+    ]
+    for name in [*left_out, "out.log", "../beside.py"]:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("1")
+    (source / "link").symlink_to("/etc/hostname")
+    assert git_properties(source)["azureml.git.dirty"] == "False"
+    (source / "lib" / "a.py").write_text("1")
+    assert git_properties(source)["azureml.git.dirty"] == "True"
 
 
 def test_an_address_is_told_as_git_reads_it(tmp_path: Path, git: Git) -> None:
@@ -96,8 +144,9 @@ def test_an_address_is_told_as_git_reads_it(tmp_path: Path, git: Git) -> None:
     git("config", "--add", "remote.origin.url", 'https://example.org/"b"\u2028\\ c.git')
     git("branch", "a\u2028b")
     git("checkout", "a\u2028b")
-    git("worktree", "add", "-b", "other", str(tmp_path / "linked"))
-    for folder, branch in ((tmp_path, "a\u2028b"), (tmp_path / "linked", "other")):
+    linked = tmp_path.with_name(f"{tmp_path.name}-linked")
+    git("worktree", "add", "-b", "other", str(linked))
+    for folder, branch in ((tmp_path, "a\u2028b"), (linked, "other")):
         found = git_properties(folder)
         assert found["azureml.git.repository_uri"] == git("config", "--get", "remote.origin.url")
         assert (found["azureml.git.branch"], found["azureml.git.dirty"]) == (branch, "False")
@@ -105,23 +154,27 @@ def test_an_address_is_told_as_git_reads_it(tmp_path: Path, git: Git) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "dirty"),
-    [("exit 129", None), ("exec sleep 60", None), ("unset GIT_TRACE2_EVENT", "False")],
+    [("exit 129", None), ("exec sleep 60", None), ("unset GIT_TRACE2_EVENT", "True")],
     ids=["too-old", "too-slow", "no-trace"],
 )
 def test_a_git_that_does_not_tell_all_at_once_is_asked_for_the_rest(
     tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, trouble: str, dirty: str | None
 ) -> None:
     git("remote", "add", "origin", "https://example.org/a.git")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "main.py").write_text("1")
+    git("add", ".")
     git("commit", "-m", "first")
+    (tmp_path / "sub" / "new.py").write_text("1")
     commit = git("rev-parse", "HEAD")
     real = subprocess.run(["which", "git"], check=True, capture_output=True, text=True).stdout.strip()
-    programs = tmp_path / "programs"
+    programs = tmp_path.with_name(f"{tmp_path.name}-programs")
     programs.mkdir()
     (programs / "git").write_text(f'#!/bin/sh\ncase "$*" in *status*) {trouble};; esac\nexec {real} "$@"\n')
     (programs / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.setattr(asking, "SECONDS", 0.5)
-    found = git_properties(tmp_path)
+    found = git_properties(tmp_path / "sub")
     assert (found["azureml.git.commit"], found["azureml.git.branch"]) == (commit, "main")
     assert found["azureml.git.repository_uri"] == "https://example.org/a.git"
     assert found.get("azureml.git.dirty") == dirty

@@ -11,12 +11,16 @@ from tempfile import TemporaryFile
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from orris.sdk.snapshot import MAX_FILES
+from orris.sdk.source_walk import SourceWalk
+
 # A repository on a slow disk must not hold up a submission.
 SECONDS = 2.0
 # Git's exit code where there is no repository, or it may not be read.
 FATAL = 128
 ORIGIN = "remote.origin.url"
-STATUS = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no", "--", ".")
+# Of a folder without a file that git knows, it tells the name: which files are in it is looked up where they may count.
+STATUS = ("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--untracked-files=normal", "--", ".")
 # Git 2.22 and later says on standard error, an event of JSON a line, what it was set to: one program less to execute.
 TRACING = {
     "GIT_TRACE2_EVENT": "1",
@@ -29,6 +33,7 @@ TRACING = {
 def git_properties(folder: Path) -> dict[str, str]:
     """Return repository, branch, commit and whether there are uncommitted changes; empty outside of a repository.
 
+    A file that git does not know is a change where it is part of the folder's snapshot. Raises as that does.
     Threads that ask at the same time have one look together, which begins after each of them has asked.
     """
     # A process that was forked shares nothing with its parent's threads.
@@ -81,7 +86,7 @@ class _State(NamedTuple):
 
 def _look_at(folder: Path) -> dict[str, str]:
     status = _ask(folder, *STATUS, **TRACING)
-    state = _state(status.lines) if status.code in (0, FATAL) else _head(folder)
+    state = _state(folder, status) if status.code in (0, FATAL) else _head(folder)
     if state is None:
         return {}
     repository = without_credentials(_origin(folder, status.events))
@@ -97,14 +102,35 @@ def _look_at(folder: Path) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _state(lines: list[str]) -> _State | None:
+def _state(folder: Path, status: _Answer) -> _State | None:
     """Read what `git status` says in its second format; None without a commit."""
-    headers = dict(line[2:].partition(" ")[::2] for line in lines if line.startswith("# "))
+    entries = [os.fsdecode(entry) for entry in status.said.split(b"\0") if entry]
+    headers = dict(entry[2:].partition(" ")[::2] for entry in entries if entry.startswith("# "))
     commit, branch = headers.get("branch.oid", "(initial)"), headers.get("branch.head", "")
     if commit == "(initial)":
         return None
-    changed = any(not line.startswith("# ") for line in lines)
-    return _State(commit, "HEAD" if branch == "(detached)" else branch, str(changed))
+    untracked = [entry[2:] for entry in entries if entry.startswith("? ")]
+    changed = len(headers) + len(untracked) < len(entries) or _any_counts(folder, untracked, status.events)
+    return _State(
+        commit, "HEAD" if branch == "(detached)" else os.fsencode(branch).decode(errors="replace"), str(changed)
+    )
+
+
+def _any_counts(folder: Path, untracked: list[str], events: list[str]) -> bool:
+    """Tell whether any of the paths, as git tells them, is part of the folder's snapshot."""
+    if not untracked:
+        return False
+    prefix, walk = _prefix(folder, events), SourceWalk(folder, MAX_FILES)
+    return any(walk.has_any(path.removeprefix(prefix)) for path in untracked)
+
+
+def _prefix(folder: Path, events: list[str]) -> str:
+    """Return what the paths of the folder's files begin with, as git tells them: from the top of its repository."""
+    told = [json.loads(line) for line in events if line.startswith('{"event":"def_repo"')]
+    if not told:
+        return "".join(_ask(folder, "rev-parse", "--show-prefix").lines)
+    below = os.path.relpath(os.path.realpath(folder), told[-1]["worktree"])
+    return "" if below == "." else f"{below}/"
 
 
 def _head(folder: Path) -> _State | None:
@@ -122,11 +148,16 @@ def _origin(folder: Path, events: list[str]) -> str:
 
 
 class _Answer(NamedTuple):
-    """The lines of a good answer, those of the trace, and the exit code: None where it was not had, or not in time."""
+    """A good answer, the lines of the trace, and the exit code: None where it was not had, or not in time."""
 
-    lines: list[str]
+    said: bytes
     events: list[str]
     code: int | None
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the answer."""
+        return _lines(self.said)
 
 
 def _ask(folder: Path, *arguments: str, **variables: str) -> _Answer:
@@ -139,11 +170,11 @@ def _ask(folder: Path, *arguments: str, **variables: str) -> _Answer:
                 said, _ = asked.communicate(timeout=SECONDS)
             except TimeoutExpired:
                 asked.kill()
-                return _Answer([], [], None)
+                return _Answer(b"", [], None)
             trace.seek(0)
-            return _Answer(_lines(said) if asked.returncode == 0 else [], _lines(trace.read()), asked.returncode)
+            return _Answer(said if asked.returncode == 0 else b"", _lines(trace.read()), asked.returncode)
     except OSError:
-        return _Answer([], [], None)
+        return _Answer(b"", [], None)
 
 
 def _lines(output: bytes) -> list[str]:

@@ -34,9 +34,27 @@ class SourceWalk:
         self._ignore = Ignore.of(folder)
         self.left_out: list[str] = []
 
-    def files(self) -> Iterator[tuple[str, FileContent]]:
-        """Give path in the snapshot and file. Raises ResourceExhausted, InvalidArgument, FailedPrecondition."""
-        folders = [_Folder(self._start, "", (self._top, None))]
+    def has_any(self, path: str) -> bool:
+        """Tell whether a file is given, or anything in a folder: its path has a slash at the end. Raises as `files`."""
+        name = path.rstrip("/")
+        parts = name.split("/")
+        if any(self._ignore.folder("/".join(parts[:count])) for count in range(1, len(parts))):
+            return False
+        if path.endswith("/") or not name:
+            return not (name and self._ignore.folder(name)) and next(self.files(path), None) is not None
+        at = os.path.join(self._start, name)
+        if os.path.islink(at):
+            ignored = self._ignore.file(name) or self._ignore.folder(name)
+            return not ignored and self._linked(at, name, (self._top, None)) is not None
+        return not self._ignore.file(name)
+
+    def files(self, within: str = "") -> Iterator[tuple[str, FileContent]]:
+        """Give path in the snapshot and file, or only those `within` a folder (its path, and a slash).
+
+        Raises ResourceExhausted, InvalidArgument, FailedPrecondition.
+        """
+        inner = f"/{within[:-1]}" if within else ""
+        folders = [_Folder(f"{self._start}{inner}", within, (f"{self._top}{inner}", None))]
         entered = given = 0
         while folders:
             folder = folders.pop()
