@@ -271,7 +271,10 @@ class FakeRuns(_RunServiceServicer):
         while context.is_active() and not self.draining.is_set():
             with self.changed:
                 run, log = self._run(name), self.logs[name].get(file)
-                if log is None and (run.state in FINAL or not request.follow):
+                if log is None and run.state in FINAL:
+                    if request.follow:
+                        yield runs_service_pb2.ReadRunLogResponse(offset=0, end=True)
+                        return
                     raise NotFound(f"no log {file}", reason="LOG_NOT_FOUND")
                 size = len(log.data) if log else 0
                 if log and offset > size:

@@ -340,6 +340,39 @@ def test_files_are_saved(server: FakeOrris, lab: Workspace, source: Path, tmp_pa
     assert not (tmp_path / "none").exists()
 
 
+def test_what_a_run_does_not_have_is_no_empty_file_while_it_goes_on(
+    server: FakeOrris, lab: Workspace, source: Path, tmp_path: Path
+) -> None:
+    hold(server)
+    run = submit(lab, source)
+    for name in ("nix", "user_logs/std_log.txt"):
+        with pytest.raises(NotFound, match=f"has no file {name}; it has: none; what it keeps appears when"):
+            run.download_file(name, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    server.runs.write(run.resource_name, b"")
+    assert Path(run.download_file("user_logs/std_log.txt", tmp_path / "empty")).read_bytes() == b""
+
+
+def test_a_log_that_does_not_exist_is_not_taken_for_an_empty_one(
+    server: FakeOrris, lab: Workspace, source: Path
+) -> None:
+    """What the program prints may come; what is followed may, until the run has ended."""
+    hold(server)
+    run = submit(lab, source)
+    assert run.get_logs() == ""
+    with pytest.raises(NotFound, match=r"has no log user_logs/typo.txt; it has: none"):
+        run.get_logs("user_logs/typo.txt")
+    read: list[bytes] = []
+    reading = threading.Thread(target=lambda: read.extend(run.follow_log()))
+    reading.start()
+    server.runs.write(run.resource_name, b"hello\n")
+    server.runs.end(run.resource_name)
+    reading.join(20)
+    assert b"".join(read) == b"hello\n"
+    with pytest.raises(NotFound, match=r"has no log user_logs/typo.txt; it has: user_logs/std_log.txt"):
+        list(run.follow_log("user_logs/typo.txt"))
+
+
 def test_metrics_are_fetched(server: FakeOrris, lab: Workspace, source: Path) -> None:
     run = submit(lab, source)
     point = runs_pb2.MetricPoint(

@@ -399,7 +399,8 @@ class Run:
     def follow_log(self, file: str | None = None, *, offset: int = 0, follow: bool = True) -> Iterator[bytes]:
         """Yield a log's bytes from `offset` as they are written, to its end; without `follow`, those there are.
 
-        Nothing is lost or doubled when the connection breaks. Raises NotFound when the run ended without such a log.
+        Nothing is lost or doubled when the connection breaks. Raises NotFound where there is no such log, or there
+        was none until the run had ended.
         """
         from orris.sdk import run_files
 

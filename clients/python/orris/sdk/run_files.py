@@ -51,7 +51,10 @@ def _logs(run: Run) -> Sequence[runs_pb2.RunLog]:
 
 
 def read(run: Run, file: str | None, *, offset: int = 0, follow: bool = False) -> Iterator[bytes]:
-    """Yield the bytes of one of the run's logs, by default of what the program prints. Raises NotFound."""
+    """Yield the bytes of one of the run's logs, by default of what the program prints.
+
+    Raises NotFound where there is no such log: with `follow` only once the run has ended, for until then it may come.
+    """
     name = OLD_NAMES.get(file or STD_LOG, file or STD_LOG)
     if name == BUILD_LOG:
         return read_build_log(run, offset=offset, follow=follow)
@@ -61,7 +64,17 @@ def read(run: Run, file: str | None, *, offset: int = 0, follow: bool = False) -
     def open_at(position: int) -> Iterable[LogChunk]:
         return stub.ReadRunLog(runs_service_pb2.ReadRunLogRequest(name=resource, offset=position, follow=follow))
 
-    return read_log(open_at, offset=offset, follow=follow)
+    return _of_existing(read_log(open_at, offset=offset, follow=follow), run, name)
+
+
+def _of_existing(pieces: Iterator[bytes], run: Run, name: str) -> Iterator[bytes]:
+    """Yield a log's bytes. Where there are none, it has to be there; but what the program prints may be to come."""
+    empty = True
+    for data in pieces:
+        empty = False
+        yield data
+    if empty and name != STD_LOG and name not in log_names(run):
+        raise NotFound(f"run {run.id} has no log {name}; it has: {_listed(log_names(run))}", reason="LOG_NOT_FOUND")
 
 
 def read_build_log(run: Run, *, offset: int = 0, follow: bool = False) -> Iterator[bytes]:
@@ -120,12 +133,22 @@ def _save_log(run: Run, name: str, target: Path) -> Path:
 def _first(pieces: Iterator[bytes], run: Run, name: str) -> bytes:
     """Return the first bytes, so that a log that is not there leaves no empty file."""
     try:
-        return next(pieces, b"")
+        first = next(pieces, b"")
     except (NotFound, InvalidArgument) as error:
-        known = ", ".join(names(run)[:20]) or "none"
-        later = "" if run.finished else "; what it keeps appears when it has ended"
-        message = f"run {run.id} has no file {name}; it has: {known}{later}"
-        raise NotFound(message, reason="FILE_NOT_FOUND") from error
+        raise _no_file(run, name) from error
+    if not first and OLD_NAMES.get(name, name) not in log_names(run):
+        raise _no_file(run, name)
+    return first
+
+
+def _no_file(run: Run, name: str) -> NotFound:
+    later = "" if run.finished else "; what it keeps appears when it has ended"
+    message = f"run {run.id} has no file {name}; it has: {_listed(names(run))}{later}"
+    return NotFound(message, reason="FILE_NOT_FOUND")
+
+
+def _listed(known: Sequence[str]) -> str:
+    return ", ".join(known[:20]) or "none"
 
 
 def _kept(run: Run) -> list[str]:
