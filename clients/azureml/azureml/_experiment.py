@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from azureml._errors import translated
 from azureml._hyperdrive_config import HyperDriveConfig
@@ -58,16 +58,20 @@ class Experiment(Refusing, sdk.Experiment):
     def start_logging(  # type: ignore[override]  # Azure's parameters
         self,
         *args: Any,
-        outputs: str | None = None,
+        outputs: str | Literal[False] | None = None,
         snapshot_directory: str | None = ".",
         display_name: str | None = None,
-        **_options: Any,
+        **options: Any,
     ) -> InteractiveRun:
         """Begin a run that is this program, to be ended by `complete()` or `fail()`, or as a `with` block.
 
-        `outputs` (default: "outputs") is a folder that is kept when it ends.
+        `outputs` (default: "outputs") is a folder that is kept when it ends; False: none is.
         """
-        begun = super().start_logging(outputs or "outputs", snapshot_directory, display_name)
+        refuse_given("Experiment.start_logging", args=list(args), **options)
+        if outputs in (True, ""):
+            raise UserErrorException("outputs: give the name of a folder, or False for none")
+        kept = "outputs" if outputs is None else outputs or None
+        begun = super().start_logging(kept, snapshot_directory, display_name)
         return InteractiveRun.adopt(begun)
 
     def submit(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
