@@ -17,6 +17,7 @@ from orris_agent.supervisor.system import boot_id
 
 INSIDE_RUN = Path("/orris/run")  # where a container has what is `run/` here
 INSIDE_CONTROL = Path("/orris/control")
+LOG_PARTS = "logs.json"
 STD_LOG, JOURNAL, USAGE = "std_log.txt", "journal.jsonl", "usage.jsonl"
 
 _CONTAINER_USER = 10001  # of an agent that is root: a container is not

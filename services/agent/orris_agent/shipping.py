@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from orris.runs.v1 import agents_service_pb2 as agents
@@ -20,11 +21,14 @@ from orris_agent.beneath import Beneath
 from orris_agent.folder import JOURNAL, RunFolder
 from orris_agent.folder import STD_LOG as STD_LOG_FILE
 from orris_agent.giving_back import give_back
+from orris_agent.log_parts import LogParts
+from orris_agent.log_source import ChangingFile, GrowingFile, LogSource
 from orris_agent.reports import Reports
 from orris_agent.usage import UsageFile
 from orris_kit.blocking import run_blocking
 
 STD_LOG = "user_logs/std_log.txt"
+_LOGS = "logs"  # the folder of the files that a program logs into, in its working directory
 
 _MOST_BYTES = 512 * 1024  # of logs in one report
 # Of what is stored by the server, the last bytes stay: they explain errors. The disk gets the rest back in pieces.
@@ -33,6 +37,7 @@ _GIVEN_BACK_BYTES = 8 * 1024 * 1024
 _MOST_EVENTS = 1000
 _LONGEST_LINE = 1024 * 1024  # of a journal: a longer one is no event of ours
 _MOST_LOG_FILES = 1000
+_MOST_HELD = 16  # files in logs/ that are held open, of each run
 _LONGEST_NAME = 1024  # of a log file, in characters, as the server takes them
 _LOOK_FOR_LOGS = 0.5  # seconds between looks for new files in logs/
 _SHORTEST_PAUSE, _LONGEST_PAUSE = (0.02, 0.25)  # seconds between looks for new bytes, growing while there are none
@@ -40,19 +45,19 @@ _FIRST_PAUSE = 0.05  # the same before the first look: what a shorter run has wr
 
 
 class LogFile:
-    """One growing file and its log on the server.
+    """Bytes that become more, and their log on the server.
 
-    `stored`: how much of it the server has, where that is known. With an `owner`, the user that the run has, the disk
-    gets back what is stored by the server, but for the last bytes.
+    `stored`: how many the server has, where that is known. `free`: gives the disk back the first so many of them, once
+    the server has these, but for the last bytes.
     """
 
     def __init__(
-        self, name: str, folder: Beneath, path: str, owner: int | None = None, stored: int | None = None
+        self, name: str, source: LogSource, stored: int | None = None, free: Callable[[int], object] | None = None
     ) -> None:
         self._name = name
-        self._folder, self._path = folder, path
-        self._owner = owner
+        self._source = source
         self._stored = stored
+        self._free = free
         self._full = False
         self._ended = False
         self._given_back = 0
@@ -70,9 +75,9 @@ class LogFile:
             return self._piece(0)
         if self._full:
             # Nothing of the rest is kept: the server counts it by where the file ends.
-            self._stored = max(self._stored, _size(self._folder, self._path))
+            self._stored = max(self._stored, self._source.size())
             return self._piece(self._stored, end=True) if last else None
-        data = _read(self._folder, self._path, self._stored, most)
+        data = self._source.read(self._stored, most)
         end = last and len(data) < most
         return self._piece(self._stored, data, end) if data or end else None
 
@@ -82,9 +87,9 @@ class LogFile:
         self._full = taken.full
         self._ended = piece.end and taken.size == piece.offset + len(piece.data)
         end = self._stored - _KEPT_BYTES
-        if self._owner is not None and end - self._given_back >= _GIVEN_BACK_BYTES:
+        if self._free is not None and end - self._given_back >= _GIVEN_BACK_BYTES:
             self._given_back = end
-            await run_blocking(give_back, self._folder, self._path, end, self._owner)
+            await run_blocking(self._free, end)
 
     def _piece(self, offset: int, data: bytes = b"", end: bool = False) -> agents.ReportRunRequest.LogBytes:
         return agents.ReportRunRequest.LogBytes(file=self._name, offset=offset, data=data, end=end)
@@ -145,8 +150,8 @@ class Shipping:
         self._stored = None if begun else 0
         self._folder = folder.written
         # Files in logs/ are kept with the run's outputs as well: they stay whole.
-        std_log = LogFile(STD_LOG, self._folder, STD_LOG_FILE, folder.owner[0], self._stored)
-        self._files = {STD_LOG: std_log}
+        self._files = {STD_LOG: self._std_log(folder.owner[0])}
+        self._parts = LogParts(folder.root, begun)
         self._journal = Journal(self._folder, published, self._stored)
         self._usage = UsageFile(self._folder)
         self._next_look = 0.0
@@ -208,6 +213,7 @@ class Shipping:
         request.first_sequence, events = self._journal.next(last)
         request.events.extend(events)
         request.samples.extend(self._usage.next(last))
+        self._parts.keep()
         return request, pieces
 
     async def _tell(self, request: agents.ReportRunRequest, pieces: Sequence[LogFile]) -> agents.ReportRunResponse:
@@ -224,13 +230,24 @@ class Shipping:
             return
         for name in await run_blocking(self._found):
             if name not in self._files:
-                self._files[name] = LogFile(name, self._folder, f"work/{name}", stored=self._stored)
+                self._files[name] = self._log_in_folder(name)
+
+    def _std_log(self, owner: int) -> LogFile:
+        def free(end: int) -> None:
+            give_back(self._folder, STD_LOG_FILE, end, owner)
+
+        return LogFile(STD_LOG, GrowingFile(self._folder, STD_LOG_FILE), self._stored, free)
+
+    def _log_in_folder(self, name: str) -> LogFile:
+        file, held = name.removeprefix(f"{_LOGS}/"), len(self._files) <= _MOST_HELD
+        known, note = self._parts.of(name), partial(self._parts.note, name)
+        return LogFile(name, ChangingFile(self._folder, f"work/{_LOGS}", file, known, note, held), self._stored)
 
     def _has_logs(self) -> bool:
-        return os.path.lexists(self._folder.root / "work" / "logs")
+        return os.path.lexists(self._folder.root / "work" / _LOGS)
 
     def _found(self) -> list[str]:
-        names = (f"logs/{path}" for path in self._folder.files("work/logs"))
+        names = (f"{_LOGS}/{path}" for path in self._folder.files(f"work/{_LOGS}"))
         # Others are named when outputs and logs are kept; here they would end the run.
         fine = (name for name in names if not fault_of(name) and len(name) <= _LONGEST_NAME)
         return list(islice(fine, _MOST_LOG_FILES))

@@ -12,6 +12,7 @@ from orris.runs.v1 import runs_pb2
 from orris_agent.beneath import Beneath
 from orris_agent.folder import RunFolder
 from orris_agent.giving_back import give_back
+from orris_agent.log_source import GrowingFile
 from orris_agent.shipping import STD_LOG, Journal, LogFile, Shipping
 
 
@@ -88,9 +89,9 @@ async def drain(server: StoredReports, journal: Journal, last: bool = False) -> 
 async def test_a_log_goes_on_where_the_servers_copy_ends(tmp_path: Path) -> None:
     server, path = StoredReports(), tmp_path / "log"
     path.write_bytes(b"one\n")
-    await send(server, LogFile("l", Beneath(tmp_path), "log"))
+    await send(server, LogFile("l", GrowingFile(Beneath(tmp_path), "log")))
     path.write_bytes(b"one\ntwo\n")
-    await send(server, LogFile("l", Beneath(tmp_path), "log"), last=True)
+    await send(server, LogFile("l", GrowingFile(Beneath(tmp_path), "log")), last=True)
     assert server.logs == {"l": b"one\ntwo\n"}
     assert server.ended == {"l"}
 
@@ -99,7 +100,7 @@ async def test_a_log_larger_than_a_message_arrives_whole(tmp_path: Path) -> None
     server, path = StoredReports(), tmp_path / "log"
     content = bytes(range(256)) * 10_000
     path.write_bytes(content)
-    await send(server, LogFile("l", Beneath(tmp_path), "log"), last=True)
+    await send(server, LogFile("l", GrowingFile(Beneath(tmp_path), "log")), last=True)
     assert server.logs["l"] == content
 
 
@@ -196,13 +197,17 @@ async def test_of_a_run_that_another_agent_process_began_it_is_not_known_what_is
 
 async def test_the_disk_gets_back_what_is_stored_but_for_the_last_bytes(tmp_path: Path) -> None:
     """A run that prints for weeks does not fill its machine; what explains its end stays."""
-    server, path = StoredReports(), tmp_path / "log"
+    server, path, folder = StoredReports(), tmp_path / "log", Beneath(tmp_path)
     content = os.urandom(1 << 20) * 20
     path.write_bytes(content)
     os.sync()
     if not give_back_works(tmp_path):
         pytest.skip("the file system of the temporary folder has no holes")
-    await send(server, LogFile("l", Beneath(tmp_path), "log", os.geteuid()), last=True)
+
+    def free(end: int) -> None:
+        give_back(folder, "log", end, os.geteuid())
+
+    await send(server, LogFile("l", GrowingFile(folder, "log"), free=free), last=True)
     assert server.logs["l"] == content
     assert path.stat().st_size == len(content)
     assert path.stat().st_blocks * 512 < len(content) / 2
@@ -224,7 +229,7 @@ async def test_of_a_log_that_is_full_only_the_end_is_told(tmp_path: Path) -> Non
     server, path = StoredReports(), tmp_path / "log"
     server.cap = 1_000_000
     path.write_bytes(b"x" * 50_000_000)
-    await send(server, LogFile("l", Beneath(tmp_path), "log"), last=True)
+    await send(server, LogFile("l", GrowingFile(Beneath(tmp_path), "log")), last=True)
     assert server.ends == {"l": 50_000_000}
     assert server.ended == {"l"}
     assert server.sent < 3_000_000
