@@ -116,6 +116,7 @@ print(
             "main thread": [
                 threading.current_thread() is threading.main_thread(),
                 threading.main_thread().ident == threading.get_ident(),
+                getattr(threading.main_thread(), "native_id", os.getpid()) == os.getpid(),
             ],
             "umask": [os.umask(0o022), os.umask(0o022)],
             "limits": {
