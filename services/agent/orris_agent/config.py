@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
-from orris_agent.spreading import RayCluster
+from orris_agent.ray_cluster import RayCluster
 from orris_kit.conda_channels import CondaChannels
 from orris_kit.config import ServiceSettings, settings_of
 from orris_kit.virtualenv import LinkMode

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from orris import errors
@@ -14,6 +13,7 @@ from orris.images.v1 import images_pb2 as images
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
+from orris_agent.ray_cluster import RayCluster
 from orris_agent.worker import IMAGE_FILE, INSTALLS
 from orris_kit.ray_versions import RayVersions
 
@@ -24,17 +24,6 @@ _BEGIN = (
     'while [ ${#at} -gt 1 ] && [ ! -x "$at/bin/python3" ]; do at=$(dirname "$at"); done; exec "$at/bin/python3" "$@"'
 )
 _INSIDE = Path(__file__).parent / "inside" / "orris_joblib"
-
-
-@dataclass(frozen=True, slots=True)
-class RayCluster:
-    """Where the head listens, the versions of Ray and Python in the cluster, and what `n_jobs=-1` means there."""
-
-    address: str
-    token_file: Path
-    version: str
-    python_version: str
-    processors: int = 0
 
 
 class Spreading:

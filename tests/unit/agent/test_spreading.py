@@ -15,8 +15,9 @@ from orris.images.v1 import images_pb2 as images
 from orris.runs.v1 import agents_service_pb2 as agents
 from orris.runs.v1 import runs_pb2 as runs
 from orris_agent.folder import RunFolder
+from orris_agent.ray_cluster import RayCluster
 from orris_agent.runtimes.warm.safety import why_no_fork
-from orris_agent.spreading import RayCluster, Spreading, check_not_spread
+from orris_agent.spreading import Spreading, check_not_spread
 from orris_agent.worker import IMAGE_FILE
 
 SPREAD = runs.Run(name="workspaces/lab/runs/r1", pool="rack", script="a.py", distribution=runs.DISTRIBUTION_JOBLIB)
