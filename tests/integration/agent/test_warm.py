@@ -253,7 +253,7 @@ async def test_a_module_whose_import_asks_for_what_is_each_process_s_own_is_left
     machine = Machine(tmp_path)
     packages = next((tmp_path / "environments").glob("*/lib/python*/site-packages"))
     (packages / "asking.py").write_text(module)
-    (packages / "seeded.py").write_text("import random, tempfile; own = random.Random(1)")
+    (packages / "seeded.py").write_text("import random, tempfile; own = random.Random(1); id = random.getrandbits(24)")
     script = "import asking, seeded\nprint('here')"
     for _ in range(2):
         assert (await machine.run(script, **WARM)).told == ""

@@ -18,9 +18,9 @@ _HARMLESS = frozenset(
 )
 _ON_BEHALF_OF_OTHERS = (__name__, "random", "secrets", "uuid")
 _CHANCE = "its import draws numbers by chance"
+_SEEDS = "its import seeds what numbers are drawn from"
 
 _asked = []  # type: list[str]
-_first = {}  # type: dict[Any, Any]  # what numbers would have been drawn from, by the module
 _replaced = []  # type: list[tuple[Any, str, Any, Any]]
 
 
@@ -47,7 +47,6 @@ def end() -> None:
             for name, value in list(known.items()):
                 if id(value) in back:
                     known[name] = back[id(value)]
-    _first.clear()
     del _replaced[:], _asked[:]
 
 
@@ -58,11 +57,9 @@ def asked() -> "str | None":
     return first
 
 
-def chance() -> bool:
-    """Tell whether what the whole process draws numbers from was seeded, or drawn from."""
-    random, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
-    if random is not None and random.getstate() != _first.get(random):
-        return True
+def is_drawn() -> bool:
+    """Tell whether what numpy draws from was seeded, or drawn from: it is not watched as it is loaded."""
+    numpy = sys.modules.get("numpy.random")
     return numpy is not None and bool(numpy.get_state()[2] != numpy.RandomState().get_state()[2])
 
 
@@ -92,7 +89,7 @@ def _execute(loader: "Any", module: "Any") -> None:
 
 
 def _watch(random: "Any") -> None:
-    _first[random] = random.getstate()
+    _replace(random, "seed", _noticing(random.seed, _SEEDS, unless=_is_by_chance))
     if hasattr(random, "_urandom") and random._urandom is not os.urandom:
         _replace(random, "_urandom", os.urandom)
     _replace(random.Random, "seed", _noticing(random.Random.seed, _CHANCE, unless=_is_seeded))
@@ -107,6 +104,10 @@ def _is_file(descriptor: int) -> bool:
 
 def _is_seeded(_generator: object, a: object = None, version: int = 2) -> bool:
     return a is not None
+
+
+def _is_by_chance(a: object = None, version: int = 2) -> bool:
+    return a is None
 
 
 def _replace(owner: "Any", name: str, noticing: "Any") -> None:

@@ -79,8 +79,9 @@ class Forked(Children):
                     self._heard(*line.split(b" ", 1))
         except BlockingIOError:
             return
-        self._zygote.forks = False
-        self.is_lost = self.status is None  # the program ends with it
+        if self._zygote.forks:  # it was killed, and the program ends with it; else it has become the program
+            self._zygote.forks = False
+            self.is_lost = self.status is None
 
     def _heard(self, word: bytes, values: bytes) -> None:
         if word == b"begun":

@@ -78,7 +78,7 @@ def _state() -> "dict[str, Any]":
         "its import changes the umask": umask,
         "its import changes signal handlers": [signal.getsignal(number) for number in range(1, signal.NSIG)],
         "its import replaces standard streams": (sys.stdin, sys.stdout, sys.stderr),
-        "its import seeds what numbers are drawn from, or draws some": asking.chance(),
+        "its import seeds what numbers are drawn from, or draws some": asking.is_drawn(),
         "its import opens files": asking.files(),
     }
 
