@@ -139,7 +139,7 @@ class Pool(_message.Message):
 
     @_builtins.property
     def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What the engine is told besides, in its own words."""
+        """What the engine is told besides, in its own words; a name that it does not know is refused when the pool is created."""
 
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:

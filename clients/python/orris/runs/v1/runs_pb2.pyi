@@ -684,7 +684,8 @@ class Run(_message.Message):
     CODE_PREEMPTED), Orris itself failed (CODE_SYSTEM), an agent could not make its environment ready (CODE_ENVIRONMENT,
     before the program started). At most 100; never what the program did. 0 means that no program is started twice. The run
     is QUEUED again for a while that doubles from 2 seconds to 5 minutes, half of it by chance. Logs go on behind a line that
-    says why; a log ends when the run does. Metrics and outputs are those of the last attempt.
+    says why; a log ends when the run does. Metrics, outputs, children that are part of the run, and what its program set of tags
+    and properties are those of the last attempt.
     """
     attempt: _builtins.int
     """Number of the attempt that is made, or was the last, from 1. Set by the server."""
